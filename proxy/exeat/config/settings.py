@@ -1,0 +1,304 @@
+"""The typed settings, one class a table of ``exeat.toml``.
+
+Docstrings under a field become its description in the JSON Schema. Must not know: files, positions, behaviour.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+)\s*(b|kb|kib|mb|mib|gb|gib)?", re.IGNORECASE)
+_SIZES = {"b": 1, "kb": 1000, "kib": 1024, "mb": 1000**2, "mib": 1024**2, "gb": 1000**3, "gib": 1024**3}
+
+
+def _duration(value: Any) -> float:
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+        return float(match[1]) * _UNITS[match[2]]
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    raise ValueError("write a duration as a number and a unit: '500ms', '60s', '30m', '12h', '7d'")
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
+        return int(match[1]) * _SIZES[(match[2] or "b").lower()]
+    raise ValueError("write a size in bytes, or with a unit: '64KiB', '10MiB'")
+
+
+def _day(value: Any) -> float:
+    """A date means the end of that day, UTC: what expires on the 30th still works on the 30th."""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("write a date as YYYY-MM-DD") from None
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, date):
+        return datetime.combine(value + timedelta(days=1), time(), UTC).timestamp()
+    raise ValueError("write a date as YYYY-MM-DD")
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    PlainSerializer(lambda s: f"{s:g}s", return_type=str),
+    Field(json_schema_extra={"type": "string", "examples": ["30m"]}),
+]
+"""Seconds; written ``"30m"``."""
+Size = Annotated[int, BeforeValidator(_size)]
+"""Bytes; written ``"64KiB"`` or as a number."""
+Day = Annotated[float, BeforeValidator(_day), Field(json_schema_extra={"type": "string", "format": "date"})]
+"""The first second after the day written, seconds since the epoch, UTC."""
+Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$")]
+"""Lower-case letters, digits, '.', '_' and '-', 63 at most."""
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class Table(BaseModel):
+    """A TOML table: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+
+
+class LimitsTable(Table):
+    """``[proxy.limits]``: every number bounds memory or time that an agent could otherwise take."""
+
+    header_bytes: Size = 64 * 1024
+    """A whole request head. curl, nginx and Node stop at 8 to 100 KiB; cookies and long tokens need some of it."""
+    header_count: int = 100
+    """Header fields in one request; Apache's default."""
+    inspected_body: Size = 1024 * 1024
+    """The largest body that is read before a decision when the operation lies in the body."""
+    decision: Duration = 10.0
+    """The longest a decision and a mint together may take; clients give up after 30 to 60 seconds."""
+    connect: Duration = 5.0
+    """TCP and TLS to an origin."""
+    head: Duration = 15.0
+    """From the first byte of a connection or request to the end of its head: against slow senders."""
+    idle: Duration = 120.0
+    """A connection on which nothing moves."""
+    connections: int = 2000
+    """Open client connections in one worker."""
+    leaf_certificates: int = 512
+    """Interception certificates kept in memory; the oldest goes first."""
+
+
+class ProxyTable(Table):
+    """``[proxy]``: where agents connect."""
+
+    listen: tuple[str, ...] = ("http://127.0.0.1:8080",)
+    """Listener URLs."""
+    limits: LimitsTable = LimitsTable()
+    drain: Duration = 5.0
+    """After SIGTERM, how long open requests may finish."""
+
+
+class AdminTable(Table):
+    """``[admin]``: the control plane, never reachable through the proxy."""
+
+    listen: str = "http://127.0.0.1:8081"
+    token_file: Path = Path("admin.token")
+    """Made at first start, readable by its owner only; the command line reads it."""
+
+
+class StateTable(Table):
+    """``[state]``: keys that outlive a start (CA, signing, fingerprints, audit seal); only its owner may read it."""
+
+    path: Path = Path("state")
+
+
+class StoreTable(Table):
+    """``[store]``."""
+
+    url: str = "sqlite:///exeat.db"
+    """``sqlite:///FILE``."""
+
+
+class PolicyTable(Table):
+    """``[policy]``."""
+
+    path: Path | None = None
+    """A folder of ``*.cedar`` files and an optional ``schema.cedarschema``; without it, the built-in policies alone."""
+    reload: Duration = 1.0
+    """How often the folder is looked at for a change."""
+
+
+class AuditTable(Table):
+    """``[audit]``."""
+
+    path: Path = Path("audit")
+
+
+class UpstreamTable(Table):
+    """``[upstream]``: how origins are reached."""
+
+    ca_file: Path | None = None
+    """Trusted in addition to the system's roots."""
+    resolve: dict[str, str] = {}
+    """``"host:port" = "address:port"``, like curl --resolve: the one way to allow a private address by name."""
+
+
+class IdentityTable(Table):
+    """``[identity]``."""
+
+    trust_domain: Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,255}$")] = "exeat.internal"
+    """The SPIFFE trust domain of this installation."""
+
+
+class IssuerTable(Table):
+    """``[issuer]``: our own token issuer."""
+
+    url: str = ""
+    """The ``iss`` of our tokens; origins fetch ``<url>/.well-known/jwks.json``. Default: the admin listener."""
+    algorithm: Literal["ES256", "EdDSA"] = "ES256"
+    rotate: Duration = 30 * 86400.0
+    """How long a signing key signs; it is published for as long again as its tokens may live."""
+
+
+class CeilingsTable(Table):
+    """``[ceilings]``: beside the destinations, what no mission may exceed."""
+
+    operations: tuple[str, ...] = ()
+    """Operations, groups or wildcards a mission may ask for; empty means every known one."""
+    longest_life: Duration = 24 * 3600.0
+    """A mission's longest life."""
+
+
+class DestinationTable(Table):
+    """``[[destination]]``: one entry of the admins' ceiling."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 443
+    owner: Annotated[str, Field(min_length=1)]
+    reason: Annotated[str, Field(min_length=1)]
+    expires: Day
+
+
+class AgentTable(Table):
+    """``[[agent]]``."""
+
+    name: Name
+    environment: Name
+    groups: tuple[Name, ...] = ()
+
+
+class CredentialTable(Table):
+    """``service.credential``: the one place where the service expects its credential."""
+
+    in_: Literal["header", "basic", "query", "cookie"] = Field("header", alias="in")
+    name: str = "Authorization"
+    scheme: str = ""
+    """Before the value in a header: ``Bearer``, ``token``; empty for none."""
+    user: str | None = None
+    """With ``basic``: the user name sent beside the credential; without it the credential is the user name."""
+
+
+class SharedTable(Table):
+    """``service.shared``: the old shared credential."""
+
+    source: Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
+    retire_by: Day | None = None
+
+
+class IssuerSpecTable(Table):
+    """``service.issuer``."""
+
+    kind: Literal["jwt", "stored_key"] = "jwt"
+    audience: str = ""
+    ttl: Duration = 60.0
+
+
+class ResourceTable(Table):
+    """``[[service.resource]]``: a type of thing the service holds."""
+
+    type: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$")]
+    id: str
+    """Template over the captures of an operation's path: ``{owner}/{repo}``."""
+    in_: str = Field("", alias="in")
+    """The type it lies in."""
+    fold: bool = False
+    """The service treats ids as case-insensitive."""
+    sensitivity: Literal["low", "normal", "high"] | None = None
+    environment: str = ""
+
+
+class OperationTable(Table):
+    """``[[service.operation]]``."""
+
+    match: Annotated[str, Field(pattern=r"^[A-Z]+(,[A-Z]+)* /\S*$")]
+    """``METHOD[,METHOD] /path/{capture}/{rest...}``."""
+    action: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
+    group: Literal["read", "write", "delete", "admin"]
+    resource: str = ""
+    """A resource type of the service; without it the operation acts on the service itself."""
+    scope: str = ""
+    """What a token's scope claim says; default is the action."""
+
+
+class ServiceTable(Table):
+    """``[[service]]``; a built-in one needs only its name, and each field given replaces the built-in one."""
+
+    name: Name
+    namespace: Annotated[str, Field(pattern=r"^([A-Z][A-Za-z0-9]{0,62})?$")] = ""
+    """Cedar namespace of its resource types; default is the name in CamelCase."""
+    hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] = (443,)
+    credential: CredentialTable | None = None
+    shared: SharedTable | None = None
+    issuer: IssuerSpecTable | None = None
+    operation: tuple[OperationTable, ...] = ()
+    resource: tuple[ResourceTable, ...] = ()
+    sensitivity: Literal["low", "normal", "high"] = "normal"
+    environment: str = "any"
+    tag: Literal["spiffe", "pairwise", "none"] = "spiffe"
+    unlisted: Literal["refuse", "strictest"] = "refuse"
+    """What a request that matches no operation is: refused, or the strictest group of its method."""
+    plain_http: bool = False
+    """Allow http:// to its hosts; no credential is ever put on such a request."""
+    foreign: Literal["refuse", "forward"] = "refuse"
+    """What to do with a credential we don't manage."""
+
+
+class MissionTemplateTable(Table):
+    """``[[mission_template]]``."""
+
+    name: Name
+    destinations: tuple[str, ...]
+    operations: tuple[str, ...]
+    ttl: Duration = 3600.0
+    agents: tuple[Name, ...] = ()
+    """Agents that may act in it; empty means any."""
+    purpose: str = ""
+    owner: str = ""
+    read_only: bool = False
+    labels: dict[str, str] = {}
+
+
+class Settings(Table):
+    """The whole of ``exeat.toml``."""
+
+    version: Literal[1] = 1
+    proxy: ProxyTable = ProxyTable()
+    admin: AdminTable = AdminTable()
+    state: StateTable = StateTable()
+    store: StoreTable = StoreTable()
+    policy: PolicyTable = PolicyTable()
+    audit: AuditTable = AuditTable()
+    upstream: UpstreamTable = UpstreamTable()
+    identity: IdentityTable = IdentityTable()
+    issuer: IssuerTable = IssuerTable()
+    ceilings: CeilingsTable = CeilingsTable()
+    destination: tuple[DestinationTable, ...] = ()
+    agent: tuple[AgentTable, ...] = ()
+    service: tuple[ServiceTable, ...] = ()
+    mission_template: tuple[MissionTemplateTable, ...] = ()

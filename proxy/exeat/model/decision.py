@@ -1,0 +1,108 @@
+"""The verdict and what goes with it.
+
+A decision is a value, never an exception and never a bool. Must not know: how it was reached, how obligations are done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exeat.model.reason import Reason
+from exeat.model.service import CredentialPlace, EntityUid, Grade
+
+
+class CredentialState(StrEnum):
+    """What the request brought in the credential's place."""
+
+    NONE = "none"
+    PLACEHOLDER = "placeholder"
+    SHARED = "shared"
+    RETIRED = "retired"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What to mint: one session's right to one action on one resource at one service.
+
+    Equal requests may share a token; nothing else may. ``scope`` is what a scope claim should say, ``resource`` the
+    Cedar uid as text.
+    """
+
+    session: str
+    mission: str
+    agent: str
+    service: str
+    action: str
+    resource: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inject:
+    """Obligation: put a token minted for ``token`` into ``place``, replacing whatever the agent sent there."""
+
+    token: TokenRequest
+    place: CredentialPlace
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """Obligation: name the session to the origin. ``style`` is ``spiffe``, ``pairwise`` or ``none``."""
+
+    style: str
+
+
+Obligation = Inject | Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was judged, as far as it was understood; every field may be empty when refused early."""
+
+    service: str = ""
+    action: str = ""
+    resource: EntityUid | None = None
+    credential: CredentialState = CredentialState.NONE
+    grade: Grade = Grade.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Go, if every obligation is done. ``policies`` are the determining policies, as ``file:line id``."""
+
+    question: Question
+    obligations: tuple[Obligation, ...]
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Stop. ``advice`` is a policy's own fixed text for the agent; ``detail`` is for the record and ``why`` only."""
+
+    reason: Reason
+    question: Question = Question()
+    policies: tuple[str, ...] = ()
+    advice: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Deny until these approvers agree; judged anew afterwards."""
+
+    approvers: tuple[str, ...]
+    question: Question
+    policies: tuple[str, ...] = ()
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedBody:
+    """The operation lies in the body: read up to ``limit`` bytes without dialling, then judge once more."""
+
+    limit: int
+
+
+Decision = Permit | Deny | Hold | NeedBody

@@ -1,0 +1,44 @@
+"""Who acts: agents and sessions.
+
+Must not know: how an identity was proven, or what it may do.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+"""Names of agents, environments, groups, services and templates: what a SPIFFE path segment and a Cedar id both carry plainly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A workload with its own identity, known by ``(environment, name)``."""
+
+    name: str
+    environment: str
+    trust_domain: str
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """``environment/name``, unique in one installation."""
+        return f"{self.environment}/{self.name}"
+
+    @property
+    def spiffe_id(self) -> str:
+        """``spiffe://<trust-domain>/env/<environment>/agent/<name>`` (SPIFFE-ID §2)."""
+        return f"spiffe://{self.trust_domain}/env/{self.environment}/agent/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One agent acting in one mission in one environment: the Cedar principal, and the key of every cache and token."""
+
+    mission: str
+    agent: Agent
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.mission}/{self.agent.name}")

@@ -1,0 +1,148 @@
+"""One SaaS API: its hosts, where its credential sits, its operations and resources.
+
+Must not know: identities, policies, how a file describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Group(StrEnum):
+    """What an operation does, from harmless to grave."""
+
+    READ = "read"
+    WRITE = "write"
+    DELETE = "delete"
+    ADMIN = "admin"
+
+
+class Sensitivity(StrEnum):
+    """How much a resource matters; ``high`` may demand more in policy."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class Grade(StrEnum):
+    """How narrow the best attainable token is (DESIGN §4): A this request, B short-lived, C custody only."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    NONE = "none"
+
+
+class PlaceKind(StrEnum):
+    """Where a credential sits in a request."""
+
+    HEADER = "header"
+    BASIC = "basic"
+    QUERY = "query"
+    COOKIE = "cookie"
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialPlace:
+    """Exactly one place: a header (``scheme`` before the value, ``""`` for none), Basic auth, a query key or a cookie.
+
+    ``name`` is the header in lower case, the query key or the cookie name. For Basic, ``user`` is the user name to
+    send beside the credential; when ``None`` the credential is the user name and the password is empty.
+    """
+
+    kind: PlaceKind
+    name: str
+    scheme: str = ""
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """A Cedar entity type of a service: ``id`` is a template over captures, ``parent`` another type or ``""``.
+
+    ``fold`` says that the service treats ids as case-insensitive, so they are lower-cased before anybody compares.
+    """
+
+    name: str
+    id: str
+    parent: str = ""
+    fold: bool = False
+    sensitivity: Sensitivity = Sensitivity.NORMAL
+    environment: str = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a request means: ``action`` without the service prefix, in ``group``, on ``resource`` (a type name or ``""``)."""
+
+    action: str
+    group: Group
+    methods: tuple[str, ...]
+    template: str
+    resource: str = ""
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCredential:
+    """The old secret of a service: where it is kept (``env:NAME``, ``file:PATH``) and when it must be gone (epoch seconds)."""
+
+    source: str
+    retire_by: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerSpec:
+    """Which issuer mints for a service: ``kind``, lifetime in seconds, and what else that kind needs."""
+
+    kind: str
+    ttl: float
+    audience: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One SaaS API. ``unlisted`` maps requests that match no operation to the strictest group of their method."""
+
+    name: str
+    namespace: str
+    hosts: tuple[str, ...]
+    ports: tuple[int, ...] = (443,)
+    credential: CredentialPlace | None = None
+    shared: SharedCredential | None = None
+    issuer: IssuerSpec | None = None
+    operations: tuple[Operation, ...] = ()
+    resources: tuple[ResourceType, ...] = ()
+    sensitivity: Sensitivity = Sensitivity.NORMAL
+    environment: str = "any"
+    tag: str = "spiffe"
+    unlisted: bool = False
+    plain_http: bool = False
+    foreign: str = "refuse"
+    extra_schema: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityUid:
+    """A Cedar entity: type and id, kept as two fields so that no id can be read as syntax."""
+
+    type: str
+    id: str
+
+    def __str__(self) -> str:
+        escaped = self.id.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{self.type}::"{escaped}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What an operation acts on, with all its parents up to the service and the attributes every policy may read."""
+
+    uid: EntityUid
+    parents: tuple[EntityUid, ...]
+    environment: str
+    sensitivity: Sensitivity
