@@ -1,0 +1,45 @@
+# `make` alone explains itself. Set-up happens by itself, once: .venv is made from a lock file with hashes.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS ?= 2
+
+.PHONY: help demo test test-all test-guards check fix bench lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+demo: $(READY) ## one request governed end to end, on embedded defaults, in under a minute
+	@$(BIN)/exeat demo $(if $(KEEP),--keep)
+
+test: $(READY) ## checks and all tests that a change has to pass
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/pytest -n $(JOBS) -q tests
+
+test-all: test test-guards ## the slow tier too: every guard taken away in turn
+
+test-guards: $(READY) ## take each guard away and show that its test turns red
+	@$(BIN)/python scripts/guards.py
+
+check: $(READY) ## lint, types, import contracts, no assert in product code
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@! grep -rnE '^\s+assert ' proxy --include='*.py' || { echo 'assert is stripped by -O: raise instead'; exit 1; }
+
+fix: $(READY) ## format and mend what can be mended
+	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix .
+
+bench: $(READY) ## CPU per request beside mitmproxy's minimal master, in one run (no pass or fail)
+	@$(BIN)/python scripts/bench.py
+
+lock: $(READY) ## resolve the dependencies anew (needs uv on PATH)
+	@scripts/lock
+
+clean: ## remove everything that was made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist .demo
+
+$(READY): requirements/dev.lock pyproject.toml scripts/setup
+	@scripts/setup $(VENV) && touch $@

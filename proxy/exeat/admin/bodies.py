@@ -1,0 +1,149 @@
+"""Request bodies, read strictly: one JSON object, no duplicate keys, no unknown fields.
+
+Must not know: what is done with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from aiohttp import web
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from exeat.admin.problems import BodyTooLargeError, MalformedError, UnsupportedMediaTypeError
+from exeat.config.settings import Duration
+from exeat.missions.errors import FieldError, InvalidFieldsError
+
+BODY_LIMIT = 64 * 1024
+"""Bytes; a mission with hundreds of destinations stays below."""
+_SLOW = 10.0
+"""Seconds a body may take to arrive."""
+_JOINERS = frozenset("\u200c\u200d")
+"""Invisible, but part of how Persian and emoji are written."""
+
+
+def _plain(text: str) -> str:
+    """Refuse what could forge a line in a log or turn text around on a screen."""
+    for character in text:
+        category = unicodedata.category(character)
+        if (category[0] == "C" or category in ("Zl", "Zp")) and character not in _JOINERS:
+            raise ValueError("write one line without control characters")
+    return text
+
+
+def _moment(text: str) -> str:
+    try:
+        zoned = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        zoned = False
+    if not zoned:
+        raise ValueError("write a time with its zone, as in '2027-06-30T12:00:00Z'")
+    return text
+
+
+Line = Annotated[str, Field(max_length=1000), AfterValidator(_plain)]
+Short = Annotated[str, Field(max_length=260), AfterValidator(_plain)]
+
+
+class Body(BaseModel):
+    """A JSON object: unknown fields and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class OpenBody(Body):
+    """``POST /v1/missions``."""
+
+    template: Short = ""
+    agents: Annotated[list[Short], Field(max_length=64)] = []
+    environment: Short = ""
+    destinations: Annotated[list[Short], Field(max_length=256)] = []
+    operations: Annotated[list[Short], Field(max_length=256)] = []
+    ttl: Duration | None = None
+    purpose: Line = ""
+    owner: Short = ""
+    ticket: Short = ""
+    read_only: bool = False
+    labels: Annotated[dict[Short, Short], Field(max_length=32)] = {}
+
+
+class ReasonBody(Body):
+    """``POST /v1/missions/{id}/close`` and its like."""
+
+    reason: Line = ""
+
+
+class ExtendBody(ReasonBody):
+    """``POST /v1/missions/{id}/extend``: ``ttl`` from now, or ``until`` in RFC 3339."""
+
+    ttl: Duration | None = None
+    until: Annotated[Short, AfterValidator(_moment)] | None = None
+
+    @property
+    def until_seconds(self) -> float | None:
+        """``until`` in seconds since the epoch."""
+        return None if self.until is None else datetime.fromisoformat(self.until).timestamp()
+
+
+async def read_bytes(request: web.Request) -> bytes:
+    """Return a JSON body; raise UnsupportedMediaTypeError, BodyTooLargeError or MalformedError."""
+    if "Content-Encoding" in request.headers:
+        raise UnsupportedMediaTypeError("compressed bodies are refused", "Send it as it is.")
+    if request.body_exists and (
+        request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8"
+    ):
+        raise UnsupportedMediaTypeError("the body has to be application/json")
+    try:
+        async with asyncio.timeout(_SLOW):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BodyTooLargeError(f"a body has at most {BODY_LIMIT} bytes") from error
+    except TimeoutError as error:
+        raise MalformedError(f"the body didn't arrive within {_SLOW:g} seconds") from error
+
+
+def parse[Model: Body](raw: bytes, model: type[Model]) -> Model:
+    """Return the body as ``model``; an empty one is ``{}``.
+
+    Raise MalformedError when it isn't one JSON object with unique keys, InvalidFieldsError naming every wrong field.
+    """
+    try:
+        # orjson for what JSON is (UTF-8, no NaN, bounded depth); the standard reader for the keys it would fold.
+        orjson.loads(raw or b"{}")
+        data = json.JSONDecoder(object_pairs_hook=_unique).decode((raw or b"{}").decode())
+    except (ValueError, RecursionError) as error:
+        detail = str(error) if isinstance(error, _DuplicateKeyError) else "the body isn't valid JSON"
+        raise MalformedError(detail) from error
+    if not isinstance(data, dict):
+        raise MalformedError("the body has to be one JSON object")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InvalidFieldsError([_field_error(item, model) for item in error.errors()]) from None
+
+
+class _DuplicateKeyError(ValueError):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _DuplicateKeyError("the body names a key twice")
+    return found
+
+
+def _field_error(item: Any, model: type[Body]) -> FieldError:
+    field = ""
+    for part in item["loc"]:
+        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)[:64]
+    if item["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(field, model.model_fields, n=1)
+        return FieldError(field, f"unknown field; did you mean {close[0]!r}?" if close else "unknown field")
+    return FieldError(field, str(item["msg"]).removeprefix("Value error, "))

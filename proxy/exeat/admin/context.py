@@ -1,0 +1,37 @@
+"""What the admin API can reach: values and callables that the composition root hands over.
+
+Must not know: how any of it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exeat.missions.control import MissionControl
+from exeat.model.secret import Secret
+from exeat.ports import AuditSink, Clock
+
+
+@dataclass(frozen=True, slots=True)
+class AdminContext:
+    """One installation as the API sees it.
+
+    ``find_decision`` returns ``{"decision": record, "outcome": record or None}`` or None, and knows the id ``last``;
+    ``query`` returns at most so many records, newest last, that equal every filter. Both may read files: they are
+    called in a thread. ``healthy`` says whether requests can be served now. ``hosts`` are ``host:port`` values of the
+    Host header accepted beside the listener's own.
+    """
+
+    control: MissionControl
+    token: Secret
+    audit: AuditSink
+    clock: Clock
+    find_decision: Callable[[str], Mapping[str, Any] | None]
+    query: Callable[[Mapping[str, str], int], Sequence[Mapping[str, Any]]]
+    services: Callable[[], Sequence[Mapping[str, Any]]]
+    status: Callable[[], Mapping[str, Any]]
+    healthy: Callable[[], bool]
+    jwks: Callable[[], Mapping[str, Any]]
+    hosts: frozenset[str] = frozenset()

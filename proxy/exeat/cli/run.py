@@ -1,0 +1,120 @@
+"""``exeat run``: one command inside one mission, from open to close.
+
+Must not know: what the command is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from exeat.cli.exits import SIGNALLED, ChildEndedError, Exit
+from exeat.cli.options import AgentOption, ConfigOption, EnvironmentOption, JsonOption, TtlOption, load_settings
+from exeat.cli.output import SCHEMA, paint, printable, say, until
+from exeat.errors import ExeatError
+
+if TYPE_CHECKING:
+    from exeat.config.settings import Settings
+
+_WAYS_AROUND = ("ALL_PROXY", "FTP_PROXY", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_DIR")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb; options end where the command begins, with or without ``--``."""
+    app.command("run", context_settings={"allow_interspersed_args": False})(run)
+
+
+def run(
+    command: Annotated[list[str], typer.Argument(metavar="-- CMD [ARG]…", help="What to run.")],
+    mission: Annotated[str, typer.Option("--mission", metavar="TEMPLATE", help="The mission template to open.")],
+    agent: AgentOption,
+    environment: EnvironmentOption = "",
+    ttl: TtlOption = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Open a mission, run a command in it, close it; returns the command's exit code.
+
+    The command's output is its own; ours goes to stderr, with --json as JSON lines.
+    """
+    from exeat.cli.child import Child
+    from exeat.cli.client import segment
+    from exeat.cli.opening import open_for_one
+
+    loaded = load_settings(config)
+    if shutil.which(command[0]) is None:
+        say(
+            f"{paint('error', 'red', sys.stderr)}: {printable(command[0])}: there is no such command; no mission was opened"
+        )
+        raise ChildEndedError(Exit.NOT_FOUND)
+    with Child() as child:
+        client, opened = open_for_one(loaded, mission, agent, environment, ttl)
+        try:
+            _banner(opened, as_json=as_json)
+            if child.pending is None:
+                code = child.run(command, child_environment(os.environ, opened, loaded.settings))
+            else:
+                code = SIGNALLED + child.pending
+        finally:
+            closed = _close(
+                lambda: client.post(f"/v1/missions/{segment(opened['mission'])}/close", {"reason": "run ended"})
+            )
+    _farewell(opened["mission"], closed, as_json=as_json)
+    raise ChildEndedError(code)
+
+
+def child_environment(current: Mapping[str, str], opened: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    """The command's variables: the current ones without real credentials, ways around and our own; then the mission's.
+
+    A shared credential's variable is replaced by the mission's placeholder, or missing where the mission has none.
+    """
+    from exeat.cli.formats import variables
+
+    sources = {service.shared.source for service in settings.service if service.shared is not None}
+    secret = {source.removeprefix("env:") for source in sources if source.startswith("env:")}
+    kept = {
+        key: value
+        for key, value in current.items()
+        if key not in secret and key.upper() not in _WAYS_AROUND and not key.startswith("EXEAT_")
+    }
+    return kept | variables(opened)
+
+
+def _close(post: Any) -> str:
+    """Close the mission whatever happened; "" when it is closed, else why it isn't."""
+    try:
+        post()
+    except ExeatError as error:
+        return str(error)
+    return ""
+
+
+def _banner(opened: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        shown = {key: opened.get(key) for key in ("mission", "agent", "expires_at")}
+        say(_line({"schema": SCHEMA, "event": "opened", **shown}))
+        return
+    say(
+        f"exeat: mission {opened['mission']} as {printable(opened.get('agent'))}, ends {until(str(opened.get('expires_at')))}"
+    )
+    say("exeat: this guides the command, it does not contain it: one that ignores the proxy settings goes around.")
+
+
+def _farewell(mission: str, failure: str, *, as_json: bool) -> None:
+    if as_json:
+        say(_line({"schema": SCHEMA, "event": "closed" if not failure else "close_failed", "mission": mission}))
+    elif failure:
+        say(f"exeat: mission {mission} could not be closed ({printable(failure)}); run: exeat mission revoke {mission}")
+    else:
+        say(f"exeat: mission {mission} is closed")
+
+
+def _line(data: Mapping[str, object]) -> str:
+    import orjson
+
+    return orjson.dumps(data).decode()

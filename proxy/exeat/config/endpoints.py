@@ -1,0 +1,103 @@
+"""Listener URLs and fixed addresses: the two written forms that name a socket.
+
+Must not know: sockets, settings, files.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from exeat.model.destination import DestinationPattern
+
+_LATER = ("https", "socks5", "transparent", "reverse")
+_NOT_HERE = "http://127.0.0.1:8080"
+_HOST = re.compile(r"localhost|[0-9.]+|\[[0-9A-Fa-f:.]+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where to listen: ``host`` without brackets."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listener's host can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def parse_listener(url: str) -> Listener:
+    """Read ``scheme://address:port``; raise ValueError with what is wrong. Never quotes the URL: it may hold a password."""
+    parts = urlsplit(url)
+    if not parts.scheme or not parts.netloc:
+        raise ValueError("must be a URL: scheme://address:port")
+    if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be scheme://address:port and nothing more")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if not port:
+        raise ValueError("needs a port from 1 to 65535")
+    host = parts.hostname or ""
+    if not _HOST.fullmatch(parts.netloc.rpartition(":")[0]):
+        raise ValueError("must name an IP address or localhost: other names can move")
+    if host != "localhost":
+        try:
+            ip_address(host)
+        except ValueError:
+            raise ValueError("names no valid IP address") from None
+    return Listener(parts.scheme, host, port)
+
+
+def listener_problem(url: str) -> tuple[str, str] | None:
+    """Why a listener can't be used by now, with the fix; None when it can."""
+    try:
+        scheme = url.partition("://")[0].lower()
+        if scheme in _LATER:
+            return f"{scheme}:// isn't available yet", f'listen on "{_NOT_HERE}"'
+        listener = parse_listener(url)
+    except ValueError as error:
+        return str(error), f'as in "{_NOT_HERE}"'
+    if listener.scheme != "http":
+        return "has an unknown scheme", f'listen on "{_NOT_HERE}"'
+    if not is_loopback(listener.host):
+        return (
+            "would carry passes and tokens in the clear: off this machine they need TLS, which isn't available yet",
+            "listen on 127.0.0.1 or [::1]",
+        )
+    return None
+
+
+def resolve_problem(source: str, target: str) -> tuple[str, str] | None:
+    """Why an entry of ``upstream.resolve`` is wrong, with the fix; None when it isn't."""
+    form = '"api.example.com:443" = "10.0.0.7:8443"'
+    try:
+        pattern = DestinationPattern.parse(source)
+    except ValueError as error:
+        return str(error), f"as in {form}"
+    if "*" in pattern.host:
+        return "must name one host, without '*'", f"as in {form}"
+    host, separator, port = target.rpartition(":")
+    try:
+        if not separator or not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
+            raise ValueError
+        address = ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
+        if address.version == 6 and not host.startswith("["):
+            raise ValueError
+    except ValueError:
+        return "must point to an address and a port", f"as in {form}"
+    return None

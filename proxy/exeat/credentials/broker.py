@@ -1,0 +1,190 @@
+"""The broker: a token for each decision, minted once for many waiters, gone with its mission.
+
+Order matters to callers: take a mission out of what ``is_live`` reads first, then call :meth:`TokenBroker.end`. Must
+not know: policies, any proxy engine, how an issuer works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import final
+
+from exeat.credentials.cache import Held, TokenCache
+from exeat.credentials.granted import check_granted
+from exeat.credentials.revoker import Revoker
+from exeat.credentials.tasks import Tasks
+from exeat.errors import RefusalError
+from exeat.model.decision import TokenRequest
+from exeat.model.reason import Reason
+from exeat.model.service import IssuerSpec
+from exeat.model.token import Token
+from exeat.ports import Clock, Issuer
+
+_RETRY = 1.0
+"""Seconds at least between two early renewals when the first failed."""
+
+
+@dataclass(slots=True, eq=False)
+class _Mint:
+    """A mint under way. ``outcome`` never holds an exception, so that nobody has to be there to see it."""
+
+    outcome: asyncio.Future[Token | RefusalError]
+    ended: bool = False
+
+    def settle(self, outcome: Token | RefusalError) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+
+
+@final
+class TokenBroker:
+    """Implements the Broker port on one event loop.
+
+    ``services`` names each service's issuer, ``is_live`` says whether a session (by its key) may still act,
+    ``timeout`` bounds one mint and one revocation in seconds, ``capacity`` the tokens held.
+    """
+
+    def __init__(
+        self,
+        issuers: Mapping[str, Issuer],
+        services: Mapping[str, IssuerSpec],
+        clock: Clock,
+        *,
+        is_live: Callable[[str], bool],
+        timeout: float = 5.0,
+        capacity: int = 10_000,
+    ) -> None:
+        self._issuers = issuers
+        self._services = services
+        self._clock = clock
+        self._is_live = is_live
+        self._timeout = timeout
+        self._cache = TokenCache(capacity)
+        self._minting: dict[TokenRequest, _Mint] = {}
+        self._tasks = Tasks()
+        self._revoker = Revoker(issuers, services, self._tasks, timeout)
+        self._counts = dict.fromkeys(("hits", "joined", "minted", "renewed", "failed", "dropped", "evicted"), 0)
+
+    def cached(self, request: TokenRequest) -> Token | None:
+        """A live token for exactly this request, or None; one past three quarters of its life is renewed meanwhile."""
+        held = self._cache.get(request)
+        if held is None:
+            return None
+        now = self._clock.time()
+        if now >= held.usable_until:
+            return None
+        if now >= held.renew_at and request not in self._minting:
+            held.renew_at = now + max(_RETRY, 0.1 * (held.usable_until - now))
+            self._counts["renewed"] += 1
+            self._start(request)
+        self._counts["hits"] += 1
+        return held.token
+
+    async def token(self, request: TokenRequest) -> Token:
+        """A token for exactly this request: held, or minted now, or from the mint under way.
+
+        Raise RefusalError: MISSION_ENDED when the session isn't live, or not any more; TOKEN_TOO_WIDE or
+        TOKEN_UNAVAILABLE when there is no token as asked for, for whatever reason, in time.
+        """
+        if not self._is_live(request.session):
+            raise RefusalError(Reason.MISSION_ENDED)
+        held = self.cached(request)
+        if held is not None:
+            return held
+        mint = self._minting.get(request)
+        if mint is None:
+            mint = self._start(request)
+        else:
+            self._counts["joined"] += 1
+        # A waiter that goes away must not take the mint from the others.
+        outcome = await asyncio.shield(mint.outcome)
+        if isinstance(outcome, RefusalError):
+            raise RefusalError(outcome.reason, outcome.detail)
+        if mint.ended or not self._is_live(request.session):
+            raise RefusalError(Reason.MISSION_ENDED)
+        return outcome
+
+    async def end(self, mission: str) -> tuple[int, int]:
+        """Drop every token of a mission before anything else runs, then revoke what can be: (dropped, revoked).
+
+        A mint under way counts as dropped; its waiters are refused at once, its token is revoked when it comes.
+        Waits for revocations as long as one may take; what takes longer goes on behind.
+        """
+        now = self._clock.time()
+        dropped = self._cache.drop(mission)
+        minting = [request for request in self._minting if request.mission == mission]
+        for request in minting:
+            mint = self._minting.pop(request)
+            mint.ended = True
+            mint.settle(RefusalError(Reason.MISSION_ENDED))
+        self._counts["dropped"] += len(dropped) + len(minting)
+        revoked = await self._revoker.revoke_all(_living(dropped, now))
+        return len(dropped) + len(minting), revoked
+
+    def stats(self) -> Mapping[str, int]:
+        """Counts since the start, and how much is held now."""
+        held = {"tokens": len(self._cache), "missions": self._cache.missions, "minting": len(self._minting)}
+        return {**self._counts, **held, "revoked": self._revoker.revoked}
+
+    async def close(self) -> None:
+        """Refuse whoever waits, stop every task, forget every token."""
+        for mint in self._minting.values():
+            mint.ended = True
+            mint.settle(RefusalError(Reason.TOKEN_UNAVAILABLE, "shutting down"))
+        self._minting.clear()
+        self._cache.clear()
+        await self._tasks.close()
+
+    def _start(self, request: TokenRequest) -> _Mint:
+        mint = self._minting[request] = _Mint(asyncio.get_running_loop().create_future())
+        self._tasks.spawn(self._mint(request, mint))
+        return mint
+
+    async def _mint(self, request: TokenRequest, mint: _Mint) -> None:
+        token: Token | None = None
+        evicted: list[tuple[TokenRequest, Held]] = []
+        outcome: Token | RefusalError = RefusalError(Reason.TOKEN_UNAVAILABLE, "the mint was interrupted")
+        try:
+            token = await self._ask(request)
+            evicted = self._accept(request, mint, token)
+            outcome = token
+        except RefusalError as error:
+            # Made anew: a traceback would keep the token alive.
+            outcome = RefusalError(error.reason, error.detail)
+        except Exception as error:  # noqa: BLE001 refused; no text, for it may quote a secret
+            outcome = RefusalError(Reason.TOKEN_UNAVAILABLE, f"the mint failed: {type(error).__name__}")
+        finally:
+            if self._minting.get(request) is mint:
+                del self._minting[request]
+            self._counts["failed" if isinstance(outcome, RefusalError) else "minted"] += 1
+            mint.settle(outcome)
+        if isinstance(outcome, RefusalError) and isinstance(token, Token):
+            await self._revoker.revoke(request, token)
+        if evicted:
+            self._counts["evicted"] += len(evicted)
+            await self._revoker.revoke_all(_living(evicted, self._clock.time()))
+
+    async def _ask(self, request: TokenRequest) -> Token:
+        spec = self._services.get(request.service)
+        issuer = None if spec is None else self._issuers.get(spec.kind)
+        if spec is None or issuer is None:
+            raise RefusalError(Reason.TOKEN_UNAVAILABLE, f"no issuer for {request.service}")
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await issuer.mint(request, spec)
+        except TimeoutError:
+            raise RefusalError(Reason.TOKEN_UNAVAILABLE, f"{spec.kind} did not answer in time") from None
+
+    def _accept(self, request: TokenRequest, mint: _Mint, token: Token) -> list[tuple[TokenRequest, Held]]:
+        """Keep a token that came in time and is as asked for; return what had to make room for it."""
+        if mint.ended or not self._is_live(request.session):
+            raise RefusalError(Reason.MISSION_ENDED)
+        spec, now = self._services[request.service], self._clock.time()
+        check_granted(token, spec, now)
+        return self._cache.put(request, Held.since(token, now, spec.ttl))
+
+
+def _living(gone: list[tuple[TokenRequest, Held]], now: float) -> list[tuple[TokenRequest, Token]]:
+    return [(request, token) for request, held in gone for token in held.living(now)]

@@ -1,0 +1,70 @@
+"""Our own access tokens: JWTs narrowed to one action on one resource.
+
+Origins verify them against our JWK set. Must not know: caches, policies, how keys are kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import final
+
+from exeat.credentials.keys import KeyRing
+from exeat.errors import RefusalError
+from exeat.model.decision import TokenRequest
+from exeat.model.reason import Reason
+from exeat.model.service import Grade, IssuerSpec
+from exeat.model.token import Token
+from exeat.ports import Clock
+
+TYP = "at+jwt"
+"""RFC 9068 §2.1: keeps every other kind of JWT from being taken for an access token."""
+
+
+@final
+class JwtIssuer:
+    """Mint grade A tokens in the profile of RFC 9068; implements the Issuer port.
+
+    ``issuer_url`` is the ``iss`` claim, below which origins find ``/.well-known/jwks.json``.
+    """
+
+    def __init__(self, keyring: KeyRing, issuer_url: str, clock: Clock) -> None:
+        self._keyring = keyring
+        self._issuer = issuer_url
+        self._clock = clock
+
+    async def mint(self, request: TokenRequest, spec: IssuerSpec) -> Token:
+        """Sign a token for exactly this request; it lives whole seconds, ``spec.ttl`` at most. No I/O.
+
+        ``authorization_details`` (RFC 9396 §2) carries the decision: an origin that checks it grants nothing more.
+        Raise RefusalError(TOKEN_UNAVAILABLE) when the service names no audience or a life below a second.
+        """
+        issued = int(self._clock.time())
+        expires = issued + int(spec.ttl)
+        if not spec.audience or expires <= issued:
+            raise RefusalError(
+                Reason.TOKEN_UNAVAILABLE, f"issuer of {request.service}: set audience, and ttl of 1s or more"
+            )
+        jti = secrets.token_urlsafe(16)
+        value = self._keyring.current().token(
+            TYP,
+            {
+                "iss": self._issuer,
+                "aud": spec.audience,
+                "sub": request.agent,
+                "client_id": request.agent,
+                "jti": jti,
+                "iat": issued,
+                "nbf": issued,
+                "exp": expires,
+                "scope": request.scope,
+                "mission": request.mission,
+                "authorization_details": [
+                    {"type": "exeat", "action": request.action, "resource": request.resource},
+                ],
+            },
+        )
+        return Token(value, jti, Grade.A, float(expires))
+
+    async def revoke(self, token: Token, spec: IssuerSpec) -> bool:  # noqa: ARG002 the port's signature
+        """Say False: a self-contained token lives until its ``exp``, which is why ``ttl`` is short."""
+        return False

@@ -1,0 +1,66 @@
+"""Where long-lived secrets lie: the environment and private files.
+
+Must not know: what a secret opens. Errors name the reference and the fix, never the content.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+from exeat import files
+from exeat.errors import StartError
+from exeat.model.secret import Secret
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_LONGEST = 64 * 1024
+"""Bytes; the longest credentials in use are JWTs and key files of a few KiB, and a header can't carry more."""
+
+
+@final
+class Sources:
+    """Read ``env:NAME`` and ``file:PATH``; implements the SecretSource port. Relative paths start at ``base``."""
+
+    def __init__(self, base: Path, environ: Mapping[str, str]) -> None:
+        self._base = base
+        self._environ = environ
+
+    def load(self, reference: str) -> Secret:
+        """Return the secret; one newline at the end of a file is not part of it.
+
+        Raise StartError when there is none, when others could read the file, or when it couldn't travel in an HTTP
+        field: it must be printable ASCII without white space at its ends (RFC 9110 §5.5).
+        """
+        kind, _, rest = reference.partition(":")
+        if kind == "env" and _NAME.fullmatch(rest):
+            value = self._environ.get(rest)
+            if value is None:
+                raise StartError(f"{reference} is not set", f"export {rest} where exeat starts, or use file:PATH")
+        elif kind == "file" and rest:
+            value = self._read(reference, self._base / rest)
+        else:
+            raise StartError(f"{reference!r} is not a secret source", "write env:NAME or file:PATH")
+        if not value:
+            raise StartError(f"{reference} is empty", "put the service's shared credential there")
+        if not _VALUE.fullmatch(value):
+            raise StartError(
+                f"{reference} can't be sent in a header",
+                "it must be one line of printable ASCII without white space before or after",
+            )
+        return Secret(value)
+
+    @staticmethod
+    def _read(reference: str, path: Path) -> str:
+        try:
+            if path.exists() and not path.is_file():
+                raise StartError("not a regular file", "name a file that holds the secret alone")
+            content = files.read_private(path)
+        except StartError as error:
+            raise StartError(f"{reference}: {error}", error.hint) from error
+        if len(content) > _LONGEST:
+            raise StartError(f"{reference} is longer than {_LONGEST} bytes", "name a file that holds the secret alone")
+        # Latin-1 takes every byte, so no decoding error can quote the content; load() then refuses what isn't ASCII.
+        return content.decode("latin-1").removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,154 @@
+"""Where a credential sits in a request: reading it there, and putting another one in its stead.
+
+Nothing is guessed: two credentials, or one that can't be decoded exactly, have no reading. Must not know: whose credential
+it is, who may use it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from urllib.parse import quote, unquote_plus
+
+from exeat.model.request import CanonicalRequest, Headers
+from exeat.model.secret import Secret
+from exeat.model.service import CredentialPlace, PlaceKind
+
+_COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # cookie-octet, RFC 6265 §4.1.1
+
+
+def header_of(place: CredentialPlace) -> bytes:
+    """The header field a place lies in, in lower case; ``b""`` for the query."""
+    if place.kind is PlaceKind.QUERY:
+        return b""
+    return b"cookie" if place.kind is PlaceKind.COOKIE else place.name.encode("ascii")
+
+
+def text_of(value: bytes) -> str:
+    """A field's value as text, whatever its bytes."""
+    return value.decode("utf-8", "surrogateescape")
+
+
+def query_pairs(query: str) -> Iterator[tuple[str, str]]:
+    """Every decoded (key, value) that some server would read in a query: split at ``&``, and at ``;`` too."""
+    for part in query.split("&"):
+        for pair in (part, *part.split(";")) if ";" in part else (part,):
+            key, _, value = pair.partition("=")
+            yield _decoded(key), _decoded(value)
+
+
+def _decoded(text: str) -> str:
+    return unquote_plus(text, errors="surrogateescape") if "%" in text or "+" in text else text
+
+
+def plain_key(key: str) -> str:
+    """What a lenient server takes a query key for: no brackets, no case, no spaces."""
+    return key.partition("[")[0].strip().lower()
+
+
+def cookies(headers: Headers) -> Iterator[tuple[str, str]]:
+    """Every (name, value) of all cookie fields."""
+    for name, value in headers:
+        if name == b"cookie":
+            for crumb in text_of(value).split(";"):
+                key, _, content = crumb.strip(" \t").partition("=")
+                yield key, content
+
+
+def read_place(place: CredentialPlace, request: CanonicalRequest) -> str | None:
+    """Return what sits in ``place``, None when nothing does; raise ValueError (fixed text) when there is no one reading."""
+    if place.kind is PlaceKind.QUERY:
+        return _from_query(place.name, request.query)
+    if place.kind is PlaceKind.COOKIE:
+        found = [value for name, value in cookies(request.headers) if name == place.name]
+        if len(found) > 1:
+            raise ValueError("ambiguous: two cookies of one name")
+        return found[0] if found and found[0] else None
+    values = request.header(header_of(place))
+    if not values:
+        return None
+    if len(values) > 1:
+        raise ValueError("ambiguous: two credentials in one header")
+    text = text_of(values[0])
+    return _from_basic(place, text) if place.kind is PlaceKind.BASIC else _after_scheme(place.scheme, text)
+
+
+def _after_scheme(scheme: str, text: str) -> str | None:
+    if not scheme or not text:
+        return text or None
+    word, _, value = text.partition(" ")
+    if word.lower() != scheme.lower():
+        raise ValueError("another scheme than the service's")
+    return value.strip(" ") or None
+
+
+def _from_basic(place: CredentialPlace, text: str) -> str | None:
+    encoded = _after_scheme("Basic", text)
+    if encoded is None:
+        return None
+    try:
+        user, colon, password = b64decode(encoded, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        raise ValueError("ambiguous: undecodable Basic credentials") from None
+    if not colon:
+        raise ValueError("ambiguous: Basic credentials without ':'")
+    if place.user is not None:
+        return password or None
+    if password:
+        raise ValueError("ambiguous: a user name and a password where the service takes one credential")
+    return user or None
+
+
+def _from_query(name: str, query: str) -> str | None:
+    found = [value for key, value in query_pairs(query) if plain_key(key) == plain_key(name)]
+    if len(found) > 1:
+        raise ValueError("ambiguous: two query parameters of one name")
+    if found and sum(_is_key(part, name) for part in query.split("&")) != 1:
+        raise ValueError("ambiguous: the query parameter is spelled in another way")
+    return found[0] if found and found[0] else None
+
+
+def _is_key(part: str, name: str) -> bool:
+    return _decoded(part.partition("=")[0]) == name
+
+
+def strip_and_place(
+    headers: Headers, query: str, place: CredentialPlace, value: Secret, user: str | None = None
+) -> tuple[Headers, str]:
+    """Return fields and query with whatever sat in ``place`` gone and ``value`` there, once.
+
+    ``user`` is used instead of the place's own user name. Raise ValueError (fixed text) when the value can't stand there:
+    it would end up as more than one value, or as another field.
+    """
+    text = value.reveal()
+    if not text or not text.isascii() or not text.isprintable():
+        raise ValueError("the credential holds characters that can't be sent")
+    if place.kind is PlaceKind.QUERY:
+        parts = [part for part in query.split("&") if part and not _is_key(part, place.name)]
+        return headers, "&".join([*parts, f"{quote(place.name, safe='')}={quote(text, safe='')}"])
+    if place.kind is PlaceKind.COOKIE:
+        return _with_cookie(headers, place.name, text), query
+    name = header_of(place)
+    kept = [field for field in headers if field[0].replace(b"_", b"-") != name]
+    if place.kind is PlaceKind.BASIC:
+        text = _basic(place.user if user is None else user, text)
+    elif place.scheme:
+        text = f"{place.scheme} {text}"
+    return (*kept, (name, text.encode("ascii"))), query
+
+
+def _basic(user: str | None, text: str) -> str:
+    name, password = (text, "") if user is None else (user, text)
+    if ":" in name:
+        raise ValueError("a user name can't hold ':'")
+    return "Basic " + b64encode(f"{name}:{password}".encode()).decode("ascii")
+
+
+def _with_cookie(headers: Headers, name: str, text: str) -> Headers:
+    if not _COOKIE_VALUE.fullmatch(text):
+        raise ValueError("the credential can't be a cookie's value")
+    crumbs = [f"{key}={value}" for key, value in cookies(headers) if key != name and key]
+    line = "; ".join([*crumbs, f"{name}={text}"]).encode("utf-8", "surrogateescape")
+    return (*(field for field in headers if field[0] != b"cookie"), (b"cookie", line))

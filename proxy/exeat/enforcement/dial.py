@@ -1,0 +1,119 @@
+"""The gate where connections open: resolve, check every address, dial the checked one, compare the peer.
+
+It trusts nothing the first gate did but the exchange it is handed. Must not know: any engine, policies, credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import final
+
+from exeat.enforcement.address import metadata, refused
+from exeat.errors import RefusalError
+from exeat.model.reason import Reason
+from exeat.ports import Resolver
+
+Endpoint = tuple[str, int]
+
+
+@final
+class SystemResolver:
+    """The system's resolver, asked for the absolute name so that no search domain is ever tried."""
+
+    async def resolve(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses in the order the system prefers them."""
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(f"{host}.", port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        except (OSError, UnicodeError) as error:
+            raise RefusalError(Reason.UPSTREAM_UNREACHABLE, f"{host} can't be resolved") from error
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """An open TCP connection to an address that was checked."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+@final
+class Dialer:
+    """Opens connections for permitted exchanges.
+
+    ``overrides`` maps ``(host, port)`` to ``(address, port)``: the one way to allow a private address by name. ``own``
+    holds the endpoints we listen on; they and metadata services are refused always.
+    """
+
+    def __init__(
+        self, resolver: Resolver, overrides: Mapping[Endpoint, Endpoint], own: Sequence[Endpoint], deadline: float
+    ) -> None:
+        self._resolver = resolver
+        self._overrides = dict(overrides)
+        self._own_ports = frozenset(port for _, port in own)
+        self._own_hosts = frozenset(host for host, _ in own)
+        self._deadline = deadline
+
+    def is_self(self, host: str, port: int) -> bool:
+        """Whether dialling this would come back to us: any local form of an address on one of our ports."""
+        if port not in self._own_ports:
+            return False
+        if host in self._own_hosts or host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        address = mapped or address
+        return address.is_loopback or address.is_unspecified
+
+    async def dial(self, host: str, port: int) -> Dialled:
+        """Return a connection to one of the host's allowed addresses.
+
+        Raise RefusalError with ADDRESS_NOT_ALLOWED when no address may be dialled, UPSTREAM_UNREACHABLE when none
+        answers within the deadline.
+        """
+        try:
+            async with asyncio.timeout(self._deadline):
+                endpoints = await self._endpoints(host, port)
+                return await self._connect(endpoints)
+        except TimeoutError as error:
+            raise RefusalError(Reason.UPSTREAM_UNREACHABLE, f"{host}:{port} did not answer in time") from error
+
+    async def _endpoints(self, host: str, port: int) -> list[Endpoint]:
+        override = self._overrides.get((host, port))
+        if override is not None:
+            address, target_port = override
+            if metadata(address) or self.is_self(address, target_port):
+                raise RefusalError(Reason.ADDRESS_NOT_ALLOWED, f"{host}:{port} is mapped to a forbidden address")
+            return [override]
+        # One resolution a connection, and only its checked results are dialled: rebinding has no window.
+        answers = await self._resolver.resolve(host, port)
+        allowed = [(address, port) for address in answers if not refused(address) and not self.is_self(address, port)]
+        if not allowed:
+            why = f"{answers[0]} is {refused(answers[0]) or 'our own'}" if answers else "no address"
+            raise RefusalError(Reason.ADDRESS_NOT_ALLOWED if answers else Reason.UPSTREAM_UNREACHABLE, f"{host}: {why}")
+        return allowed
+
+    async def _connect(self, endpoints: list[Endpoint]) -> Dialled:
+        failure: OSError | None = None
+        for address, port in endpoints:
+            try:
+                reader, writer = await asyncio.open_connection(address, port)
+            except OSError as error:
+                failure = error
+                continue
+            peer = writer.get_extra_info("peername")
+            if not peer or ip_address(peer[0]) != ip_address(address) or peer[1] != port:
+                with contextlib.suppress(OSError):
+                    writer.transport.abort()
+                raise RefusalError(Reason.ADDRESS_NOT_ALLOWED, f"connected to {peer}, not to {address}:{port}")
+            return Dialled(reader, writer)
+        raise RefusalError(Reason.UPSTREAM_UNREACHABLE, str(failure) if failure else "no address answered")

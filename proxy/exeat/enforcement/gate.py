@@ -1,0 +1,228 @@
+"""One request's orchestration: normalise → look up → decide → record → mint → the fields that leave.
+
+Facts are gathered once, before the decision; nothing after it may loosen it; whatever is raised becomes a refusal. The
+gate knows no engine: engines hand it a WireRequest and carry out what it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from secrets import token_hex
+from typing import final
+
+from exeat.decision.decide import decide
+from exeat.decision.normalize import normalize
+from exeat.decision.snapshot import SessionView
+from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.headers import outgoing
+from exeat.enforcement.identified import Identity
+from exeat.enforcement.recorder import Recorder
+from exeat.enforcement.refusal import Refusal, render
+from exeat.enforcement.world import World
+from exeat.errors import RefusalError
+from exeat.identity.evidence import read_pass
+from exeat.model.decision import Deny, Hold, Inject, NeedBody, Tag
+from exeat.model.reason import Reason
+from exeat.model.record import Sent
+from exeat.model.request import Headers, WireRequest
+from exeat.model.token import Token
+from exeat.ports import AuditSink, Broker, Clock, PassVerifier
+
+logger = logging.getLogger("exeat.gate")
+
+
+Admission = Exchange | Refusal | NeedBody
+
+
+@final
+class Gate:
+    """Judges requests for one worker and keeps the account of each."""
+
+    def __init__(
+        self,
+        world: World,
+        passes: PassVerifier,
+        broker: Broker,
+        audit: AuditSink,
+        clock: Clock,
+        *,
+        deadline: float,
+        pairwise_key: bytes,
+    ) -> None:
+        self._world = world
+        self._passes = passes
+        self._broker = broker
+        self._recorder = Recorder(audit, clock)
+        self._clock = clock
+        self._deadline = deadline
+        self._pairwise_key = pairwise_key
+
+    def identify(self, headers: Headers) -> Identity | Deny:
+        """Return who shows a valid pass in ``Proxy-Authorization``, or why not. Never raises."""
+        try:
+            presented = read_pass(headers)
+            if presented is None:
+                return Deny(Reason.IDENTITY_MISSING)
+            proven = self._passes.verify(presented)
+        except RefusalError as error:
+            if error.reason is Reason.MISSION_ENDED:
+                return Identity("", "", ended=True)
+            return Deny(error.reason, detail=error.detail)
+        except Exception:
+            logger.exception("identifying failed")
+            return Deny(Reason.INTERNAL_ERROR, detail="identifying failed")
+        return Identity(proven.mission, proven.agent)
+
+    def refuse(
+        self, verdict: Deny, identity: Identity | None, wire: WireRequest | None, *, close: bool = False
+    ) -> Refusal:
+        """Record and render a refusal that came about before there was anything to judge."""
+        return self._refuse(verdict, self._new_id(), identity, wire, self._clock.monotonic(), close=close)
+
+    def admit(
+        self, identity: Identity, wire: WireRequest, body: bytes | None = None
+    ) -> Admission | Awaitable[Admission]:
+        """Judge one request.
+
+        The answer is immediate unless a token has to be minted. NeedBody asks for the body first and is given only
+        once: the call with ``body`` returns anything but NeedBody. Never raises an Exception.
+        """
+        started = self._clock.monotonic()
+        decision_id = self._new_id()
+        try:
+            return self._admit(identity, wire, body, decision_id, started)
+        except RefusalError as error:
+            verdict = Deny(error.reason, detail=error.detail)
+        except Exception:
+            logger.exception("decision %s failed", decision_id)
+            verdict = Deny(Reason.INTERNAL_ERROR, detail="judging failed")
+        return self._refuse(verdict, decision_id, identity, wire, started)
+
+    def _admit(
+        self, identity: Identity, wire: WireRequest, body: bytes | None, decision_id: str, started: float
+    ) -> Admission | Awaitable[Admission]:
+        snapshot = self._world.snapshot
+        request = normalize(wire)
+        if isinstance(request, Deny):
+            return self._refuse(request, decision_id, identity, wire, started, close=True)
+        view = snapshot.sessions.get(identity.session)
+        if view is None:
+            return self._refuse(self._absent(identity), decision_id, identity, wire, started)
+        if self._world.draining:
+            raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
+        decision = decide(request, view, snapshot, self._clock.time(), body=body)
+        if isinstance(decision, NeedBody):
+            if body is not None:
+                raise RefusalError(Reason.REQUEST_MALFORMED, "the body did not settle the operation")
+            return decision
+        if isinstance(decision, Deny | Hold):
+            return self._refuse(decision, decision_id, identity, wire, started, view=view)
+        exchange = Exchange(
+            decision_id=decision_id,
+            request_id=f"r_{decision_id[2:]}",
+            session=view.session.key,
+            mission=view.mission.id,
+            agent=view.session.agent.spiffe_id,
+            request=request,
+            permit=decision,
+            started=started,
+            is_live=self._world.is_live,
+        )
+        self._recorder.permit(exchange, view, snapshot.version)  # before anything is minted, resolved or dialled
+        inject = next((duty for duty in decision.obligations if isinstance(duty, Inject)), None)
+        if inject is None:
+            return self._stamped(exchange, view, None, None)
+        token = self._broker.cached(inject.token)
+        if token is not None:
+            return self._stamped(exchange, view, inject, token)
+        return self._mint(exchange, view, inject)
+
+    async def _mint(self, exchange: Exchange, view: SessionView, inject: Inject) -> Admission:
+        try:
+            async with asyncio.timeout(self._deadline):
+                token = await self._broker.token(inject.token)
+            if not exchange.may_leave():  # the mission may have ended while the issuer worked
+                raise RefusalError(Reason.MISSION_ENDED, "ended while a token was minted")
+            return self._stamped(exchange, view, inject, token)
+        except RefusalError as error:
+            verdict = Deny(error.reason, exchange.permit.question, detail=error.detail)
+        except TimeoutError:
+            verdict = Deny(Reason.TOKEN_UNAVAILABLE, exchange.permit.question, detail="the issuer is late")
+        except asyncio.CancelledError:
+            self.finish(exchange, None)
+            raise
+        except Exception:
+            logger.exception("minting for %s failed", exchange.decision_id)
+            verdict = Deny(Reason.INTERNAL_ERROR, exchange.permit.question, detail="minting failed")
+        return self.fail(exchange, verdict.reason, verdict.detail)
+
+    def _stamped(self, exchange: Exchange, view: SessionView, inject: Inject | None, token: Token | None) -> Exchange:
+        tag = next((duty for duty in exchange.permit.obligations if isinstance(duty, Tag)), Tag("spiffe"))
+        exchange.token = token
+        exchange.headers, exchange.target = outgoing(
+            exchange.request,
+            inject,
+            token,
+            tag,
+            view.session.agent,
+            view.mission.id,
+            exchange.request_id,
+            self._pairwise_key,
+        )
+        return exchange
+
+    def _absent(self, identity: Identity) -> Deny:
+        if identity.ended or identity.mission in self._world.snapshot.ended:
+            return Deny(Reason.MISSION_ENDED)
+        # A genuine pass whose mission isn't live: it ended too long ago to be remembered.
+        return Deny(Reason.MISSION_ENDED if identity.mission else Reason.MISSION_MISSING)
+
+    def finish(self, exchange: Exchange, status: int | None, reason: Reason | None = None) -> None:
+        """Write the one outcome of an admitted request; later calls do nothing.
+
+        ``status`` is what the agent was answered with. Without one the outcome is ``not_sent`` when nothing was handed
+        over, ``unknown`` otherwise.
+        """
+        if exchange.finished:
+            return
+        exchange.finished = True
+        if not exchange.sent:
+            outcome = Sent.NOT_SENT
+        else:
+            outcome = Sent.UNKNOWN if status is None or reason is not None else Sent.SENT
+        self._recorder.outcome(exchange, outcome, status, reason)
+
+    def fail(self, exchange: Exchange, reason: Reason, detail: str = "") -> Refusal:
+        """End an admitted request that could not be sent, and render why."""
+        refusal = render(Deny(reason, exchange.permit.question, detail=detail), exchange.decision_id)
+        if detail:
+            logger.info("%s: %s: %s", exchange.decision_id, reason, detail)
+        self.finish(exchange, refusal.status, reason)
+        return refusal
+
+    def _refuse(
+        self,
+        verdict: Deny | Hold,
+        decision_id: str,
+        identity: Identity | None,
+        wire: WireRequest | None,
+        started: float,
+        *,
+        view: SessionView | None = None,
+        close: bool = False,
+    ) -> Refusal:
+        refusal = render(verdict, decision_id, close=close)
+        try:
+            self._recorder.refusal(verdict, refusal, identity, wire, view, self._world.snapshot.version, started)
+        except RefusalError as error:
+            return render(Deny(error.reason, detail=error.detail), decision_id, close=close)
+        except Exception:
+            logger.exception("recording %s failed", decision_id)
+            return render(Deny(Reason.AUDIT_UNAVAILABLE), decision_id, close=close)
+        return refusal
+
+    def _new_id(self) -> str:
+        """Sortable by time, unique without coordination: 48 bits of milliseconds and 80 random ones."""
+        return f"d_{int(self._clock.time() * 1000):012x}{token_hex(10)}"

@@ -1,0 +1,65 @@
+"""The exact header fields an origin gets: the agent's own, the swapped credential, one tag.
+
+Must not know: any engine, how a token was obtained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+
+from exeat.decision.recognise import strip_and_place
+from exeat.model.decision import Inject, Tag
+from exeat.model.identity import Agent
+from exeat.model.request import CanonicalRequest, Headers
+from exeat.model.token import Token
+
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_DROPPED = frozenset({b"host", b"traceparent", b"baggage", b"expect"})
+"""Written anew (host, traceparent), answered here (expect), or a way to carry what nobody decided on (baggage)."""
+
+
+def outgoing(
+    request: CanonicalRequest,
+    inject: Inject | None,
+    token: Token | None,
+    tag: Tag,
+    agent: Agent,
+    mission: str,
+    request_id: str,
+    pairwise_key: bytes,
+) -> tuple[Headers, str]:
+    """Return (fields without ``host``, path with query): what leaves, in full.
+
+    W3C ``traceparent`` of the agent is kept when it is well-formed, else a new one starts here.
+    """
+    fields: Headers = request.headers
+    query = request.query
+    if inject is not None and token is not None:
+        fields, query = strip_and_place(fields, query, inject.place, token.value)
+    kept = [field for field in fields if field[0] not in _DROPPED]
+    parents = request.header(b"traceparent")
+    if len(parents) == 1 and _TRACEPARENT.fullmatch(parents[0]):
+        kept.append((b"traceparent", parents[0]))
+    else:
+        trace = request_id[2:34].ljust(32, "0")
+        kept.append((b"traceparent", f"00-{trace}-{trace[16:32]}-01".encode()))
+    kept.extend(tags(tag, agent, mission, request_id, pairwise_key, request.host))
+    return tuple(kept), f"{request.path}?{query}" if query else request.path
+
+
+def tags(tag: Tag, agent: Agent, mission: str, request_id: str, pairwise_key: bytes, host: str) -> Headers:
+    """The identity tag: the SPIFFE ID, a pseudonym that only we can resolve and that differs per host, or nothing."""
+    if tag.style == "none":
+        return ()
+    if tag.style == "pairwise":
+        digest = hmac.digest(pairwise_key, f"{agent.spiffe_id}\0{host}".encode(), hashlib.sha256)
+        name = f"urn:exeat:agent:{digest.hex()[:32]}"
+    else:
+        name = agent.spiffe_id
+    return (
+        (b"exeat-agent", name.encode()),
+        (b"exeat-mission", mission.encode()),
+        (b"exeat-request-id", request_id.encode()),
+    )

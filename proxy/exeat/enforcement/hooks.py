@@ -1,0 +1,257 @@
+"""What happens at each point of mitmproxy's layers: a static table, name → function(host, data).
+
+A hook that isn't in the table closes the connection, so that a protocol nobody governs can't slip in. Whatever a hook
+raises, the host turns into a refusal. Must not know: policies, SQL, how the gate judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from mitmproxy import flow as mitmflow
+from mitmproxy import http
+from mitmproxy.connection import Server
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.layers import ClientTLSLayer
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import ClientHelloData, TlsData
+
+from exeat.decision.hosts import canonical_host
+from exeat.decision.normalize import connect_target
+from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.identified import Identity
+from exeat.enforcement.layers import GovernedHttp
+from exeat.enforcement.refusal import Refusal
+from exeat.enforcement.translate import STAMP, response_of, target_of, wire_of, write_request
+from exeat.model.decision import Deny, NeedBody
+from exeat.model.reason import Reason
+from exeat.model.request import Tunnel
+
+if TYPE_CHECKING:
+    from exeat.enforcement.gate import Admission
+    from exeat.enforcement.host import Host
+
+_PENDING = "exeat_pending"
+_STRIPPED = ("alt-svc", "proxy-authenticate", "proxy-authorization", "proxy-connection", "keep-alive")
+"""Of an answer: ways off the governed path (alt-svc), and fields that are hop-by-hop or ours to send."""
+
+
+def next_layer(host: Host, data: NextLayer) -> None:
+    """Choose what a connection speaks: HTTP outside a tunnel, TLS with HTTP inside one, nothing else."""
+    context = data.context
+    if host.tunnel is None:
+        data.layer = GovernedHttp(context, HTTPMode.regular)
+        return
+    opening = data.data_client()
+    if len(opening) < 3 and b"\x16\x03".startswith(opening[:2]):
+        return  # too short to tell; the deadline for heads bounds the wait
+    if not starts_like_tls_record(opening):
+        host.refuse_tunnel(Deny(Reason.PROTOCOL_NOT_ALLOWED, detail="not TLS inside the tunnel"))
+        raise ConnectionError("not TLS inside the tunnel")
+    context.server.tls = True  # inside, relative targets mean https
+    context.server.sni = host.tunnel[0]
+    layer = ClientTLSLayer(context)
+    layer.child_layer = GovernedHttp(context, HTTPMode.transparent)
+    data.layer = layer
+
+
+def http_connect(host: Host, flow: http.HTTPFlow) -> None:
+    """Open a tunnel for an identified agent; nothing is dialled, refusals come inside it (DESIGN §4)."""
+    gate = host.parts.gate
+    wire = wire_of(flow.request, None)
+    identity = gate.identify(wire.headers)
+    if isinstance(identity, Deny):
+        flow.response = response_of(gate.refuse(identity, None, wire))
+        return
+    target = connect_target(target_of(flow.request).decode("latin-1"))
+    if isinstance(target, Deny):
+        flow.response = response_of(gate.refuse(target, identity, wire))
+        return
+    if host.parts.dialer.is_self(*target):
+        verdict = Deny(Reason.ADDRESS_NOT_ALLOWED, detail="a loop to ourselves")
+        flow.response = response_of(gate.refuse(verdict, identity, wire))
+        return
+    if not host.bind(identity):
+        flow.response = response_of(gate.refuse(Deny(Reason.IDENTITY_CONFLICT), identity, wire, close=True))
+        return
+    host.tunnel = target
+    flow.request.data.host, flow.request.data.port = target
+
+
+def tls_clienthello(host: Host, data: ClientHelloData) -> None:
+    """Refuse what the layers would do on their own: pass through, or talk to the origin first."""
+    if data.ignore_connection or data.establish_server_tls_first:
+        raise ConnectionError("only intercepted tunnels")
+    if host.identity is None or host.tunnel is None:
+        raise PermissionError("a leaf only for an identified agent")
+
+
+def tls_start_client(host: Host, data: TlsData) -> None:
+    """Answer with a leaf for the tunnel's host, and for the name the client asked for so that it can read the refusal."""
+    if host.identity is None or host.tunnel is None:
+        raise PermissionError("a leaf only for an identified agent")
+    names = [host.tunnel[0]]
+    if data.conn.sni:
+        try:
+            asked = canonical_host(data.conn.sni)
+        except ValueError:
+            asked = names[0]
+        if asked != names[0]:
+            names.append(asked)
+    data.ssl_conn = host.parts.agent_side.accept(tuple(names))
+
+
+def tls_start_server(host: Host, data: TlsData) -> None:
+    """Verify the origin by the name that was permitted, never by what a client sent."""
+    address = cast("Server", data.conn).address
+    if address is None or data.conn.sni != address[0]:
+        raise PermissionError("the TLS name is not the permitted host")
+    data.ssl_conn = host.parts.origin_side.connect(address[0], http2=data.context.client.alpn == b"h2")
+
+
+def server_connect(host: Host, data: ServerConnectionHookData) -> None:
+    """The dial grant: only for a host and port that an admitted exchange of this connection was permitted for."""
+    address = data.server.address
+    if address is None or not host.granted(address[0], address[1], tls=data.server.tls):
+        raise PermissionError("no admitted request leads there")
+
+
+def requestheaders(host: Host, flow: http.HTTPFlow) -> Awaitable[None] | None:
+    """Judge a request before its body is read and before anything is opened."""
+    gate = host.parts.gate
+    host.head_complete()
+    tunnel = None if host.tunnel is None else Tunnel(*host.tunnel, flow.client_conn.sni)
+    wire = wire_of(flow.request, tunnel)
+    identity = host.identity
+    if tunnel is None:  # a plain request: each shows its own pass
+        identity_shown = gate.identify(wire.headers)
+        if isinstance(identity_shown, Deny):
+            _apply(host, flow, gate.refuse(identity_shown, None, wire))
+            return None
+        if not host.bind(identity_shown):
+            _apply(host, flow, gate.refuse(Deny(Reason.IDENTITY_CONFLICT), identity_shown, wire, close=True))
+            return None
+        identity = identity_shown
+    if identity is None:
+        raise PermissionError("a tunnel without an identity")
+    if flow.error is not None:  # mitmproxy refused it already and answers itself; we write it down
+        gate.refuse(Deny(Reason.REQUEST_MALFORMED, detail=str(flow.error.msg)), identity, wire)
+        return None
+    return _settle(host, flow, gate.admit(identity, wire), identity)
+
+
+def request(host: Host, flow: http.HTTPFlow) -> Awaitable[None] | None:
+    """Judge with the body, where the head did not settle what is asked."""
+    pending = flow.metadata.pop(_PENDING, None)
+    if pending is None:
+        return None
+    identity, limit = pending
+    body = flow.request.raw_content or b""
+    tunnel = None if host.tunnel is None else Tunnel(*host.tunnel, flow.client_conn.sni)
+    wire = wire_of(flow.request, tunnel)
+    if len(body) > limit:
+        verdict = Deny(Reason.REQUEST_MALFORMED, detail=f"body over {limit} bytes")
+        _apply(host, flow, host.parts.gate.refuse(verdict, identity, wire))
+        return None
+    return _settle(host, flow, host.parts.gate.admit(identity, wire, body), identity)
+
+
+def _settle(
+    host: Host, flow: http.HTTPFlow, admission: Admission | Awaitable[Admission], identity: Identity
+) -> Awaitable[None] | None:
+    if isinstance(admission, NeedBody):
+        flow.metadata[_PENDING] = (identity, admission.limit)
+        return None
+    if isinstance(admission, Exchange | Refusal):
+        _apply(host, flow, admission)
+        return None
+
+    async def when_minted() -> None:
+        _apply(host, flow, await admission)  # type: ignore[arg-type]  # NeedBody is never awaited
+
+    return when_minted()
+
+
+def _apply(host: Host, flow: http.HTTPFlow, admission: Exchange | Refusal) -> None:
+    if isinstance(admission, Refusal):
+        flow.request.headers.pop("expect", None)  # a refused upload is not invited to continue
+        flow.response = response_of(admission)
+        return
+    flow.metadata[STAMP] = admission
+    host.admit(admission)
+    body_read = flow.request.raw_content
+    write_request(flow.request, admission)
+    if body_read is None:
+        flow.request.stream = admission.count_sent
+    else:
+        admission.sent_bytes = len(body_read)
+
+
+def responseheaders(host: Host, flow: http.HTTPFlow) -> None:  # noqa: ARG001 the table's shape
+    """Let an answer stream, without the fields that would lead off the path."""
+    exchange = flow.metadata.get(STAMP)
+    response = flow.response
+    if exchange is None or response is None or exchange.finished:
+        return
+    if response.status_code == 101:
+        raise ConnectionError("an upgrade nobody asked for")
+    for name in _STRIPPED:
+        response.headers.pop(name, None)
+    response.stream = exchange.count_received
+
+
+def response(host: Host, flow: http.HTTPFlow) -> None:
+    """Write the outcome of an answered request."""
+    exchange = flow.metadata.get(STAMP)
+    if exchange is not None and flow.response is not None:
+        host.finish(exchange, flow.response.status_code)
+
+
+def error(host: Host, flow: mitmflow.Flow) -> None:
+    """Write the outcome of a request that broke off."""
+    exchange = flow.metadata.get(STAMP)
+    if exchange is not None:
+        host.finish(exchange, None)
+
+
+def nothing(host: Host, data: Any) -> None:
+    """A point at which nothing is decided."""
+
+
+HookFunction = Callable[["Host", Any], Awaitable[None] | None]
+
+HOOKS: dict[str, HookFunction] = {
+    "client_connected": nothing,
+    "client_disconnected": nothing,
+    "next_layer": next_layer,
+    "http_connect": http_connect,
+    "http_connected": nothing,
+    "http_connect_error": nothing,
+    "tls_clienthello": tls_clienthello,
+    "tls_start_client": tls_start_client,
+    "tls_established_client": nothing,
+    "tls_failed_client": nothing,
+    "server_connect": server_connect,
+    "server_connected": nothing,
+    "server_connect_error": nothing,
+    "server_disconnected": nothing,
+    "tls_start_server": tls_start_server,
+    "tls_established_server": nothing,
+    "tls_failed_server": nothing,
+    "requestheaders": requestheaders,
+    "request": request,
+    "responseheaders": responseheaders,
+    "response": response,
+    "error": error,
+}
+
+PER_STREAM = frozenset({"requestheaders", "request", "responseheaders", "response"})
+"""A fault here ends one stream; a fault elsewhere ends the connection."""
+AFTERWARDS = frozenset(
+    {"client_disconnected", "server_disconnected", "error", "http_connect_error", "server_connect_error",
+     "tls_failed_client", "tls_failed_server"}
+)  # fmt: skip
+"""Nothing can go any more when these run: a fault is logged, and that is all."""

@@ -1,0 +1,72 @@
+"""Our own listeners: bound before anything is promised, shared between workers by SO_REUSEPORT.
+
+Must not know: what is spoken on them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import final
+
+from exeat.config.endpoints import Listener
+from exeat.errors import StartError
+
+_BACKLOG = 1024
+
+
+def bind(address: Listener) -> socket.socket:
+    """Return a bound, listening socket; raise StartError naming the port when it is taken.
+
+    The port is probed without SO_REUSEPORT first, so that a stranger's listener is noticed and not shared with.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    for reuse in (False, True):
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            listener.bind((address.host, address.port))
+            if reuse:
+                listener.listen(_BACKLOG)
+                listener.setblocking(False)
+                return listener
+        except OSError as error:
+            listener.close()
+            raise StartError(
+                f"can't listen on {address.host}:{address.port}: {error.strerror}",
+                "stop what uses this port, or set another one in the configuration",
+            ) from error
+        listener.close()
+    raise StartError(f"can't listen on {address.host}:{address.port}")
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@final
+class Listeners:
+    """The data path's open ports."""
+
+    def __init__(self, addresses: tuple[Listener, ...]) -> None:
+        self._sockets = [bind(address) for address in addresses]
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def endpoints(self) -> list[tuple[str, int]]:
+        """(host, port) of each, as bound."""
+        return [listener.getsockname()[:2] for listener in self._sockets]
+
+    async def start(self, handler: Handler) -> None:
+        """Begin to accept."""
+        for listener in self._sockets:
+            self._servers.append(await asyncio.start_server(handler, sock=listener, backlog=_BACKLOG))
+
+    async def stop(self) -> None:
+        """Accept no more; connections already open go on."""
+        for server in self._servers:
+            server.close()
+        for listener in self._sockets:
+            listener.close()

@@ -1,0 +1,148 @@
+"""What the gate writes down: the decision before anything happens, the outcome after (DESIGN §7).
+
+Paths are recorded without their query, which may hold secrets. Must not know: chains, files.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, final
+
+from exeat.decision.snapshot import SessionView
+from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.identified import Identity
+from exeat.enforcement.refusal import Refusal
+from exeat.errors import RefusalError
+from exeat.model.decision import Deny, Hold
+from exeat.model.reason import Reason
+from exeat.model.record import RecordKind, Sent
+from exeat.model.request import WireRequest
+from exeat.ports import AuditSink, Clock
+
+logger = logging.getLogger("exeat.recorder")
+
+
+@final
+class Recorder:
+    """Turns decisions and outcomes into records."""
+
+    def __init__(self, audit: AuditSink, clock: Clock) -> None:
+        self._audit = audit
+        self._clock = clock
+
+    def permit(self, exchange: Exchange, view: SessionView, snapshot: str) -> None:
+        """Write a permit; raise RefusalError(AUDIT_UNAVAILABLE) when it can't be written, so that nothing goes."""
+        question = exchange.permit.question
+        request = exchange.request
+        self._audit.append(
+            {
+                "kind": RecordKind.DECISION,
+                "decision_id": exchange.decision_id,
+                "request_id": exchange.request_id,
+                "agent": exchange.agent,
+                "mission": exchange.mission,
+                "environment": view.mission.environment,
+                "service": question.service,
+                "action": question.action,
+                "resource": str(question.resource or ""),
+                "method": request.method,
+                "host": request.host,
+                "port": request.port,
+                "path": request.path,
+                "decision": "permit",
+                "enforced": True,
+                "code": "",
+                "policies": exchange.permit.policies,
+                "snapshot": snapshot,
+                "credential": {"state": question.credential, "grade": question.grade},
+            }
+        )
+
+    def refusal(
+        self,
+        verdict: Deny | Hold,
+        refusal: Refusal,
+        identity: Identity | None,
+        wire: WireRequest | None,
+        view: SessionView | None,
+        snapshot: str,
+        started: float,
+    ) -> None:
+        """Write a refusal and its outcome, ``not_sent``."""
+        question = verdict.question
+        host, port, path = _where(wire)
+        self._audit.append(
+            {
+                "kind": RecordKind.DECISION,
+                "decision_id": refusal.decision_id,
+                "request_id": f"r_{refusal.decision_id[2:]}",
+                "agent": view.session.agent.spiffe_id if view else (identity.agent if identity else ""),
+                "mission": identity.mission if identity else "",
+                "environment": view.mission.environment if view else "",
+                "service": question.service,
+                "action": question.action,
+                "resource": str(question.resource or ""),
+                "method": wire.method if wire else "",
+                "host": host,
+                "port": port,
+                "path": path,
+                "decision": "hold" if isinstance(verdict, Hold) else "deny",
+                "enforced": True,
+                "code": refusal.reason,
+                "detail": verdict.detail if isinstance(verdict, Deny) else "",
+                "policies": verdict.policies,
+                "snapshot": snapshot,
+                "credential": {"state": question.credential, "grade": question.grade},
+            }
+        )
+        self._audit.append(
+            {
+                "kind": RecordKind.OUTCOME,
+                "decision_id": refusal.decision_id,
+                "request_id": f"r_{refusal.decision_id[2:]}",
+                "mission": identity.mission if identity else "",
+                "outcome": Sent.NOT_SENT,
+                "status": refusal.status,
+                "code": refusal.reason,
+                "bytes": {"sent": 0, "received": 0},
+                "ms": round((self._clock.monotonic() - started) * 1000, 3),
+            }
+        )
+
+    def outcome(self, exchange: Exchange, outcome: Sent, status: int | None, reason: Reason | None) -> None:
+        """Write what became of a permitted request. What is already sent can't be refused, so a failure is only logged."""
+        token: dict[str, Any] = {"state": exchange.credential, "grade": exchange.permit.question.grade}
+        if exchange.token is not None:
+            token = {"state": exchange.credential, "grade": exchange.token.grade, "token": exchange.token.id}
+        try:
+            self._audit.append(
+                {
+                    "kind": RecordKind.OUTCOME,
+                    "decision_id": exchange.decision_id,
+                    "request_id": exchange.request_id,
+                    "agent": exchange.agent,
+                    "mission": exchange.mission,
+                    "outcome": outcome,
+                    "status": status,
+                    "code": reason or "",
+                    "credential": token,
+                    "bytes": {"sent": exchange.sent_bytes, "received": exchange.received},
+                    "ms": round((self._clock.monotonic() - exchange.started) * 1000, 3),
+                }
+            )
+        except RefusalError:
+            logger.error("the outcome of %s could not be recorded", exchange.decision_id)  # noqa: TRY400 the log says why
+
+
+def _where(wire: WireRequest | None) -> tuple[str, int, str]:
+    """Host, port and path as far as they are known; hostile text, capped and escaped by the chain."""
+    if wire is None:
+        return "", 0, ""
+    target = wire.target.split(b"?", 1)[0].decode("utf-8", "replace")
+    if wire.tunnel is not None:
+        return wire.tunnel.host, wire.tunnel.port, target
+    _, separator, rest = target.partition("://")
+    if not separator:
+        return wire.authority, 0, target
+    authority, slash, path = rest.partition("/")
+    return authority.rpartition("@")[2], 0, slash + path

@@ -1,0 +1,68 @@
+"""Live connections by mission, so that a mission's end reaches every socket it holds.
+
+Must not know: any engine, why a mission ends.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, final
+
+
+class Cuttable(Protocol):
+    """A client connection with everything behind it."""
+
+    def cut(self) -> None:
+        """Reset every socket of this connection before returning: no byte more, in either direction."""
+        ...
+
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        ...
+
+
+@final
+class Registry:
+    """Which connections act for which mission. Single-threaded: everything happens on the worker's loop."""
+
+    def __init__(self) -> None:
+        self._by_mission: dict[str, set[Cuttable]] = {}
+        self._all: set[Cuttable] = set()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, connection: Cuttable) -> None:
+        """Note a new client connection."""
+        self._all.add(connection)
+
+    def bind(self, mission: str, connection: Cuttable) -> None:
+        """Note for whom it acts."""
+        self._by_mission.setdefault(mission, set()).add(connection)
+
+    def remove(self, mission: str | None, connection: Cuttable) -> None:
+        """Forget a connection that is gone."""
+        self._all.discard(connection)
+        bound = self._by_mission.get(mission or "")
+        if bound is not None:
+            bound.discard(connection)
+            if not bound:
+                del self._by_mission[mission or ""]
+
+    def cut(self, mission: str) -> int:
+        """Reset every connection of a mission; return how many there were."""
+        connections = self._by_mission.pop(mission, set())
+        for connection in connections:
+            connection.cut()
+        return len(connections)
+
+    def busy(self) -> bool:
+        """Whether any connection has a request under way."""
+        return any(connection.busy() for connection in self._all)
+
+    def cut_all(self) -> int:
+        """Reset every connection, at the end of a drain."""
+        connections = list(self._all)
+        self._by_mission.clear()
+        for connection in connections:
+            connection.cut()
+        return len(connections)

@@ -1,0 +1,69 @@
+"""Between mitmproxy's flows and our values, both ways.
+
+Must not know: decisions, the gate.
+"""
+
+from __future__ import annotations
+
+from mitmproxy import http
+
+from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.refusal import Refusal
+from exeat.model.request import Tunnel, WireRequest
+
+STAMP = "exeat"
+"""Where a flow carries its exchange."""
+_TARGET = "exeat_target"
+
+
+def mark_target(request: http.Request, target: bytes) -> None:
+    """Remember an HTTP/1 request target exactly as it was sent; mitmproxy keeps only a parsed form."""
+    setattr(request, _TARGET, target)
+
+
+def target_of(request: http.Request) -> bytes:
+    """The request target as sent."""
+    return getattr(request, _TARGET, request.data.path)
+
+
+def wire_of(request: http.Request, tunnel: Tunnel | None) -> WireRequest:
+    """A request head as received."""
+    data = request.data
+    http2 = request.is_http2
+    return WireRequest(
+        method=data.method.decode("latin-1"),
+        target=data.path if http2 else target_of(request),
+        authority=data.authority.decode("latin-1") if http2 else "",
+        headers=data.headers.fields,
+        version=data.http_version.decode("latin-1"),
+        tunnel=tunnel,
+        has_body=b"content-length" in data.headers or b"transfer-encoding" in data.headers,
+    )
+
+
+def write_request(request: http.Request, exchange: Exchange) -> None:
+    """Make a flow's request exactly what was permitted."""
+    permitted = exchange.request
+    data = request.data
+    data.method = permitted.method.encode("ascii")
+    data.host, data.port = permitted.host, permitted.port
+    data.scheme = permitted.scheme.encode("ascii")
+    data.path = exchange.target.encode("ascii")
+    standard = 443 if permitted.scheme == "https" else 80
+    authority = permitted.host if permitted.port == standard else f"{permitted.host}:{permitted.port}"
+    if request.is_http2:
+        data.authority = authority.encode("ascii")
+        data.headers = http.Headers(exchange.headers)
+    else:
+        data.authority = b""
+        data.headers = http.Headers([(b"Host", authority.encode("ascii")), *exchange.headers])
+
+
+def response_of(refusal: Refusal) -> http.Response:
+    """A refusal as mitmproxy sends it."""
+    response = http.Response(
+        b"HTTP/1.1", refusal.status, b"Refused", http.Headers(refusal.headers), refusal.body, None, 0.0, 0.0
+    )
+    if refusal.close:
+        response.headers["connection"] = "close"
+    return response

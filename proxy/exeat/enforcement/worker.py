@@ -1,0 +1,84 @@
+"""One worker: the current snapshot, its connections, and what a change of missions does to both.
+
+Must not know: SQL, HTTP of the admin API, how snapshots are built from files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import final
+
+from exeat.decision.engine import Engine
+from exeat.decision.snapshot import with_engine, with_mission
+from exeat.enforcement.host import Parts, serve_connection
+from exeat.enforcement.listener import Listeners
+from exeat.enforcement.registry import Registry
+from exeat.enforcement.world import World
+from exeat.model.identity import Agent
+from exeat.model.mission import Mission
+from exeat.ports import Applied, Broker, Clock
+from exeat.services.index import ServiceIndex
+
+
+@final
+class Worker:
+    """Serves agents; everything it does happens on one event loop."""
+
+    def __init__(
+        self, parts: Parts, listeners: Listeners, broker: Broker, clock: Clock, agents: Mapping[str, Agent]
+    ) -> None:
+        self._parts = parts
+        self._listeners = listeners
+        self._broker = broker
+        self._clock = clock
+        self._agents = agents
+
+    @property
+    def parts(self) -> Parts:
+        """What its connections share."""
+        return self._parts
+
+    @property
+    def world(self) -> World:
+        """What this worker knows."""
+        return self._parts.world
+
+    @property
+    def registry(self) -> Registry:
+        """Its live connections."""
+        return self._parts.registry
+
+    async def start(self) -> None:
+        """Begin to accept connections."""
+        await self._listeners.start(lambda reader, writer: serve_connection(self._parts, reader, writer))
+
+    async def apply(self, mission: Mission) -> Applied:
+        """Act on a changed mission; when this returns, nothing of an ended or suspended one is sent any more.
+
+        Order: the snapshot is replaced first, so that no new request and no byte passes; then its sockets are reset;
+        then its tokens are dropped. The first two happen without giving up the loop.
+        """
+        started = self._clock.monotonic()
+        world = self.world
+        world.snapshot = with_mission(world.snapshot, mission, self._agents)
+        live = any(view.mission.id == mission.id for view in world.snapshot.sessions.values())
+        if live and mission.state == "open":
+            return Applied(milliseconds=(self._clock.monotonic() - started) * 1000)
+        cut = self.registry.cut(mission.id)
+        dropped, revoked = await self._broker.end(mission.id)
+        return Applied(cut, dropped, revoked, (self._clock.monotonic() - started) * 1000)
+
+    def replace_engine(self, engine: Engine, services: ServiceIndex, version: str) -> None:
+        """Swap the policy bundle whole; every session is opened in the new one before the old one goes."""
+        self.world.snapshot = with_engine(self.world.snapshot, engine, services, version)
+
+    async def drain(self, seconds: float) -> None:
+        """Stop listening, refuse new requests, let open ones finish for a while, then reset the rest."""
+        await self._listeners.stop()
+        self.world.draining = True
+        deadline = self._clock.monotonic() + seconds
+        while self.registry.busy() and self._clock.monotonic() < deadline:  # noqa: ASYNC110 at the very end, bounded
+            await asyncio.sleep(0.05)
+        self.registry.cut_all()
+        await asyncio.sleep(0)  # let the resets reach the sockets

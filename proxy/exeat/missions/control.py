@@ -1,0 +1,206 @@
+"""The one way to open and change missions.
+
+Each operation is validated whole, recorded, stored and handed to the data path before its caller hears of it, and is
+carried through even when the caller goes away meanwhile. Only the authenticated control plane holds one of these, so an
+agent can't open, widen or prolong a mission. Must not know: HTTP, SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, final
+
+from exeat.errors import ExeatError, NotFoundError, UnavailableError
+from exeat.missions.agents import agents_of, resolve
+from exeat.missions.ceilings import Expand, check
+from exeat.missions.changes import Change, Changes
+from exeat.missions.errors import CeilingExceededError, FieldError, InvalidFieldsError
+from exeat.missions.ids import MissionIds
+from exeat.missions.journal import Journal
+from exeat.missions.opened import ConnectionInfo, Opened
+from exeat.missions.plan import plan
+from exeat.missions.request import OpenRequest
+from exeat.missions.states import Verb, require_live
+from exeat.missions.times import rfc3339
+from exeat.model.identity import Agent
+from exeat.model.mission import Ceilings, Mission, MissionTemplate
+from exeat.model.secret import Secret
+from exeat.ports import AuditSink, ChangeFeed, Clock, MissionStore
+
+
+class PassSigner(Protocol):
+    """Makes passes."""
+
+    def sign(self, mission: Mission, agent: Agent) -> Secret:
+        """Return a pass for one agent in one mission, valid until the mission expires."""
+        ...
+
+
+@final
+class MissionControl:
+    """Opens, changes and ends missions. ``by`` is who asks, as the control plane authenticated them."""
+
+    def __init__(
+        self,
+        *,
+        store: MissionStore,
+        clock: Clock,
+        audit: AuditSink,
+        feed: ChangeFeed,
+        passes: PassSigner,
+        agents: Mapping[str, Agent],
+        templates: Mapping[str, MissionTemplate],
+        ceilings: Ceilings,
+        expand: Expand,
+        connection: ConnectionInfo,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._passes = passes
+        self._agents = agents
+        self._templates = templates
+        self._ceilings = ceilings
+        self._expand = expand
+        self._connection = connection
+        self._journal = Journal(audit, agents)
+        self._changes = Changes(store, clock, feed, self._journal)
+        self._new_id = MissionIds()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def open(self, request: OpenRequest, by: str) -> Opened:
+        """Open a mission and return it with a pass for each agent.
+
+        Raise NotFoundError for an unknown template or agent, InvalidFieldsError, CeilingExceededError, or
+        UnavailableError; after any of them no mission is open.
+        """
+        now = self._clock.time()
+        template = self._template(request.template)
+        agents = resolve(request, template, self._agents)
+        mission = plan(request, template, agents, now, self._expand)
+        self._below_ceilings(mission, now)
+        mission = replace(mission, id=self._new_id(now))
+        return await self._whole(self._open(self._sign(mission, agents), by))
+
+    async def close(self, mission_id: str, by: str, reason: str = "") -> Change:
+        """End a mission whose task is done. When this returns, nothing of it is sent any more."""
+        return await self._move(Verb.CLOSE, mission_id, by, reason)
+
+    async def revoke(self, mission_id: str, by: str, reason: str = "") -> Change:
+        """End a mission that must not go on. When this returns, nothing of it is sent any more."""
+        return await self._move(Verb.REVOKE, mission_id, by, reason)
+
+    async def suspend(self, mission_id: str, by: str, reason: str = "") -> Change:
+        """Stop a mission until it is resumed; its time runs on. Raise ConflictError when it has ended."""
+        return await self._move(Verb.SUSPEND, mission_id, by, reason)
+
+    async def resume(self, mission_id: str, by: str, reason: str = "") -> Change:
+        """Let a suspended mission go on. Raise ConflictError when it has ended."""
+        return await self._move(Verb.RESUME, mission_id, by, reason)
+
+    async def extend(
+        self, mission_id: str, by: str, *, until: float | None = None, ttl: float | None = None, reason: str = ""
+    ) -> Opened:
+        """Let a mission live until ``until`` (epoch seconds), or for ``ttl`` seconds from now.
+
+        A pass ends with its mission as it was, so the answer holds new ones; the old ones work until their own end.
+        Raise ConflictError when the mission has ended, InvalidFieldsError when it wouldn't live longer than now,
+        CeilingExceededError when it would live too long.
+        """
+        if (until is None) == (ttl is None):
+            raise InvalidFieldsError([FieldError("ttl", "give either ttl or until")])
+        return await self._whole(self._extend(mission_id, until, ttl, by, reason))
+
+    async def get(self, mission_id: str) -> Mission:
+        """Return one mission of any state; raise NotFoundError when there is none."""
+        return await self._changes.existing(mission_id)
+
+    async def list(self, limit: int, before: str | None = None) -> Sequence[Mission]:
+        """Return missions of any state, newest first; ``before`` is the id of the last one already seen."""
+        return await self._store.page(limit, before)
+
+    async def expire_due(self) -> int:
+        """End every mission whose time is up and return how many; call it about once a second.
+
+        One that fails doesn't keep the others; the last failure is raised when all were tried.
+        """
+        now, expired = self._clock.time(), 0
+        failure: ExeatError | None = None
+        live: Sequence[Mission] = ()
+        try:
+            live = await self._store.live()
+            self._changes.seen(live)
+        except UnavailableError as error:
+            failure, live = error, tuple(self._changes.live())
+        for mission in live:
+            if mission.expires_at <= now:
+                try:
+                    await self._move(Verb.EXPIRE, mission.id, "exeat", "its time is up")
+                    expired += 1
+                except UnavailableError as error:
+                    failure = error
+                except ExeatError:
+                    continue  # closed, extended or gone meanwhile: nothing is due any more
+        if failure is not None:
+            raise failure
+        return expired
+
+    async def _open(self, opened: Opened, by: str) -> Opened:
+        mission, stored = opened.mission, False
+        try:
+            async with self._changes.lock(mission.id):
+                with self._journal.change("open", mission, by, "", None):
+                    await self._store.add(mission)
+                    stored = True
+                    await self._changes.tell(mission)
+        except UnavailableError as error:
+            if not stored:
+                raise
+            await self._changes.move(Verb.CLOSE, mission.id, "exeat", "the data path didn't take it")
+            raise UnavailableError("the data path didn't take the mission, so it was closed again") from error
+        return opened
+
+    async def _extend(self, mission_id: str, until: float | None, ttl: float | None, by: str, reason: str) -> Opened:
+        async with self._changes.lock(mission_id):
+            mission, now = await self._changes.existing(mission_id), self._clock.time()
+            require_live(mission, now)
+            longer = replace(mission, expires_at=until if until is not None else now + (ttl or 0.0))
+            if not longer.expires_at > mission.expires_at:
+                message = f"the mission already lives until {rfc3339(mission.expires_at)}"
+                raise InvalidFieldsError([FieldError("ttl", message)], "Name a later time, or close the mission.")
+            self._below_ceilings(longer, now)
+            agents = agents_of(longer, self._agents)
+            opened = self._sign(longer, agents)
+            with self._journal.change("extend", longer, by, reason, mission.state):
+                longer = await self._store.replace(longer, mission.revision)
+                await self._changes.tell(longer)
+            return replace(opened, mission=longer)
+
+    def _sign(self, mission: Mission, agents: tuple[Agent, ...]) -> Opened:
+        return Opened(mission, agents, tuple(self._passes.sign(mission, agent) for agent in agents), self._connection)
+
+    def _template(self, name: str) -> MissionTemplate | None:
+        if not name:
+            return None
+        if name not in self._templates:
+            close = difflib.get_close_matches(name, self._templates, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"Templates: {', '.join(sorted(self._templates))}."
+            raise NotFoundError(f"there is no mission template {name!r}", hint)
+        return self._templates[name]
+
+    def _below_ceilings(self, mission: Mission, now: float) -> None:
+        exceeded = check(mission, self._ceilings, now, self._expand)
+        if exceeded:
+            raise CeilingExceededError(exceeded)
+
+    async def _move(self, verb: Verb, mission_id: str, by: str, reason: str) -> Change:
+        return await self._whole(self._changes.move(verb, mission_id, by, reason))
+
+    async def _whole[Result](self, change: Coroutine[Any, Any, Result]) -> Result:
+        """Carry a change through: a caller that goes away must not leave it recorded and stored but not applied."""
+        task = asyncio.create_task(change)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)

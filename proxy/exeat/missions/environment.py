@@ -1,0 +1,55 @@
+"""The variables that route an unchanged client through the proxy.
+
+Each name is one that clients were seen to need: proxies in both cases because curl ignores an upper-case
+``HTTP_PROXY``; trust in many names because no two libraries share one. Must not know: missions, how a pass is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_NO_PROXY = "localhost,127.0.0.1,::1"
+"""Only the machine itself; private ranges would let an agent reach inner services unwatched."""
+_BUNDLE = (
+    "SSL_CERT_FILE",  # OpenSSL, Go, urllib, httpx, aiohttp, uv
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "AWS_CA_BUNDLE",
+    "PIP_CERT",
+    "DENO_CERT",
+    "CARGO_HTTP_CAINFO",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "HTTPLIB2_CA_CERTS",
+    "NIX_SSL_CERT_FILE",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+    "BUNDLE_SSL_CA_CERT",
+)
+"""These replace a client's own roots, so they get the system's roots and ours in one file."""
+
+
+def client_environment(
+    proxy_url: str,
+    *,
+    mission: str,
+    ca_file: str,
+    bundle_file: str,
+    placeholders: Mapping[str, str],
+    variables: Mapping[str, str],
+) -> dict[str, str]:
+    """Return every variable a client needs; the result holds the pass, so it goes to the caller and nowhere else.
+
+    ``ca_file`` is our certificate alone, ``bundle_file`` the system's roots and ours; ``placeholders`` maps services to
+    their stand-ins, ``variables`` services to the variable in which a client expects the shared credential.
+    """
+    environment = {
+        variable: placeholders[service] for service, variable in variables.items() if service in placeholders
+    }
+    environment |= dict.fromkeys(_PROXY, proxy_url)
+    environment |= {"NO_PROXY": _NO_PROXY, "no_proxy": _NO_PROXY}
+    environment |= dict.fromkeys(_BUNDLE, bundle_file)
+    environment["NODE_USE_ENV_PROXY"] = "1"  # Node 22 and later look at HTTPS_PROXY only then
+    environment["NODE_EXTRA_CA_CERTS"] = ca_file  # adds to Node's roots instead of replacing them
+    environment["EXEAT_MISSION"] = mission
+    return environment

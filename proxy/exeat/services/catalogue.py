@@ -1,0 +1,149 @@
+"""From the site's tables to the checked, compiled catalogue; built-in services are one data file each.
+
+Must not know: where the tables were read, what is done with the catalogue.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from itertools import product
+
+from exeat.config.settings import OperationTable, ResourceTable, ServiceTable
+from exeat.errors import ConfigurationError, Finding
+from exeat.model.service import (
+    CredentialPlace,
+    Group,
+    IssuerSpec,
+    Operation,
+    PlaceKind,
+    ResourceType,
+    Sensitivity,
+    Service,
+    SharedCredential,
+)
+from exeat.services.checks import check_service
+from exeat.services.index import ServiceIndex, index_services
+
+_STORED_KEY = IssuerSpec("stored_key", ttl=60.0)
+"""A service with a shared credential and no issuer: the key itself, in our custody. The life is how long a copy is kept."""
+
+
+def built_in(name: str) -> ServiceTable | None:
+    """Return the built-in description of a service, or None."""
+    file = files(__package__) / "builtin" / f"{name}.toml"
+    return ServiceTable.model_validate(tomllib.loads(file.read_text("utf-8"))) if file.is_file() else None
+
+
+def build_catalogue(tables: Sequence[ServiceTable]) -> ServiceIndex:
+    """Merge each table over the built-in one of its name, check all of them and compile.
+
+    Every field the site gives replaces the built-in one. Raise ConfigurationError with all findings.
+    """
+    merged = [_merge(table) for table in tables]
+    findings = [finding for table in merged for finding in check_service(table, _namespace(table))]
+    findings += _check_together(merged)
+    if findings:
+        raise ConfigurationError(findings)
+    return index_services([_build(table) for table in merged])
+
+
+def _merge(table: ServiceTable) -> ServiceTable:
+    base = built_in(table.name)
+    return (
+        table
+        if base is None
+        else base.model_copy(update={name: getattr(table, name) for name in table.model_fields_set})
+    )
+
+
+def _namespace(table: ServiceTable) -> str:
+    return table.namespace or "".join(part[:1].upper() + part[1:] for part in re.split(r"[._-]+", table.name))
+
+
+def _ports(table: ServiceTable) -> tuple[int, ...]:
+    """Where the service listens; allowing plain HTTP without naming ports means port 80 too."""
+    return (80, 443) if table.plain_http and "ports" not in table.model_fields_set else table.ports
+
+
+def _check_together(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
+    names: set[str] = set()
+    namespaces: dict[str, str] = {}
+    claims: dict[tuple[str, int], str] = {}
+    for table in tables:
+        at = f"service.{table.name}"
+        if table.name in names:
+            yield Finding("", "this service is described twice", field=at, fix="merge the two tables")
+        names.add(table.name)
+        if (other := namespaces.setdefault(_namespace(table), table.name)) != table.name:
+            message = f"the namespace {_namespace(table)} is also that of '{other}'"
+            yield Finding("", message, field=f"{at}.namespace", fix="give one of them its own")
+        for claim in product(table.hosts, _ports(table)):
+            if (other := claims.setdefault(claim, table.name)) != table.name:
+                message = f"{claim[0]}:{claim[1]} is also claimed by '{other}'"
+                yield Finding("", message, field=f"{at}.hosts", fix="leave it to one of them")
+        if len(set(table.hosts)) < len(table.hosts):
+            yield Finding("", "a host is written twice", field=f"{at}.hosts", fix="remove one")
+
+
+def _build(table: ServiceTable) -> Service:
+    return Service(
+        name=table.name,
+        namespace=_namespace(table),
+        hosts=table.hosts,
+        ports=_ports(table),
+        credential=_place(table),
+        shared=None if table.shared is None else SharedCredential(table.shared.source, table.shared.retire_by),
+        issuer=_issuer(table),
+        operations=tuple(_operation(each) for each in table.operation),
+        resources=tuple(_resource(each, table) for each in table.resource),
+        sensitivity=Sensitivity(table.sensitivity),
+        environment=table.environment,
+        tag=table.tag,
+        unlisted=table.unlisted == "strictest",
+        plain_http=table.plain_http,
+        foreign=table.foreign,
+    )
+
+
+def _place(table: ServiceTable) -> CredentialPlace | None:
+    given = table.credential
+    if given is None:
+        return None
+    kind = PlaceKind(given.in_)
+    if kind is PlaceKind.BASIC:
+        return CredentialPlace(kind, "authorization", user=given.user)
+    return CredentialPlace(kind, given.name.lower() if kind is PlaceKind.HEADER else given.name, given.scheme)
+
+
+def _issuer(table: ServiceTable) -> IssuerSpec | None:
+    given = table.issuer
+    if given is None:
+        return None if table.shared is None else _STORED_KEY
+    audience = given.audience or (f"https://{table.hosts[0]}" if given.kind == "jwt" else "")
+    return IssuerSpec(given.kind, given.ttl, audience)
+
+
+def _operation(given: OperationTable) -> Operation:
+    methods, _, template = given.match.partition(" ")
+    return Operation(
+        given.action,
+        Group(given.group),
+        tuple(methods.split(",")),
+        template,
+        given.resource,
+        given.scope or given.action,
+    )
+
+
+def _resource(given: ResourceTable, table: ServiceTable) -> ResourceType:
+    return ResourceType(
+        given.type,
+        given.id,
+        given.in_,
+        given.fold,
+        Sensitivity(given.sensitivity or table.sensitivity),
+        given.environment or table.environment,
+    )

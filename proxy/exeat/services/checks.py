@@ -1,0 +1,186 @@
+"""Everything that can be wrong with one service's table, found before it is compiled.
+
+Every check names the field and the fix; none stops at the first. Must not know: other services, files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from exeat.config.settings import CredentialTable, OperationTable, ResourceTable, ServiceTable
+from exeat.errors import Finding
+from exeat.model.destination import DestinationPattern
+from exeat.model.service import Group
+from exeat.services.operations import METHODS, PartKind, captures_of, parse_template, shape_of
+from exeat.services.resources import id_captures
+
+RESERVED_NAMES = frozenset({"http", *Group})
+"""``http:read`` and the global groups are words of the policy language already."""
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+_UNFIT_HEADERS = re.compile(
+    r"host|content-.*|transfer-encoding|connection|cookie|te|trailer|upgrade|expect|forwarded|via|x-forwarded-.*|proxy-.*|exeat-.*"
+)
+"""Header fields that frame, route or tag a request, or are taken off it: never a credential's place."""
+
+
+def check_service(table: ServiceTable, namespace: str) -> Iterator[Finding]:
+    """Yield every finding about one merged table; fields are written ``service.NAME.…``."""
+    at = f"service.{table.name}"
+    if table.name in RESERVED_NAMES:
+        yield _finding(at, f"'{table.name}' is a reserved word", "choose another name")
+    if not re.fullmatch(r"[A-Z][A-Za-z0-9]{0,62}", namespace) or namespace == "Exeat":
+        yield _finding(
+            f"{at}.namespace", f"'{namespace}' can't be a Cedar namespace here", 'set namespace = "MyService"'
+        )
+    if not table.hosts:
+        yield _finding(
+            f"{at}.hosts", "no hosts, and no built-in service has this name", 'add hosts = ["api.example.com"]'
+        )
+    for index, host in enumerate(table.hosts):
+        yield from _check_host(f"{at}.hosts[{index}]", host)
+    for index, port in enumerate(table.ports):
+        if not 1 <= port <= 65535:
+            yield _finding(f"{at}.ports[{index}]", f"{port} is not a port", "write 1 to 65535")
+    yield from _check_credential(at, table)
+    yield from _check_resources(at, table.resource)
+    yield from _check_operations(at, table.operation, table.resource)
+
+
+def _finding(field: str, message: str, fix: str = "") -> Finding:
+    return Finding("", message, field=field, fix=fix)
+
+
+def _check_host(at: str, host: str) -> Iterator[Finding]:
+    try:
+        pattern = DestinationPattern.parse(f"{host}:443")
+    except ValueError as error:
+        yield _finding(at, str(error).replace(":443", ""))
+        return
+    if pattern.host == "*":
+        yield _finding(at, "'*' can't be one service", "name the service's hosts")
+
+
+def _check_credential(at: str, table: ServiceTable) -> Iterator[Finding]:
+    place = table.credential
+    if place is None:
+        if table.shared is not None or table.issuer is not None:
+            yield _finding(
+                f"{at}.credential",
+                "nobody knows where this service's credential sits",
+                'add credential = { in = "header", name = "Authorization", scheme = "Bearer" }',
+            )
+        return
+    at_place = f"{at}.credential"
+    if place.scheme and (place.in_ != "header" or not _TOKEN.fullmatch(place.scheme)):
+        yield _finding(f"{at_place}.scheme", "a scheme is one word before the value of a header", "remove scheme")
+    if place.user is not None and (place.in_ != "basic" or not re.fullmatch(r"[!-9;-~]{0,128}", place.user)):
+        yield _finding(f"{at_place}.user", "a user name goes with in = \"basic\" and holds no ':'", "remove user")
+    yield from _check_place_name(f"{at_place}.name", place)
+    first = table.hosts[0] if table.hosts else ""
+    if table.issuer is not None and table.issuer.kind == "jwt" and not table.issuer.audience and first.startswith("*."):
+        yield _finding(f"{at}.issuer.audience", "no audience", f'add audience = "https://{first[2:]}"')
+    if table.issuer is not None and table.issuer.kind == "stored_key" and table.shared is None:
+        yield _finding(f"{at}.issuer.kind", "stored_key needs the key", 'add shared = { source = "env:NAME" }')
+
+
+def _check_place_name(at: str, place: CredentialTable) -> Iterator[Finding]:
+    if place.in_ == "basic":
+        return
+    if place.in_ in ("query", "cookie") and "name" not in place.model_fields_set:
+        yield _finding(at, f"the {place.in_} has no name", "add name")
+    elif not _TOKEN.fullmatch(place.name):
+        yield _finding(at, f"'{place.name}' can't be the name of a {place.in_}", "write letters, digits and '-'")
+    elif place.in_ == "header" and ("_" in place.name or _UNFIT_HEADERS.fullmatch(place.name.lower())):
+        yield _finding(at, f"the header '{place.name}' can't carry a credential", "name the header the service reads")
+
+
+def _check_resources(at: str, resources: Sequence[ResourceTable]) -> Iterator[Finding]:
+    parents = {each.type: each.in_ for each in resources}
+    seen: set[str] = set()
+    for index, each in enumerate(resources):
+        here = f"{at}.resource[{index}]"
+        if each.type in seen:
+            yield _finding(f"{here}.type", f"'{each.type}' is described twice", "remove one")
+        seen.add(each.type)
+        try:
+            id_captures(each.id)
+        except ValueError as error:
+            yield _finding(f"{here}.id", str(error))
+        if each.in_ and each.in_ not in parents:
+            yield _finding(f"{here}.in", f"no resource type '{each.in_}'", f"write one of: {', '.join(parents)}")
+        elif each.type in _line(each.in_, parents):
+            yield _finding(f"{here}.in", f"'{each.type}' lies in itself", "break the cycle")
+
+
+def _line(start: str, parents: dict[str, str]) -> list[str]:
+    """The chain of parents from ``start``, cut where it repeats."""
+    line: list[str] = []
+    while start and start in parents and start not in line:
+        line.append(start)
+        start = parents[start]
+    return line
+
+
+def _check_operations(
+    at: str, operations: Sequence[OperationTable], resources: Sequence[ResourceTable]
+) -> Iterator[Finding]:
+    types = {each.type: each for each in resources}
+    parents = {each.type: each.in_ for each in resources}
+    shapes: dict[tuple[str, tuple[str, ...]], int] = {}
+    meanings: dict[str, tuple[str, str]] = {}
+    for index, each in enumerate(operations):
+        here = f"{at}.operation[{index}]"
+        if each.action in Group or each.action.startswith("unlisted/"):
+            yield _finding(
+                f"{here}.action", f"'{each.action}' is a reserved word", "name what it does: 'refunds/create'"
+            )
+        if meanings.setdefault(each.action, (each.group, each.resource)) != (each.group, each.resource):
+            yield _finding(
+                f"{here}.action", f"'{each.action}' has another group or resource above", "give it its own name"
+            )
+        if each.resource and each.resource not in types:
+            yield _finding(
+                f"{here}.resource", f"no resource type '{each.resource}'", "add a [[service.resource]] for it"
+            )
+        methods, _, template = each.match.partition(" ")
+        try:
+            parts = parse_template(template)
+        except ValueError as error:
+            yield _finding(f"{here}.match", str(error))
+            continue
+        for method in methods.split(","):
+            if method not in METHODS:
+                yield _finding(f"{here}.match", f"{method} is not a method a request may use", "remove it")
+            other = shapes.setdefault((method, shape_of(parts)), index)
+            if other != index or methods.split(",").count(method) > 1:
+                yield _finding(f"{here}.match", f"{method} {template} is also operation[{other}]", "remove one")
+        needed = {name for kind in _line(each.resource, parents) for name in _captures_or_none(types[kind].id)}
+        if missing := needed - captures_of(parts):
+            names = ", ".join(f"{{{name}}}" for name in sorted(missing))
+            yield _finding(
+                f"{here}.match", f"the id of '{each.resource}' needs {names}", "capture it, or act on the service"
+            )
+        if any(
+            part.kind is PartKind.REST and part.text in _inner_captures(each.resource, types, parents) for part in parts
+        ):
+            yield _finding(
+                f"{here}.match", "a remainder may only be the last part of an id", "capture single parts before"
+            )
+
+
+def _captures_or_none(template: str) -> tuple[str, ...]:
+    try:
+        return id_captures(template)
+    except ValueError:
+        return ()  # reported where the resource is described
+
+
+def _inner_captures(resource: str, types: dict[str, ResourceTable], parents: dict[str, str]) -> set[str]:
+    """Captures that something follows in some id: a remainder there would let two resources share one id."""
+    return {
+        name
+        for kind in _line(resource, parents)
+        for name in _captures_or_none(types[kind].id)
+        if not types[kind].id.endswith(f"{{{name}}}")
+    }

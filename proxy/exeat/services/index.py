@@ -1,0 +1,109 @@
+"""All services, compiled: from a host to its service, from a written pattern to its actions.
+
+Must not know: files, settings, where a service came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from exeat.model.service import Group, Service
+from exeat.services.operations import Matcher
+from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, Chain, compile_chains
+
+HTTP_ACTIONS: Mapping[str, Group] = {"http:read": Group.READ, "http:write": Group.WRITE, "http:delete": Group.DELETE}
+"""What can be done at a host that no service describes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInfo:
+    """One Cedar action: its service (``""`` for plain hosts), its group and the type it acts on."""
+
+    service: str
+    group: Group
+    resource_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledService:
+    """A service with its templates and resource types compiled."""
+
+    service: Service
+    matcher: Matcher
+    chains: Mapping[str, Chain]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceIndex:
+    """Every known service. Immutable; build one with :func:`index_services` or ``catalogue.build_catalogue``."""
+
+    services: tuple[Service, ...]
+    _exact: Mapping[tuple[str, int], CompiledService]
+    _below: Mapping[tuple[str, int], CompiledService]
+    _actions: Mapping[str, ActionInfo]
+    _patterns: Mapping[str, frozenset[str]]
+
+    def for_host(self, host: str, port: int) -> CompiledService | None:
+        """Return the service at a canonical host: the exact name first, then the longest ``*.`` suffix."""
+        found = self._exact.get((host, port))
+        if found is not None or not self._below:
+            return found
+        dot = host.find(".")
+        while dot >= 0:
+            found = self._below.get((host[dot + 1 :], port))
+            if found is not None:
+                return found
+            dot = host.find(".", dot + 1)
+        return None
+
+    def actions(self) -> Mapping[str, ActionInfo]:
+        """Every action a request can mean, by its id (``example:refunds/create``)."""
+        return self._actions
+
+    def expand(self, pattern: str) -> frozenset[str] | None:
+        """Return the action ids a written pattern stands for, or None when nobody knows it.
+
+        A pattern is an action, ``service:group``, ``service:*``, ``http:*`` or a group of all services (``read``).
+        """
+        return self._patterns.get(pattern)
+
+
+def actions_of(service: Service) -> Mapping[str, ActionInfo]:
+    """Every action of one service, by its id."""
+    found = {}
+    for operation in service.operations:
+        kind = f"{service.namespace}::{operation.resource}" if operation.resource else SERVICE_TYPE
+        found[f"{service.name}:{operation.action}"] = ActionInfo(service.name, operation.group, kind)
+    if service.unlisted:
+        for group in (Group.READ, Group.ADMIN):
+            found[f"{service.name}:unlisted/{group}"] = ActionInfo(service.name, group, SERVICE_TYPE)
+    return found
+
+
+def index_services(services: Sequence[Service]) -> ServiceIndex:
+    """Compile services that have been checked; raise ValueError on what the checks should have found."""
+    exact: dict[tuple[str, int], CompiledService] = {}
+    below: dict[tuple[str, int], CompiledService] = {}
+    actions: dict[str, ActionInfo] = {
+        action: ActionInfo("", group, HOST_TYPE) for action, group in HTTP_ACTIONS.items()
+    }
+    members: dict[str, set[str]] = {"http:*": set(HTTP_ACTIONS)} | {str(group): set() for group in Group}
+    for service in services:
+        compiled = CompiledService(service, Matcher(service.operations), compile_chains(service))
+        for host in service.hosts:
+            table, name = (below, host[2:]) if host.startswith("*.") else (exact, host)
+            for port in service.ports:
+                if table.setdefault((name, port), compiled) is not compiled:
+                    raise ValueError(f"two services claim {host}:{port}")
+        own = actions_of(service)
+        actions.update(own)
+        members[f"{service.name}:*"] = set(own)
+        members.update({f"{service.name}:{group}": set() for group in Group})
+    for action, info in actions.items():
+        members[str(info.group)].add(action)
+        members.setdefault(f"{info.service or 'http'}:{info.group}", set()).add(action)
+        members.setdefault(action, set()).add(action)
+    return ServiceIndex(
+        tuple(services), exact, below, actions, {pattern: frozenset(ids) for pattern, ids in members.items()}
+    )

@@ -1,0 +1,115 @@
+"""The test world: an origin, a decoy nobody may reach, an installation of Exeat, and a mission in it.
+
+``--guard NAME`` runs only the tests that carry ``@pytest.mark.guard(NAME)``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rig.certs import Authority
+from rig.config import SHARED_KEY, Config
+from rig.origin import Origin
+from rig.proxy import Exeat
+
+HOSTS = ("*.example.test",)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--guard", help="run only the tests that prove this guard")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--guard")
+    if wanted:
+        kept = [item for item in items if any(wanted in mark.args for mark in item.iter_markers("guard"))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    """Show the end of the proxy's log beside a failure."""
+    report = yield
+    exeat = getattr(item, "funcargs", {}).get("exeat")
+    if report.failed and isinstance(exeat, Exeat):
+        report.sections.append(("exeat serve", exeat.log_text()[-6000:]))
+    return report
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Signs the origins' certificates."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def origin(authority: Authority) -> Iterator[Origin]:
+    """The allowed origin, HTTP/2 and HTTP/1.1."""
+    with Origin(authority, *HOSTS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def decoy(authority: Authority) -> Iterator[Origin]:
+    """What every refused name points at: it must stay without a single connection."""
+    with Origin(authority, *HOSTS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def config(request: pytest.FixtureRequest, origin: Origin, decoy: Origin, authority: Authority) -> Config:
+    """The configuration; a module that wants another defines ``configure(config, origin)``."""
+    made = Config(origin, authority.file, decoy)
+    if configure := getattr(request.module, "configure", None):
+        configure(made, origin)
+    return made
+
+
+@pytest.fixture(scope="module")
+def exeat(tmp_path_factory: pytest.TempPathFactory, config: Config) -> Iterator[Exeat]:
+    """A serving installation, stopped after the module; its log and audit are then searched for the shared key."""
+    with Exeat(tmp_path_factory.mktemp("exeat"), config) as running:
+        yield running
+    assert SHARED_KEY.encode() not in running.everything_written(), "the shared key was written down"
+
+
+@pytest.fixture
+def mission(exeat: Exeat, origin: Origin, decoy: Origin) -> dict[str, Any]:
+    """A fresh mission of invoice-bot, with both origins' memories wiped."""
+    opened = exeat.open()
+    for each in (origin, decoy):
+        each.wait_quiet(0.02)
+        each.clear()
+        each.tokens = None
+    return opened
+
+
+@pytest.fixture
+def make_exeat(tmp_path: Path, authority: Authority) -> Iterator[Callable[..., Exeat]]:
+    """Make installations of one's own: ``make_exeat(origin, change=lambda config: …)``; all are ended afterwards."""
+    with ExitStack() as stack:
+
+        def make(origin: Origin, decoy: Origin | None = None, change: Callable[[Config], None] | None = None) -> Exeat:
+            made = Config(origin, authority.file, decoy)
+            if change:
+                change(made)
+            folder = tmp_path / f"exeat-{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            installation = Exeat(folder, made)
+            stack.callback(installation.kill)
+            return installation
+
+        yield make
+
+
+os.environ.pop("SSLKEYLOGFILE", None)

@@ -1,0 +1,47 @@
+"""Faults and facts below the product: what ``inside/sitecustomize.py`` does in the serving process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rig.config import Config
+
+_INSIDE = Path(__file__).parent / "inside"
+
+
+class World:
+    """Put into a configuration with ``install``; switch faults on and off while it serves.
+
+    ``names`` are all names that resolve; ``divert`` maps ``address:port`` to where a connection really goes.
+    """
+
+    def __init__(
+        self, folder: Path, *, names: dict[str, list[str]] | None = None, divert: dict[str, str] | None = None,
+        mint: bool = False,
+    ) -> None:  # fmt: skip
+        self._dials = folder / "dials"
+        self._full, self._slow = folder / "full-disk", folder / "slow-mint"
+        self._world = {
+            "dials": str(self._dials), "names": names or {}, "divert": divert or {}, "full_disk": str(self._full),
+        } | ({"slow_mint": str(self._slow)} if mint else {})  # fmt: skip
+
+    def install(self, config: Config) -> None:
+        """Have the next ``serve`` of this configuration load it."""
+        config.environ |= {"RIG_INSIDE": json.dumps(self._world), "PYTHONPATH": str(_INSIDE)}
+
+    def dials(self) -> list[str]:
+        """Lookups and connections so far, in order: ``lookup NAME``, ``connect ('127.0.0.1', 1)``."""
+        return self._dials.read_text().splitlines() if self._dials.exists() else []
+
+    def full_disk(self, on: bool) -> None:
+        """Let every write to the audit fail, or work again."""
+        self._full.touch() if on else self._full.unlink(missing_ok=True)
+
+    def slow_mint(self, on: bool) -> None:
+        """Let every mint wait, or go on."""
+        self._slow.touch() if on else self._slow.unlink(missing_ok=True)
+
+    def minting(self) -> bool:
+        """Whether a mint has begun to wait."""
+        return self._slow.with_name(f"{self._slow.name}.waiting").exists()

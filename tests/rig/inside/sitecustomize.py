@@ -1,0 +1,96 @@
+"""Loaded by Python inside ``exeat serve`` when ``rig.faults`` asks for it: a small hostile world below the product.
+
+``RIG_INSIDE`` is JSON: ``names`` answers name lookups (any other name fails, nothing is ever asked outside), ``divert``
+connects an address to another one behind the caller's back, ``dials`` is a file that gets one line per lookup and
+connection, ``full_disk`` and ``slow_mint`` are files whose existence makes audit writes fail and mints wait.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from contextlib import suppress
+
+_world = json.loads(os.environ.get("RIG_INSIDE", "{}"))  # noqa: TID251 nothing else is importable yet
+
+
+def _note_dials(file: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+            os.write(descriptor, f"lookup {arguments[0]}\n".encode())
+        elif event in {"socket.connect", "socket.sendto"}:
+            os.write(descriptor, f"{event[7:]} {arguments[1]}\n".encode())
+
+    sys.addaudithook(hook)
+
+
+def _answer_names(names: dict[str, list[str]]) -> None:
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *arguments, **keywords):
+        name = host.decode() if isinstance(host, bytes) else host
+        known = names.get((name or "").rstrip("."))
+        if known is None:
+            try:
+                return real(host, port, *arguments, **{**keywords, "flags": socket.AI_NUMERICHOST})
+            except TypeError:
+                return real(host, port, *arguments[:3], flags=socket.AI_NUMERICHOST)
+        sys.audit("socket.getaddrinfo", host, port, 0, 0, 0)
+        return [
+            (socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in known
+        ]
+
+    socket.getaddrinfo = getaddrinfo
+
+
+def _divert(routes: dict[str, str]) -> None:
+    real = socket.socket.connect
+
+    def connect(self, address):
+        if isinstance(address, tuple) and (other := routes.get(f"{address[0]}:{address[1]}")):
+            host, _, port = other.rpartition(":")
+            address = (host, int(port))
+        return real(self, address)
+
+    socket.socket.connect = connect
+
+
+def _full_disk(flag: str) -> None:
+    real = os.write
+
+    def write(descriptor, data):
+        if os.path.exists(flag):  # noqa: PTH110 cheap and import-free
+            with suppress(OSError):
+                if ".jsonl" in os.readlink(f"/proc/self/fd/{descriptor}"):  # noqa: PTH115
+                    raise OSError(28, "No space left on device (the rig says so)")
+        return real(descriptor, data)
+
+    os.write = write
+
+
+def _slow_mint(flag: str) -> None:
+    import asyncio
+
+    from exeat.credentials.issuers.jwt import JwtIssuer
+
+    real = JwtIssuer.mint
+
+    async def mint(self, request, spec):
+        while os.path.exists(flag):  # noqa: PTH110
+            with open(f"{flag}.waiting", "a") as file:  # noqa: PTH123 tells the test that a mint is under way
+                file.write(".")
+            await asyncio.sleep(0.02)
+        return await real(self, request, spec)
+
+    JwtIssuer.mint = mint
+
+
+for _key, _install in {
+    "dials": _note_dials, "names": _answer_names, "divert": _divert, "full_disk": _full_disk, "slow_mint": _slow_mint,
+}.items():  # fmt: skip
+    if _key in _world:
+        _install(_world[_key])

@@ -1,0 +1,132 @@
+"""A raw HTTP/2 client inside a tunnel: streams one can watch, reset, and fill with headers a library would refuse."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+
+from rig.proxy import Exeat
+from rig.wire import Response, tunnel
+
+
+@dataclass
+class Stream:
+    """What came back on one stream."""
+
+    status: int = 0
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
+    ended: bool = False
+    reset: bool = False
+    last_data_at: float = 0.0
+
+    def response(self) -> Response:
+        return Response(self.status, self.headers, bytes(self.body), self.ended)
+
+
+class H2Wire:
+    """One HTTP/2 connection through the proxy."""
+
+    def __init__(self, exeat: Exeat, mission: dict[str, Any], host: str = "api.example.test") -> None:
+        self.host, self.streams, self.closed = host, {}, False
+        self.streams: dict[int, Stream] = {}
+        self._wire = tunnel(exeat, mission, host, 443, "h2")
+        assert isinstance(self._wire.sock, ssl.SSLSocket)
+        assert self._wire.sock.selected_alpn_protocol() == "h2"
+        self._h2 = h2.connection.H2Connection(
+            h2.config.H2Configuration(
+                client_side=True,
+                header_encoding="latin-1",
+                validate_outbound_headers=False,
+                normalize_outbound_headers=False,
+            )
+        )
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(16 * 1024 * 1024)
+        self._flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wire.close()
+
+    def _flush(self) -> None:
+        self._wire.send(self._h2.data_to_send())
+
+    def open(
+        self, method: str, path: str, *headers: tuple[str, str], authority: str | None = None, end: bool = True
+    ) -> int:
+        """Send a request head; return its stream's number."""
+        number: int = self._h2.get_next_available_stream_id()
+        fields = [
+            (":method", method), (":scheme", "https"), (":authority", authority or self.host), (":path", path), *headers
+        ]  # fmt: skip
+        self.streams[number] = Stream()
+        self._h2.send_headers(number, fields, end_stream=end)
+        self._flush()
+        return number
+
+    def data(self, number: int, data: bytes, *, end: bool = True) -> None:
+        """Send a piece of a body (small: within the first window)."""
+        self._h2.send_data(number, data, end_stream=end)
+        self._flush()
+
+    def reset(self, number: int) -> None:
+        """Give a stream up."""
+        self._h2.reset_stream(number)
+        self._flush()
+
+    def pump(self, limit: float, until: Any) -> bool:
+        """Read until ``until()`` holds, the connection is closed, or ``limit`` seconds have passed."""
+        deadline = time.monotonic() + limit
+        while not until() and not self.closed and (left := deadline - time.monotonic()) > 0:
+            self._wire.sock.settimeout(left)
+            try:
+                data = self._wire.sock.recv(65536)
+                events = self._h2.receive_data(data) if data else []
+            except TimeoutError:
+                break
+            except (OSError, h2.exceptions.ProtocolError):
+                data, events = b"", []
+            self.closed = self.closed or not data
+            for event in events:
+                self._handle(event)
+            self._flush()
+        return bool(until())
+
+    def _handle(self, event: h2.events.Event) -> None:
+        if isinstance(event, h2.events.ConnectionTerminated):
+            self.closed = True
+            return
+        stream = self.streams.get(getattr(event, "stream_id", None) or 0)
+        if stream is None:
+            return
+        if isinstance(event, h2.events.ResponseReceived):
+            stream.headers = [(key, value) for key, value in event.headers if not key.startswith(":")]
+            stream.status = int(dict(event.headers)[":status"])
+        elif isinstance(event, h2.events.DataReceived):
+            stream.body += event.data
+            stream.last_data_at = time.monotonic()
+            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.StreamEnded):
+            stream.ended = True
+        elif isinstance(event, h2.events.StreamReset):
+            stream.reset = True
+
+    def finish(self, number: int, limit: float = 8) -> Response:
+        """Wait for the end of a stream, whatever it is."""
+        stream = self.streams[number]
+        self.pump(limit, lambda: stream.ended or stream.reset)
+        return stream.response()
+
+    def request(self, method: str, path: str, *headers: tuple[str, str], **more: Any) -> Response:
+        """One request and its response."""
+        return self.finish(self.open(method, path, *headers, **more))

@@ -1,0 +1,334 @@
+"""What the engine answers: grants, reasons, approvals, and never anything but a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from cedarpy import Decision
+from engine_kit import (
+    BLOB,
+    CONTEXT,
+    CREATE,
+    DELETE,
+    GRANT,
+    LIST,
+    PERMIT_ALL,
+    SCHEMA,
+    ask,
+    blob,
+    engine,
+    principal,
+    repo,
+    rules,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exeat.decision import engine as engine_module
+from exeat.decision.engine import Engine
+from exeat.decision.memo import Memo
+from exeat.decision.verdict import Allowed, Context, Denied, Failed, Held
+from exeat.model.decision import CredentialState
+from exeat.model.reason import Reason
+from exeat.model.service import EntityUid, Grade, Resource, Sensitivity
+from exeat.policy.parse import read_builtin
+
+BASE = "\n".join(policy.info.text for policy in read_builtin("base.cedar").policies)
+STARTER = GRANT + BASE + "\n".join(policy.info.text for policy in read_builtin("sensitive.cedar").policies)
+
+
+def judge(action=LIST, resource=None, context=CONTEXT, operations=(LIST, CREATE, DELETE), **changes):
+    engine_ = engine(STARTER)
+    return engine_.judge(principal(engine_, *operations, **changes), action, resource or repo(), context)
+
+
+def test_nothing_permits_nothing():
+    """No policy at all denies without a reason to show."""
+    assert ask("") == Denied(Reason.POLICY_DENIED)
+
+
+def test_a_mission_may_do_what_it_was_opened_for():
+    """An operation of the mission is allowed, by the policy that says so."""
+    assert judge() == Allowed(("mission-operations",))
+
+
+def test_what_it_was_not_opened_for_is_denied():
+    """An operation beside the mission's is denied."""
+    assert judge(CREATE, operations=(LIST,)) == Denied(Reason.POLICY_DENIED)
+
+
+@pytest.mark.parametrize(("environment", "allowed"), [("any", True), ("prod", True), ("staging", False)])
+def test_environments_are_kept_apart(environment, allowed):
+    """A resource of another environment is denied, one of the same or of all is not."""
+    verdict = judge(resource=repo(environment=environment))
+    assert isinstance(verdict, Allowed) is allowed
+    if not allowed:
+        assert verdict.policies == ("environment-separation",)
+        assert verdict.advice == "This resource belongs to another environment than the agent."
+
+
+@pytest.mark.parametrize(
+    ("credential", "reason"),
+    [
+        (CredentialState.FOREIGN, Reason.CREDENTIAL_FOREIGN),
+        (CredentialState.RETIRED, Reason.CREDENTIAL_RETIRED),
+    ],
+)
+def test_credentials_give_their_own_reason(credential, reason):
+    """A foreign or retired credential is denied with its own code."""
+    verdict = judge(context=replace(CONTEXT, credential=credential))
+    assert isinstance(verdict, Denied)
+    assert verdict.reason is reason
+
+
+@pytest.mark.parametrize(("action", "allowed"), [(LIST, True), (CREATE, False), (DELETE, False)])
+def test_a_read_only_mission_only_reads(action, allowed):
+    """A read-only mission may read and nothing else, approvals or not."""
+    approved = replace(CONTEXT, approvals=frozenset({"service-owner"}))
+    assert isinstance(judge(action, context=approved, read_only=True), Allowed) is allowed
+
+
+def test_a_delete_is_held_for_its_approver():
+    """Where approval alone is missing, the answer is who has to give it."""
+    assert judge(DELETE) == Held(("service-owner",), ("delete-needs-approval",), "Ask the service's owner to approve this.")
+
+
+def test_with_the_approval_it_is_allowed():
+    """The approval turns the hold into an allow."""
+    assert isinstance(judge(DELETE, context=replace(CONTEXT, approvals=frozenset({"service-owner"}))), Allowed)
+
+
+def test_two_approvals_are_asked_for_together():
+    """Every approver whose forbid decides is named, and half of them is not enough."""
+    high = repo(sensitivity=Sensitivity.HIGH)
+    verdict = judge(DELETE, high)
+    assert isinstance(verdict, Held)
+    assert verdict.approvers == ("security-team", "service-owner")
+    half = judge(DELETE, high, replace(CONTEXT, approvals=frozenset({"security-team"})))
+    assert isinstance(half, Held)
+    assert half.approvers == ("service-owner",)
+
+
+def test_nobody_is_asked_where_approval_would_not_help():
+    """A request that another forbid stops, or that nothing permits, is denied and not held, for the reason that counts."""
+    verdict = judge(DELETE, read_only=True)
+    assert isinstance(verdict, Denied)
+    assert verdict.reason is Reason.POLICY_DENIED
+    assert verdict.advice == "This mission may only read."
+    assert judge(DELETE, operations=(LIST,)) == Denied(Reason.POLICY_DENIED, ("delete-needs-approval",))
+
+
+@pytest.mark.parametrize(("grade", "allowed"), [(Grade.A, True), (Grade.B, False), (Grade.C, False), (Grade.NONE, False)])
+def test_sensitive_resources_need_grade_a(grade, allowed):
+    """Only a token for this one request reaches a sensitive resource without approval."""
+    verdict = judge(resource=repo(sensitivity=Sensitivity.HIGH), context=replace(CONTEXT, grade=grade))
+    assert isinstance(verdict, Allowed if allowed else Held)
+
+
+def test_the_first_forbid_in_file_order_gives_the_reason():
+    """Of several forbids the first one speaks, and all are listed in file order."""
+    verdict = judge(CREATE, repo(environment="staging"), replace(CONTEXT, credential=CredentialState.FOREIGN), read_only=True)
+    assert verdict == Denied(
+        Reason.POLICY_DENIED,
+        ("environment-separation", "read-only-mission", "foreign-credential"),
+        "This resource belongs to another environment than the agent.",
+    )
+
+
+def test_labels_of_a_mission_can_be_read_as_tags():
+    """An admin's label is a tag, and a mission without it has none."""
+    tagged = GRANT + '@id("t") forbid (principal, action, resource) unless { principal.hasTag("ticket") && principal.getTag("ticket") == "T-1" };'
+    engine_ = engine(tagged)
+    for labels, expected in (({"ticket": "T-1"}, Allowed), ({"ticket": "T-2"}, Denied), ({}, Denied)):
+        assert isinstance(engine_.judge(principal(engine_, LIST, labels=labels), LIST, repo(), CONTEXT), expected)
+
+
+@pytest.mark.parametrize("action", ["forge:nope", "forge:write", "write", "", "http:read"])
+def test_unknown_actions_groups_and_wrong_resources_fail(action):
+    """Only a leaf action on its own resource type is judged."""
+    engine_ = engine(PERMIT_ALL)
+    assert isinstance(engine_.judge(principal(engine_, LIST), action, repo(), CONTEXT), Failed)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        Resource(EntityUid("Forge::Org", "acme"), (EntityUid("Exeat::Service", "forge"),), "any", Sensitivity.NORMAL),
+        Resource(EntityUid("Exeat::Session", "m1/bot"), (), "any", Sensitivity.NORMAL),
+        replace(repo(), parents=(*repo().parents, EntityUid("Exeat::Mission", "m1"))),
+        replace(repo(), parents=(repo().parents[0], EntityUid("Exeat::Service", "other"))),
+        replace(repo(), parents=(repo().parents[0], repo().parents[0])),
+        replace(repo(), parents=[*repo().parents]),
+        None,
+    ],
+    ids=["parent type", "session", "mission as parent", "other service", "twice", "list", "none"],
+)
+def test_resources_of_another_kind_fail(resource):
+    """A resource has its action's type and exactly the parents that type has."""
+    engine_ = engine(PERMIT_ALL)
+    assert isinstance(engine_.judge(principal(engine_, LIST), LIST, resource, CONTEXT), Failed)
+
+
+def test_a_session_of_another_bundle_fails():
+    """A principal is judged only by the engine that opened it."""
+    old, new = engine(PERMIT_ALL), engine(PERMIT_ALL)
+    assert isinstance(new.judge(principal(old, LIST), LIST, repo(), CONTEXT), Failed)
+
+
+class Panic(BaseException):
+    """As the native engine raises when it panics."""
+
+
+@pytest.mark.parametrize("error", [Panic("x"), MemoryError(), RecursionError(), ValueError("x"), KeyError("x")])
+def test_whatever_the_engine_raises_is_failed(monkeypatch, error):
+    """No exception leaves judge, a panic of native code included, and none is remembered."""
+
+    def broken(*_):
+        raise error
+
+    engine_ = engine(PERMIT_ALL)
+    who = principal(engine_, LIST)
+    with monkeypatch.context() as patched:
+        patched.setattr(engine_module, "is_authorized", broken)
+        assert isinstance(engine_.judge(who, LIST, repo(), CONTEXT), Failed)
+    assert isinstance(engine_.judge(who, LIST, repo(), CONTEXT), Allowed)
+
+
+@pytest.mark.parametrize(
+    ("decision", "reasons", "errors"),
+    [
+        (Decision.Allow, [], []),
+        (Decision.Allow, ["stranger"], []),
+        (Decision.Allow, ["all"], ["oops"]),
+        (Decision.Allow, ["no"], []),
+        (Decision.Deny, ["all"], []),
+        (Decision.Deny, ["stranger"], []),
+        (Decision.NoDecision, [], []),
+        ("Allow", ["all"], []),
+        (True, ["all"], []),
+    ],
+)
+def test_only_a_clean_answer_is_believed(monkeypatch, decision, reasons, errors):
+    """An allow needs the one right decision, no error, and reasons that are all known permits."""
+    answer = SimpleNamespace(decision=decision, diagnostics=SimpleNamespace(reasons=reasons, errors=errors))
+    monkeypatch.setattr(engine_module, "is_authorized", lambda *_: answer)
+    assert isinstance(ask(PERMIT_ALL + '@id("no") forbid (principal, action, resource) when { principal.readOnly };', LIST), Failed)
+
+
+def test_the_version_names_policies_and_schema():
+    """Equal bundles have equal versions, and any other policy, place or schema another one."""
+    version = engine(PERMIT_ALL).version
+    assert version == engine(PERMIT_ALL).version
+    assert version != engine(PERMIT_ALL, '@id("no") forbid (principal, action, resource);').version
+    moved = [replace(rule, label="elsewhere") for rule in rules(PERMIT_ALL)]
+    assert version != Engine(moved, SCHEMA).version
+    assert version != Engine(rules(PERMIT_ALL), replace(SCHEMA, text=SCHEMA.text + "\n")).version
+
+
+def test_two_rules_with_one_label_are_refused():
+    """A label names one policy."""
+    with pytest.raises(ValueError, match="same label"):
+        Engine(rules(PERMIT_ALL + PERMIT_ALL), SCHEMA)
+
+
+def counting(monkeypatch):
+    calls = []
+    real = engine_module.is_authorized
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(engine_module, "is_authorized", counted)
+    return calls
+
+
+def test_equal_questions_are_asked_once(monkeypatch):
+    """The second time, and with another method or host that no policy reads, Cedar isn't asked."""
+    calls = counting(monkeypatch)
+    engine_ = engine(STARTER)
+    who = principal(engine_, LIST)
+    first = engine_.judge(who, LIST, repo(), CONTEXT)
+    assert engine_.judge(who, LIST, repo(), replace(CONTEXT, method="GET", host="b.example")) is first
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("resource", "context"),
+    [
+        (repo("acme/other"), CONTEXT),
+        (repo(environment="staging"), CONTEXT),
+        (repo(sensitivity=Sensitivity.HIGH), CONTEXT),
+        (repo(), replace(CONTEXT, credential=CredentialState.FOREIGN)),
+        (repo(), replace(CONTEXT, grade=Grade.A)),
+        (repo(), replace(CONTEXT, approvals=frozenset({"security-team"}))),
+    ],
+)
+def test_another_question_is_asked_anew(monkeypatch, resource, context):
+    """Everything that can change a verdict is part of what is remembered."""
+    calls = counting(monkeypatch)
+    engine_ = engine(STARTER)
+    who = principal(engine_, LIST)
+    engine_.judge(who, LIST, repo(), CONTEXT)
+    engine_.judge(who, LIST, resource, context)
+    assert len(calls) > 1
+
+
+def test_a_policy_that_reads_the_host_is_asked_for_each_host():
+    """What a policy reads is part of the key."""
+    engine_ = engine(PERMIT_ALL, '@id("no") forbid (principal, action, resource) when { context.host == "bad.example" };')
+    who = principal(engine_, LIST)
+    assert isinstance(engine_.judge(who, LIST, repo(), CONTEXT), Allowed)
+    assert isinstance(engine_.judge(who, LIST, repo(), replace(CONTEXT, host="bad.example")), Denied)
+
+
+def test_holds_and_failures_are_not_remembered():
+    """Only clean allows and denials are kept."""
+    engine_ = engine(STARTER)
+    who = principal(engine_, DELETE)
+    assert isinstance(engine_.judge(who, DELETE, repo(), CONTEXT), Held)
+    assert isinstance(engine_.judge(who, DELETE, repo("Acme/x"), CONTEXT), Failed)
+    assert len(who.memo) == 0
+
+
+def test_the_memo_is_bounded():
+    """An agent that invents resource ids can't fill the memory; the oldest verdict goes first."""
+    memo = Memo(3)
+    for number in range(10):
+        memo.put(number, Allowed((str(number),)))
+    assert len(memo) == 3
+    assert memo.get(6) is None
+    assert memo.get(9) == Allowed(("9",))
+
+
+CONTEXTS = st.builds(
+    Context,
+    st.sampled_from(CredentialState),
+    st.sampled_from(Grade),
+    st.frozensets(st.sampled_from(["security-team", "service-owner"])),
+    st.sampled_from(["GET", "POST"]),
+    st.sampled_from(["a.example", "b.example"]),
+)
+RESOURCES = st.builds(
+    repo, st.sampled_from(["acme/site", "acme/x", "b/c"]), st.sampled_from(["any", "prod", "staging"]), st.sampled_from(Sensitivity)
+)
+READS_HOST = '@id("host") @approval("security-team") forbid (principal, action == Action::"forge:issues/list", resource) when { context.host == "b.example" } unless { context.approvals.contains(Exeat::Approver::"security-team") };'
+WARM = engine(STARTER, READS_HOST)
+WARM_PRINCIPAL = principal(WARM, LIST, DELETE)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([LIST, CREATE, DELETE]), RESOURCES, CONTEXTS)
+def test_a_remembered_verdict_is_the_one_a_fresh_session_gets(action, resource, context):
+    """The memo changes nothing but the time."""
+    fresh = principal(WARM, LIST, DELETE)
+    assert WARM.judge(WARM_PRINCIPAL, action, resource, context) == WARM.judge(fresh, action, resource, context)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=30))
+def test_any_id_gets_a_verdict(id_):
+    """Whatever an agent calls a resource, judge returns a value."""
+    assert isinstance(WARM.judge(WARM_PRINCIPAL, BLOB, blob(id_), CONTEXT), (Denied, Failed))
