@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from itertools import chain, islice
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ import typer
 from exeat.cli.exits import Exit
 from exeat.cli.options import ConfigOption, JsonOption, load_settings
 from exeat.cli.output import SCHEMA, emit, line, paint, printable, say
+from exeat.errors import UnavailableError
 from exeat.model.record import Record
 
 app = typer.Typer(name="audit", help="Read and verify the audit log.", no_args_is_help=True, rich_markup_mode=None)
@@ -80,12 +82,11 @@ def _summary(record: Mapping[str, Any]) -> str:
 def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Find edited, deleted, reordered, forged and cut-off records; exit code 1 when there are any."""
     from exeat.audit.verify import verify as verify_log
-    from exeat.files import read_private
 
     loaded = load_settings(config)
-    state = loaded.path(loaded.settings.state.path)
     folder = loaded.path(loaded.settings.audit.path)
-    verdict = verify_log(folder, state / "audit-heads", read_private(state / "audit-seal.key"))
+    state = loaded.path(loaded.settings.state.path)
+    verdict = verify_log(folder, state / "audit-heads", seal_key(state))
     code = Exit.DONE if verdict.ok else Exit.FAILED
     if as_json:
         emit({"schema": SCHEMA, **verdict.as_dict()})
@@ -101,3 +102,13 @@ def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         line(f"{paint('broken', 'red')}: {text}")
         say("keep the files as they are, and compare them with a copy kept elsewhere")
     raise typer.Exit(code)
+
+
+def seal_key(state: Path) -> bytes:
+    """The key that seals the heads; raise UnavailableError without it: the end of a log can't be vouched for then."""
+    from exeat.files import read_private
+
+    file = state / "audit-seal.key"
+    if not file.exists():
+        raise UnavailableError(f"there is no {file}; the first exeat serve makes it, and without it nothing is proven")
+    return read_private(file)

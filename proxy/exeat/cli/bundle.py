@@ -31,7 +31,8 @@ def policy_findings(loaded: Loaded, services: ServiceIndex) -> tuple[Finding, ..
 
     settings = loaded.settings
     names = SchemaNames(
-        environments=frozenset(agent.environment for agent in settings.agent),
+        environments=frozenset(agent.environment for agent in settings.agent)
+        | frozenset(service.environment for service in services.services),
         groups=frozenset(group for agent in settings.agent for group in agent.groups),
         templates=frozenset(template.name for template in settings.mission_template),
     )

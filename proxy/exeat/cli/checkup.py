@@ -5,7 +5,6 @@ Must not know: how rows are shown.
 
 from __future__ import annotations
 
-import http.client
 import os
 import socket
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exeat.config.endpoints import Listener, parse_listener
-from exeat.errors import ExeatError
+from exeat.errors import AdminError, ExeatError, UnavailableError
 
 if TYPE_CHECKING:
     from exeat.config.loading import Loaded
@@ -188,10 +187,11 @@ def _audit(loaded: Loaded) -> Iterator[Row]:
 
 def _listeners(loaded: Loaded) -> Iterator[Row]:
     admin = parse_listener(loaded.settings.admin.listen)
-    serving = _healthy(admin)
+    taken = _taken(admin)
+    serving = taken and _answers(loaded)
     if serving:
         yield Row("admin", "ok", f"serving at {admin}")
-    elif _taken(admin):
+    elif taken:
         yield Row("admin", "fail", f"something else listens at {admin}", "stop it, or change admin.listen")
     else:
         yield Row("admin", "skip", f"not running; {admin} is free")
@@ -206,15 +206,15 @@ def _listeners(loaded: Loaded) -> Iterator[Row]:
         yield Row("proxy", state, f"{listener}: {detail}", fix)
 
 
-def _healthy(listener: Listener) -> bool:
-    connection = http.client.HTTPConnection(listener.host, listener.port, timeout=2)
+def _answers(loaded: Loaded) -> bool:
+    """Whether it is our own proxy that listens: it knows our token."""
+    from exeat.cli.client import AdminClient
+
     try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
+        AdminClient.of(loaded).get("/v1/status")
+    except (AdminError, UnavailableError):
         return False
-    finally:
-        connection.close()
+    return True
 
 
 def _taken(listener: Listener) -> bool:

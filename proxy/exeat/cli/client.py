@@ -120,13 +120,11 @@ def _read(listener: Listener, status: int, answer: bytes) -> Any:
 
 def _problem(status: int, data: Mapping[str, Any]) -> ExeatError:
     """The error an RFC 9457 problem stands for: its detail, each field's message, its hint."""
-    lines = [str(data.get("detail") or data.get("title") or f"refused with {status}")]
+    text = str(data.get("detail") or data.get("title") or f"refused with {status}")
     errors = data.get("errors")
     for entry in errors if isinstance(errors, list) else []:
-        if isinstance(entry, dict):
-            field, message = str(entry.get("field", "")), str(entry.get("message", ""))
-            lines.append(f"{field}: {message}" if field else message)
-    text = "; ".join(dict.fromkeys(lines))
+        if isinstance(entry, dict) and str(entry.get("message", "")) not in text:
+            text += f"; {entry.get('field') or '-'}: {entry['message']}"
     if status == 503:
         return UnavailableError(text)
     return _ERRORS.get(status, AdminError)(text, str(data.get("hint") or ""))

@@ -106,7 +106,7 @@ def list_missions(
         ("MISSION", "STATE", "TEMPLATE", "ENVIRONMENT", "AGENTS", "EXPIRES"),
         [
             (
-                entry.get("id", entry.get("mission")),
+                entry.get("mission"),
                 entry.get("state"),
                 entry.get("template"),
                 entry.get("environment"),
@@ -145,7 +145,10 @@ def _change(verb: str, mission: str, body: dict[str, object], config: ConfigOpti
     if verb == "extend" and "pass" in answer:
         kept = passes.keep(loaded, answer)
         line(f'a pass ends with the mission it was made for; use the new one:  eval "$(exeat env --from {kept})"')
-    _show({key: value for key, value in answer.items() if key not in ("mission", "id", "state")})
+    applied = answer.get("applied")
+    if isinstance(applied, dict):
+        counts = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in applied.items() if key != "ms")
+        line(f"  {printable(counts)}, in {applied.get('ms', '?')} ms")
 
 
 @app.command("suspend")

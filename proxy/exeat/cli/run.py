@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,11 +48,10 @@ def run(
     from exeat.cli.opening import open_for_one
 
     loaded = load_settings(config)
-    if shutil.which(command[0]) is None:
-        say(
-            f"{paint('error', 'red', sys.stderr)}: {printable(command[0])}: there is no such command; no mission was opened"
-        )
-        raise ChildEndedError(Exit.NOT_FOUND)
+    missing = _missing(command[0])
+    if missing:
+        say(f"{paint('error', 'red', sys.stderr)}: {printable(command[0])}: can't be run; no mission was opened")
+        raise ChildEndedError(missing)
     with Child() as child:
         client, opened = open_for_one(loaded, mission, agent, environment, ttl)
         try:
@@ -66,6 +66,13 @@ def run(
             )
     _farewell(opened["mission"], closed, as_json=as_json)
     raise ChildEndedError(code)
+
+
+def _missing(command: str) -> int:
+    """0, or the exit code for a command that isn't there or may not be executed."""
+    if shutil.which(command) is not None:
+        return 0
+    return Exit.NOT_EXECUTABLE if os.sep in command and Path(command).exists() else Exit.NOT_FOUND
 
 
 def child_environment(current: Mapping[str, str], opened: Mapping[str, Any], settings: Settings) -> dict[str, str]:

@@ -64,7 +64,22 @@ def show(
     if as_json:
         emit({"schema": SCHEMA, **described})
         return
-    pairs({key: value for key, value in described.items() if key not in ("operations", "resources")})
+    place, issuer, shared = service.credential, service.issuer, service.shared
+    pairs(
+        {
+            "service": service.name,
+            "namespace": service.namespace,
+            "hosts": [f"{host}:{port}" for host in service.hosts for port in service.ports],
+            "credential": f"{place.kind} {place.name} {place.scheme}".strip() if place else "none",
+            "shared": f"{shared.source}, never shown" if shared else "",
+            "issuer": f"{issuer.kind}, {issuer.ttl:g} s, {issuer.audience}".rstrip(", ") if issuer else "none",
+            "resources": [each.name for each in service.resources],
+            "sensitivity": service.sensitivity,
+            "environment": service.environment,
+            "tag": service.tag,
+            "unlisted": "the strictest group of their method" if service.unlisted else "refused",
+        }
+    )
     line()
     table(
         ("OPERATION", "GROUP", "MATCHES", "ON"),

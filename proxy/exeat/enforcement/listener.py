@@ -23,7 +23,8 @@ def bind(address: Listener) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     for reuse in (False, True):
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # The protocol is named because asyncio sets TCP_NODELAY only on sockets that say so.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

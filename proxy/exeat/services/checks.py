@@ -149,11 +149,12 @@ def _check_operations(
         except ValueError as error:
             yield _finding(f"{here}.match", str(error))
             continue
-        for method in methods.split(","):
+        written = methods.split(",")
+        for method in dict.fromkeys(written):
             if method not in METHODS:
                 yield _finding(f"{here}.match", f"{method} is not a method a request may use", "remove it")
             other = shapes.setdefault((method, shape_of(parts)), index)
-            if other != index or methods.split(",").count(method) > 1:
+            if other != index or written.count(method) > 1:
                 yield _finding(f"{here}.match", f"{method} {template} is also operation[{other}]", "remove one")
         needed = {name for kind in _line(each.resource, parents) for name in _captures_or_none(types[kind].id)}
         if missing := needed - captures_of(parts):

@@ -360,6 +360,18 @@ async def test_nothing_of_an_ended_mission_stays_in_memory(broker, issuer, clock
     assert broker.stats()["missions"] == 0
 
 
+async def test_a_refused_token_is_gone_at_once(broker, issuer):
+    """A token that was refused isn't kept alive by the refusal, not even until the next collection."""
+    issuer.grade = Grade.B
+    gc.disable()
+    try:
+        assert await refused(broker.token(REQUEST)) is Reason.TOKEN_TOO_WIDE
+        await settle()
+        assert [value() for value in issuer.values] == [None]
+    finally:
+        gc.enable()
+
+
 async def test_slow_revocations_do_not_hold_up_the_end(clock, live):
     """``end`` returns within the time of one revocation and says how many were done."""
 

@@ -103,9 +103,7 @@ def principal(judge: Engine, *operations: str, groups: Sequence[str] = ("build",
     return judge.open(session(groups), mission(**changes), frozenset(operations))
 
 
-def repo(
-    id_: str = "acme/site", environment: str = "any", sensitivity: Sensitivity = Sensitivity.NORMAL
-) -> Resource:
+def repo(id_: str = "acme/site", environment: str = "any", sensitivity: Sensitivity = Sensitivity.NORMAL) -> Resource:
     org = EntityUid("Forge::Org", id_.partition("/")[0])
     return Resource(EntityUid("Forge::Repo", id_), (org, _SERVICE), environment, sensitivity)
 

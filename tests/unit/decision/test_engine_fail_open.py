@@ -103,7 +103,10 @@ def test_taken_away_alone_service_of_the_resource():
     assert isinstance(ask(PERMIT_ALL, resource=dataclasses.replace(repo(), parents=repo().parents[1:])), Failed)
 
 
-@pytest.mark.parametrize("id_", ["Acme/site", "acme/site ", " acme/site", "acme/site\n", "acme/site\0", "acme/caf\u0065\u0301", "", "a" * 1025])
+@pytest.mark.parametrize(
+    "id_",
+    ["Acme/site", "acme/site ", " acme/site", "acme/site\n", "acme/site\0", "acme/caf\u0065\u0301", "", "a" * 1025],
+)
 def test_taken_away_alone_canonical_id(id_):
     """An id in another spelling than policies can name is refused."""
     other = resource_entity() | {"uid": {"type": "Forge::Repo", "id": id_ or "x"}}
@@ -168,7 +171,12 @@ def test_taken_away_alone_resource_record(monkeypatch):
 
 def test_taken_away_alone_same_uid_in_request_and_record():
     """A record that isn't the one asked about leaves its attributes unread; an errored forbid is never an allow."""
-    decision, errors = raw(READ_ONLY, session_entity() | {"uid": {"type": "Exeat::Session", "id": "m2/bot"}}, resource_entity(), ACTION_ENTITY)
+    decision, errors = raw(
+        READ_ONLY,
+        session_entity() | {"uid": {"type": "Exeat::Session", "id": "m2/bot"}},
+        resource_entity(),
+        ACTION_ENTITY,
+    )
     assert decision is Decision.Allow
     assert errors
     judge = engine(PERMIT_ALL, READ_ONLY)
@@ -208,7 +216,9 @@ def test_taken_away_alone_errors_mean_refusal(condition):
 
 def test_an_error_beside_a_deny_is_failed_too():
     """Refused either way, but somebody has to hear of it."""
-    assert isinstance(ask(PERMIT_ALL + WRITES + forbid("when { 9223372036854775807 + 1 == 0 }").replace("no", "bad")), Failed)
+    assert isinstance(
+        ask(PERMIT_ALL + WRITES + forbid("when { 9223372036854775807 + 1 == 0 }").replace("no", "bad")), Failed
+    )
 
 
 @pytest.mark.parametrize(
@@ -236,7 +246,15 @@ def test_ids_that_look_like_syntax_stay_ids():
     """Quotes, Cedar text and JSON in an id name one entity and nothing else."""
     judge = engine(GRANT, FORGE_BLOB)
     who = principal(judge, "forge:blobs/get")
-    for id_ in ('a" b', '"); permit(principal,action,resource);', "a\\", 'Exeat::Service::"x"', '{"type":"x"}', "名前", "🙂"):
+    for id_ in (
+        'a" b',
+        '"); permit(principal,action,resource);',
+        "a\\",
+        'Exeat::Service::"x"',
+        '{"type":"x"}',
+        "名前",
+        "🙂",
+    ):
         assert judge.judge(who, "forge:blobs/get", blob(id_), CONTEXT) == Allowed(("mission-operations",))
     assert isinstance(judge.judge(who, "forge:blobs/get", blob("Straße"), CONTEXT), Denied)
     assert isinstance(judge.judge(who, "forge:blobs/get", blob("\ud800"), CONTEXT), Failed)

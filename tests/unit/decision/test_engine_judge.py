@@ -92,7 +92,9 @@ def test_a_read_only_mission_only_reads(action, allowed):
 
 def test_a_delete_is_held_for_its_approver():
     """Where approval alone is missing, the answer is who has to give it."""
-    assert judge(DELETE) == Held(("service-owner",), ("delete-needs-approval",), "Ask the service's owner to approve this.")
+    assert judge(DELETE) == Held(
+        ("service-owner",), ("delete-needs-approval",), "Ask the service's owner to approve this."
+    )
 
 
 def test_with_the_approval_it_is_allowed():
@@ -120,7 +122,9 @@ def test_nobody_is_asked_where_approval_would_not_help():
     assert judge(DELETE, operations=(LIST,)) == Denied(Reason.POLICY_DENIED, ("delete-needs-approval",))
 
 
-@pytest.mark.parametrize(("grade", "allowed"), [(Grade.A, True), (Grade.B, False), (Grade.C, False), (Grade.NONE, False)])
+@pytest.mark.parametrize(
+    ("grade", "allowed"), [(Grade.A, True), (Grade.B, False), (Grade.C, False), (Grade.NONE, False)]
+)
 def test_sensitive_resources_need_grade_a(grade, allowed):
     """Only a token for this one request reaches a sensitive resource without approval."""
     verdict = judge(resource=repo(sensitivity=Sensitivity.HIGH), context=replace(CONTEXT, grade=grade))
@@ -129,7 +133,9 @@ def test_sensitive_resources_need_grade_a(grade, allowed):
 
 def test_the_first_forbid_in_file_order_gives_the_reason():
     """Of several forbids the first one speaks, and all are listed in file order."""
-    verdict = judge(CREATE, repo(environment="staging"), replace(CONTEXT, credential=CredentialState.FOREIGN), read_only=True)
+    verdict = judge(
+        CREATE, repo(environment="staging"), replace(CONTEXT, credential=CredentialState.FOREIGN), read_only=True
+    )
     assert verdict == Denied(
         Reason.POLICY_DENIED,
         ("environment-separation", "read-only-mission", "foreign-credential"),
@@ -139,7 +145,10 @@ def test_the_first_forbid_in_file_order_gives_the_reason():
 
 def test_labels_of_a_mission_can_be_read_as_tags():
     """An admin's label is a tag, and a mission without it has none."""
-    tagged = GRANT + '@id("t") forbid (principal, action, resource) unless { principal.hasTag("ticket") && principal.getTag("ticket") == "T-1" };'
+    tagged = (
+        GRANT
+        + '@id("t") forbid (principal, action, resource) unless { principal.hasTag("ticket") && principal.getTag("ticket") == "T-1" };'
+    )
     engine_ = engine(tagged)
     for labels, expected in (({"ticket": "T-1"}, Allowed), ({"ticket": "T-2"}, Denied), ({}, Denied)):
         assert isinstance(engine_.judge(principal(engine_, LIST, labels=labels), LIST, repo(), CONTEXT), expected)
@@ -214,7 +223,9 @@ def test_only_a_clean_answer_is_believed(monkeypatch, decision, reasons, errors)
     """An allow needs the one right decision, no error, and reasons that are all known permits."""
     answer = SimpleNamespace(decision=decision, diagnostics=SimpleNamespace(reasons=reasons, errors=errors))
     monkeypatch.setattr(engine_module, "is_authorized", lambda *_: answer)
-    assert isinstance(ask(PERMIT_ALL + '@id("no") forbid (principal, action, resource) when { principal.readOnly };', LIST), Failed)
+    assert isinstance(
+        ask(PERMIT_ALL + '@id("no") forbid (principal, action, resource) when { principal.readOnly };', LIST), Failed
+    )
 
 
 def test_the_version_names_policies_and_schema():
@@ -278,7 +289,9 @@ def test_another_question_is_asked_anew(monkeypatch, resource, context):
 
 def test_a_policy_that_reads_the_host_is_asked_for_each_host():
     """What a policy reads is part of the key."""
-    engine_ = engine(PERMIT_ALL, '@id("no") forbid (principal, action, resource) when { context.host == "bad.example" };')
+    engine_ = engine(
+        PERMIT_ALL, '@id("no") forbid (principal, action, resource) when { context.host == "bad.example" };'
+    )
     who = principal(engine_, LIST)
     assert isinstance(engine_.judge(who, LIST, repo(), CONTEXT), Allowed)
     assert isinstance(engine_.judge(who, LIST, repo(), replace(CONTEXT, host="bad.example")), Denied)
@@ -312,7 +325,10 @@ CONTEXTS = st.builds(
     st.sampled_from(["a.example", "b.example"]),
 )
 RESOURCES = st.builds(
-    repo, st.sampled_from(["acme/site", "acme/x", "b/c"]), st.sampled_from(["any", "prod", "staging"]), st.sampled_from(Sensitivity)
+    repo,
+    st.sampled_from(["acme/site", "acme/x", "b/c"]),
+    st.sampled_from(["any", "prod", "staging"]),
+    st.sampled_from(Sensitivity),
 )
 READS_HOST = '@id("host") @approval("security-team") forbid (principal, action == Action::"forge:issues/list", resource) when { context.host == "b.example" } unless { context.approvals.contains(Exeat::Approver::"security-team") };'
 WARM = engine(STARTER, READS_HOST)

@@ -431,6 +431,20 @@ def test_j09_huge_and_deep_tokens_cost_nothing(verifier):
     assert time.perf_counter() - started < 0.5
 
 
+def test_j09_a_long_token_is_refused_before_anything_is_computed(keyring, clock, claims):
+    """Beyond 4 KiB not even a key is looked up, however good the signature."""
+    token = keyring.current().token("exeat-pass+jwt", {**claims, "pad": "x" * 4096})
+
+    class Untouched:
+        def current(self):
+            raise AssertionError
+
+        def public(self, kid):
+            raise AssertionError("a key was looked up")
+
+    assert reason(PassVerifier(Untouched(), ISSUER, AUDIENCE, clock), token.reveal()) is Reason.IDENTITY_INVALID
+
+
 @pytest.mark.parametrize("payload", [b"[]", b"null", b"7", b'"x"', b"", b"{", b"\xff\xfe", b"[" * 1500])
 def test_a_payload_that_is_no_claims_set_is_refused(verifier, keyring, payload):
     """Even signed by us, only an object of claims is a pass."""

@@ -1,0 +1,297 @@
+"""Raw attempts to get around the proxy, by their row in the bypass matrix; each ends in a refusal or a closed connection,
+and no origin hears of it. Rows about names and hosts are in test_promise_03, headers in test_promise_05."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from contextlib import suppress
+
+import pytest
+
+from rig.wire import Wire, basic, denied, refused, tunnel
+from rig.wire_h2 import H2Wire
+
+HOST = "api.example.test"
+
+
+@pytest.fixture(autouse=True)
+def _no_decoy(mission, decoy):
+    yield
+    assert decoy.connections == []
+
+
+def _raw(exeat, mission, data, *, host=HOST):
+    with tunnel(exeat, mission, host) as wire:
+        return wire.send(data).response()
+
+
+def _nothing_sent(origin):
+    origin.wait_quiet(0.05)
+    assert origin.bytes_received == 0
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("target", [
+    "127.0.0.1", "2130706433", "0x7f000001", "017700000001", "127.1", "0", "0177.0.0.1", "127.0.0.1.", "10.0.0.1", "192.168.1.1",
+    "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]",
+    "[fd00:ec2::254]", "[fe80::1%25eth0]", "localhost", "metadata.google.internal", "1.1.1.1", "8.8.8.8",
+])  # fmt: skip
+def test_addresses_in_any_form(exeat, mission, origin, target):
+    """N01, N02, N04, N05, N13, D08."""
+    with Wire(exeat) as wire:
+        answer = wire.connect(f"{target}:443", mission["pass"])
+        if answer.status == 200:
+            try:
+                wire.secure(mission["ca_file"], HOST, verify=False)
+            except (ssl.SSLError, OSError):
+                return
+            answer = wire.request("GET", "/echo", host=target)
+        denied(answer)
+    with Wire(exeat) as wire:
+        line = f"Proxy-Authorization: {basic(mission['pass'])}"
+        denied(wire.request("GET", f"http://{target}/", line, host=target))
+    _nothing_sent(origin)
+
+
+@pytest.mark.parametrize("path", [
+    "/v1/../echo", "/./echo", "/v1/%2e%2e/echo", "/v1/%2E./echo", "/v1/..;/echo", "/%252e%252e/echo", "/v1/%c0%ae%c0%ae/echo",
+    "//echo", "/v1//refunds", "/v1%2frefunds", "/v1/..%5crefunds", "/v1\\refunds", "/v1/refunds%00", "/v1/refunds%0d%0aX:y",
+    "/v1/refunds#frag", "/v1/refunds;x=1", "/v1/refund\xe9", "/v1/refunds%", "/v1/refunds%zz", "v1/refunds", "*", "",
+])  # fmt: skip
+def test_ambiguous_paths(exeat, mission, origin, path):
+    """P01, P02: rejected, never rewritten."""
+    denied(_raw(exeat, mission, f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))
+    _nothing_sent(origin)
+
+
+@pytest.mark.parametrize("line", [
+    "get /echo HTTP/1.1", "TRACE /echo HTTP/1.1", "TRACK /echo HTTP/1.1", "PRI * HTTP/2.0", f"CONNECT {HOST}:443 HTTP/1.1",
+    "FOO /echo HTTP/1.1", "G" * 1024 + " /echo HTTP/1.1", "GET /echo HTTP/0.9", "GET /echo HTTP/2.0", "GET /echo HTTP/9.9", "GET /echo",
+    "GET\t/echo\tHTTP/1.1", "GET  /echo HTTP/1.1", " GET /echo HTTP/1.1", "GET /echo\x0b HTTP/1.1", "GET /echo HTTP/1.1 x",
+])  # fmt: skip
+def test_odd_request_lines(exeat, mission, origin, line):
+    """P04, P07, P08."""
+    denied(_raw(exeat, mission, f"{line}\r\nHost: {HOST}\r\n\r\n"))
+    origin.wait_quiet(0.05)
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("fields", [
+    "Content-Length: 4\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4", "Content-Length: 4\r\nContent-Length: 5",
+    "Content-Length: 4\r\nContent-Length: 4", "Content-Length: +4", "Content-Length: 4, 4", "Content-Length: 0x4", "Content-Length: -1",
+    "Content-Length: 4 4", "Content-Length:", "Transfer-Encoding: xchunked", "Transfer-Encoding: chunked, identity",
+    "Transfer-Encoding: identity", "Transfer-Encoding:\x0bchunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    "Transfer_Encoding: chunked\r\nContent-Length: 4", "Content-Length : 4", "Content-Length: 99999999999999999999999",
+])  # fmt: skip
+def test_ambiguous_framing(exeat, mission, origin, fields):
+    """S01 to S03: no request is sent, so none can be smuggled behind it."""
+    smuggled = f"GET /smuggled HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
+    denied(_raw(exeat, mission, f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\n{fields}\r\n\r\n0\r\n\r\n{smuggled}"))
+    origin.wait_quiet(0.05)
+    assert b"smuggled" not in origin.raw()
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("chunk", ["0x3\r\nabc\r\n0\r\n\r\n", "+3\r\nabc\r\n0\r\n\r\n", "3_0\r\nabc\r\n0\r\n\r\n", "3\r\nabcXX0\r\n\r\n",
+                                   "FFFFFFFFFFFFFFFFF\r\nabc", "\r\nabc\r\n0\r\n\r\n"])  # fmt: skip
+def test_odd_chunks(exeat, mission, origin, chunk):
+    """S04, S05: whatever was permitted, the body never completes and nothing follows it."""
+    smuggled = f"GET /smuggled HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
+    denied(
+        _raw(
+            exeat,
+            mission,
+            f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{smuggled}",
+        )
+    )
+    origin.wait_quiet(0.1)
+    assert b"smuggled" not in origin.raw()
+    assert not any(seen.complete for seen in origin.requests)
+
+
+@pytest.mark.parametrize(
+    "trailer", ["Host: evil", "Content-Length: 9", "Authorization: Bearer x", "Exeat-Agent: liar", "X-Fine: 1"]
+)
+def test_trailers_never_pass(exeat, mission, origin, trailer):
+    """S07: the proxy neither crashes nor lets a late field through."""
+    answer = _raw(
+        exeat,
+        mission,
+        f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n{trailer}\r\n\r\n",
+    )
+    assert answer.closed or answer.status in {200, 400, 403, 502, 503}
+    origin.wait_quiet(0.05)
+    assert all(seen.trailers == [] for seen in origin.requests)
+
+
+@pytest.mark.parametrize("field", ["X-A: a\rb", "X-A: a\x00b", "X-A: a\r\n folded", "X-A : a", " X-A: a", ": empty", "X(A): a", "X-A", "X-\xe9: a",
+                                   "X-A: a\x01b"])  # fmt: skip
+def test_odd_fields(exeat, mission, origin, field):
+    """S08."""
+    denied(_raw(exeat, mission, f"GET /echo HTTP/1.1\r\nHost: {HOST}\r\n{field}\r\n\r\n"))
+    origin.wait_quiet(0.05)
+    assert origin.requests == []
+
+
+def test_bare_line_feeds(exeat, mission, origin):
+    """S08: refused, or understood in the one way the origin understands it."""
+    answer = _raw(exeat, mission, f"GET /v1/payouts HTTP/1.1\nHost: {HOST}\n\n")
+    denied(answer)
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("headers", [
+    [("transfer-encoding", "chunked")], [("connection", "close")], [("upgrade", "h2c")], [("x-a", "a\r\nexeat-agent: liar")],
+    [("X-Upper", "1")], [(":path", "/v1/payouts")], [("te", "gzip")], [("content-length", "7")], [("x-a", "a\x00b")], [("host", "")],
+])  # fmt: skip
+def test_odd_http2_fields(exeat, mission, origin, headers):
+    """S09: a header of HTTP/1.1 has no place in HTTP/2."""
+    with H2Wire(exeat, mission) as wire:
+        denied(wire.request("GET", "/echo", *headers))
+    origin.wait_quiet(0.05)
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("path", ["/a b", "/echo\r\nX: y", "http://evil.example.test/", "echo", ""])
+def test_odd_http2_paths(exeat, mission, origin, path):
+    """S09."""
+    with H2Wire(exeat, mission) as wire:
+        denied(wire.request("GET", path))
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"\x00\x01\x02\x03" * 64,
+        b"EHLO x\r\n",
+        b"\x05\x01\x00",
+        b"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n",
+    ],
+)
+def test_raw_bytes_in_a_tunnel(exeat, mission, origin, data):
+    """W01: what isn't TLS ends there."""
+    with Wire(exeat) as wire:
+        assert wire.connect(f"{HOST}:443", mission["pass"]).status == 200
+        denied(wire.send(data).response())
+    _nothing_sent(origin)
+    assert origin.connections == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"SSH-2.0-OpenSSH_9.6\r\n", b"\x16\x03\x01\x00\xa5\x01", b"\r\n\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+)
+def test_other_protocols_inside_tls(exeat, mission, origin, data):
+    """W02, W07, W16."""
+    with tunnel(exeat, mission) as wire:
+        wire.sock.settimeout(3)
+        with suppress(TimeoutError):  # an unfinished head; the deadline for heads ends it
+            denied(wire.send(data).response())
+    _nothing_sent(origin)
+    assert origin.connections == []
+
+
+def test_bytes_on_the_proxy_port_that_are_not_http(exeat, mission, origin):
+    """W10, W07: SOCKS, TLS and HTTP/2 in clear find nobody."""
+    for data in (
+        b"\x05\x01\x00",
+        b"\x04\x01\x01\xbb",
+        b"\x16\x03\x01\x02\x00\x01",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a",
+    ):
+        with Wire(exeat, timeout=3) as wire, suppress(TimeoutError):
+            denied(wire.send(data).response())
+    _nothing_sent(origin)
+
+
+@pytest.mark.parametrize("value", ["websocket", "WebSocket", "h2c, websocket", "tls/1.0, websocket"])
+def test_an_upgrade_to_websocket(exeat, mission, origin, value):
+    """W05: not governed, so not allowed."""
+    answer = _raw(
+        exeat, mission,
+        f"GET /echo HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: {value}\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )  # fmt: skip
+    refused(answer, "protocol_not_allowed")
+    _nothing_sent(origin)
+
+
+@pytest.mark.parametrize("value", ["h2c", "H2C", "TLS/1.0", "arbitrary"])
+def test_other_upgrades(exeat, mission, origin, value):
+    """W06: taken off, or refused."""
+    answer = _raw(
+        exeat,
+        mission,
+        f"GET /echo HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: {value}\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+    )
+    if answer.status == 200:
+        assert origin.last.header("upgrade") == []
+        assert origin.last.header("http2-settings") == []
+    else:
+        denied(answer)
+        _nothing_sent(origin)
+
+
+def test_an_upgrade_nobody_asked_for_is_not_bridged(exeat, mission, origin):
+    """S12, W06: a 101 out of the blue ends the connection."""
+    with tunnel(exeat, mission) as wire:
+        answer = wire.send(f"GET /101 HTTP/1.1\r\nHost: {HOST}\r\n\r\n").response()
+        before = origin.bytes_received
+        wire.send(b"raw bytes towards the origin")
+        time.sleep(0.3)
+        assert answer.status != 200
+        assert b"RAW-BYTES" not in answer.body
+    assert origin.bytes_received == before
+
+
+def test_a_tunnel_in_a_tunnel(exeat, mission, origin):
+    """W03."""
+    denied(_raw(exeat, mission, f"CONNECT evil.example.test:443 HTTP/1.1\r\nHost: evil.example.test:443\r\n\r\n"))  # noqa: F541
+    _nothing_sent(origin)
+
+
+def test_extended_connect(exeat, mission, origin):
+    """W08."""
+    with H2Wire(exeat, mission) as wire:
+        denied(wire.request("CONNECT", "/echo", (":protocol", "websocket")))
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("target", ["mitm.it", "mitm.it:443"])
+def test_the_engines_magic_host(exeat, mission, origin, target):
+    """W15."""
+    with Wire(exeat) as wire:
+        line = f"Proxy-Authorization: {basic(mission['pass'])}"
+        denied(wire.request("GET", "http://mitm.it/", line, host="mitm.it"))
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "gopher", "https", "HTTPS", "ws", "file"])
+def test_other_schemes_in_clear(exeat, mission, origin, scheme):
+    """D19."""
+    with Wire(exeat) as wire:
+        line = f"Proxy-Authorization: {basic(mission['pass'])}"
+        denied(wire.request("GET", f"{scheme}://{HOST}/echo", line, host=HOST))
+    _nothing_sent(origin)
+
+
+@pytest.mark.parametrize("url", ["http://plain.example.test@evil.example.test/", "http://u:p@plain.example.test/echo", "http://plain.example.test\\@evil.example.test/",
+                                 "http://plain.example.test#@evil.example.test/", "http://plain.example.test:80:443/echo", "http:///echo", "http://"])  # fmt: skip
+def test_odd_absolute_targets(exeat, mission, origin, url):
+    """D15."""
+    with Wire(exeat) as wire:
+        line = f"Proxy-Authorization: {basic(mission['pass'])}"
+        denied(wire.request("GET", url, line, host="plain.example.test"))
+    _nothing_sent(origin)
+
+
+@pytest.mark.parametrize("size", [70_000, 1_000_000])
+def test_heads_are_bounded(exeat, mission, origin, size):
+    """H14."""
+    denied(_raw(exeat, mission, f"GET /echo HTTP/1.1\r\nHost: {HOST}\r\nX-Big: {'a' * size}\r\n\r\n"))
+    many = "".join(f"X-{n}: 1\r\n" for n in range(500))
+    denied(_raw(exeat, mission, f"GET /echo HTTP/1.1\r\nHost: {HOST}\r\n{many}\r\n"))
+    assert origin.requests == []
