@@ -90,7 +90,11 @@ def start(command: list[str], cwd: Path, log: Path, core: int, **environ: str) -
     """Start a pinned process."""
     environment = {key: value for key, value in os.environ.items() if "PROXY" not in key.upper()} | environ
     return subprocess.Popen(
-        ["taskset", "-c", str(core), *command], cwd=cwd, stdout=log.open("wb"), stderr=subprocess.STDOUT, env=environment
+        ["taskset", "-c", str(core), *command],
+        cwd=cwd,
+        stdout=log.open("wb"),
+        stderr=subprocess.STDOUT,
+        env=environment,
     )
 
 
@@ -113,13 +117,27 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
             SSLKEYLOGFILE="",
         )
         processes.append(exeat)
-        minimal = start([python, "minimal.py", str(ports["minimal"]), str(ports["origin"])], folder, folder / "m.log", 0)
+        minimal = start(
+            [python, "minimal.py", str(ports["minimal"]), str(ports["origin"])], folder, folder / "m.log", 0
+        )
         processes.append(minimal)
         for name, port in ports.items():
             wait_for_port(port, name, folder)
         opened = json.loads(
             subprocess.check_output(
-                [python, "-m", "exeat.cli.main", "mission", "open", "bench", "--agent", "bot", "--json", "-c", "exeat.toml"],
+                [
+                    python,
+                    "-m",
+                    "exeat.cli.main",
+                    "mission",
+                    "open",
+                    "bench",
+                    "--agent",
+                    "bot",
+                    "--json",
+                    "-c",
+                    "exeat.toml",
+                ],
                 cwd=folder,
             )
         )
@@ -150,7 +168,11 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
             for name, measured in rows.items()
         }
         ratios = [a["cpu_us"] / b["cpu_us"] for a, b in zip(rows["exeat"], rows["minimal"], strict=True)]
-        result["ratio"] = {"median": round(statistics.median(ratios), 3), "min": round(min(ratios), 3), "max": round(max(ratios), 3)}
+        result["ratio"] = {
+            "median": round(statistics.median(ratios), 3),
+            "min": round(min(ratios), 3),
+            "max": round(max(ratios), 3),
+        }
         if arguments.requests:
             result["soak"] = soak(arguments, targets["exeat"])
         return result

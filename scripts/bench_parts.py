@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trustme
 
-ORIGIN = '''
+ORIGIN = """
 import asyncio, ssl, sys
 BODY = b'{"items": [' + b",".join(b'{"id": %d}' % n for n in range(15)) + b"]}"
 HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(BODY)
@@ -25,9 +25,9 @@ async def main():
     server = await asyncio.get_running_loop().create_server(Origin, "127.0.0.1", int(sys.argv[1]), ssl=context)
     await server.serve_forever()
 asyncio.run(main())
-'''
+"""
 
-MINIMAL = '''
+MINIMAL = """
 import asyncio, sys, logging
 from mitmproxy import options
 from mitmproxy.addons import core, next_layer, proxyserver, tlsconfig
@@ -43,7 +43,7 @@ async def main():
                 ssl_verify_upstream_trusted_ca="origin-ca.pem")
     await master.run()
 asyncio.run(main())
-'''
+"""
 
 CONFIG = """
 [proxy]

@@ -14,7 +14,7 @@ from typing import Any
 
 from mitmproxy.proxy import mode_servers, mode_specs
 
-from exeat.config.loading import load
+from exeat.config import loading  # not the function: mitmproxy calls whatever is named "load" here
 from exeat.enforcement.host import Host, Parts
 from exeat.serving import Running
 from exeat.wiring import build
@@ -42,7 +42,7 @@ class Exeat:
     def load(self, _loader: Any) -> None:
         """Build everything and take the handler's place; any failure ends mitmproxy."""
         try:
-            assembly = build(load(), listen=False)
+            assembly = build(loading.load(), listen=False)
             handler: Any = handler_class(assembly.worker.parts)
             mode_servers.ProxyConnectionHandler = handler  # type: ignore[misc]
             self._running = Running(assembly)

@@ -17,7 +17,7 @@ from typing import Any, final
 from exeat.admin.context import AdminContext
 from exeat.admin.server import AdminServer
 from exeat.admin.token import load_or_create_token
-from exeat.audit.query import find, last, records
+from exeat.audit.query import find, last, tail
 from exeat.config.endpoints import parse_listener
 from exeat.config.loading import Loaded
 from exeat.errors import ExeatError, PolicyError
@@ -84,7 +84,7 @@ class Running:
         await assembly.worker.start()
         reload = assembly.loaded.settings.policy.reload
         self._chores = [
-            asyncio.create_task(_every(_EXPIRY_TICK, "expiry", assembly.control.expire_due)),
+            asyncio.create_task(_every(_EXPIRY_TICK, "expiry", _expiry(assembly))),
             asyncio.create_task(_every(reload, "policy reload", _policy_watch(assembly))),
             asyncio.create_task(_every(_CHECKPOINT, "audit checkpoint", _checkpoint(assembly))),
         ]
@@ -110,6 +110,17 @@ async def _every(seconds: float, what: str, work: Callable[[], Coroutine[Any, An
             await work()
         except Exception:
             logger.exception("%s failed; trying again", what)
+
+
+def _expiry(assembly: Assembly) -> Callable[[], Coroutine[Any, Any, None]]:
+    """End what has run out; the store is asked only when something has."""
+
+    async def look() -> None:
+        now = assembly.clock.time()
+        if any(view.mission.expires_at <= now for view in assembly.worker.world.snapshot.sessions.values()):
+            await assembly.control.expire_due()
+
+    return look
 
 
 def _policy_watch(assembly: Assembly) -> Callable[[], Coroutine[Any, Any, None]]:
@@ -148,7 +159,8 @@ def _note(assembly: Assembly, event: str, more: Mapping[str, Any]) -> None:
 
 def _checkpoint(assembly: Assembly) -> Callable[[], Coroutine[Any, Any, None]]:
     async def checkpoint() -> None:
-        assembly.token_keys.rotate_if_due()
+        for ring in assembly.key_rings:
+            await asyncio.to_thread(ring.rotate_if_due)
         await asyncio.to_thread(assembly.audit.checkpoint)
 
     return checkpoint
@@ -159,10 +171,12 @@ def _admin(assembly: Assembly) -> AdminServer:
     folder = assembly.loaded.path(settings.audit.path)
 
     def find_decision(decision_id: str) -> Mapping[str, Any] | None:
-        found = find(folder, decision_id)
         if decision_id == "last":
             newest = last(folder)
-            found = [] if newest is None else find(folder, newest["decision_id"])
+            if newest is None:
+                return None
+            decision_id = newest["decision_id"]
+        found = find(folder, decision_id)
         decision = next((record for record in found if record["kind"] == RecordKind.DECISION), None)
         if decision is None:
             return None
@@ -170,7 +184,7 @@ def _admin(assembly: Assembly) -> AdminServer:
         return {"decision": decision, "outcome": outcome}
 
     def query(filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
-        return list(records(folder, filters=filters))[-limit:]
+        return tail(folder, limit, filters=filters)
 
     address = parse_listener(settings.admin.listen)
     context = AdminContext(
@@ -183,7 +197,7 @@ def _admin(assembly: Assembly) -> AdminServer:
         services=lambda: describe_services(assembly.site.services),
         status=lambda: _status(assembly),
         healthy=lambda: assembly.audit.healthy and not assembly.worker.world.draining,
-        jwks=assembly.token_keys.jwks,
+        jwks=assembly.key_rings[0].jwks,
     )
     return AdminServer(context, address.host, address.port)
 

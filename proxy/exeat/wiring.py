@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from exeat.audit.log import AuditLog
 from exeat.clock import SystemClock
 from exeat.config.endpoints import Listener, parse_listener
@@ -34,7 +36,7 @@ from exeat.enforcement.registry import Registry
 from exeat.enforcement.tls import AgentSide, OriginSide
 from exeat.enforcement.worker import Worker
 from exeat.enforcement.world import World
-from exeat.errors import Finding, StartError
+from exeat.errors import ConfigurationError, Finding, StartError
 from exeat.files import load_or_create, private_folder
 from exeat.identity.passes import PassSigner, PassVerifier
 from exeat.missions.control import MissionControl
@@ -76,13 +78,15 @@ class Assembly:
     broker: TokenBroker
     worker: Worker
     control: MissionControl
-    token_keys: KeyRing
+    key_rings: tuple[KeyRing, KeyRing]
+    """Of tokens, whose public half is published, and of passes."""
     bundle: Bundle
     warnings: tuple[Finding, ...]
 
 
-def read_site(settings: Settings) -> Site:
-    """Turn the settings into values; raise ConfigurationError for services that don't hold together."""
+def read_site(loaded: Loaded) -> Site:
+    """Turn the settings into values; raise ConfigurationError, with file and line, for services that don't hold together."""
+    settings: Settings = loaded.settings
     agents = [
         Agent(table.name, table.environment, settings.identity.trust_domain, frozenset(table.groups))
         for table in settings.agent
@@ -91,11 +95,15 @@ def read_site(settings: Settings) -> Site:
         AllowedDestination(DestinationPattern.parse(table.host, table.port), table.owner, table.reason, table.expires)
         for table in settings.destination
     )
+    try:
+        services = build_catalogue(settings.service)
+    except ConfigurationError as error:
+        raise ConfigurationError(loaded.locate(error.findings)) from None
     return Site(
         {agent.key: agent for agent in agents},
         {table.name: _template(table) for table in settings.mission_template},
         Ceilings(allowed, settings.ceilings.operations, settings.ceilings.longest_life),
-        build_catalogue(settings.service),
+        services,
         SchemaNames(
             environments=frozenset(agent.environment for agent in agents)
             | frozenset(table.environment for table in settings.service),
@@ -138,7 +146,7 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
             )
     settings = loaded.settings
     clock = SystemClock()
-    site = read_site(settings)
+    site = read_site(loaded)
     bundle = load_bundle(policy_folder(loaded), site.services.services, site.names)
     state = private_folder(loaded.path(settings.state.path))
     ensure_ca(state)
@@ -212,7 +220,9 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
         expand=site.services.expand,
         connection=_connection(site, state, key, addresses[0]),
     )
-    return Assembly(loaded, site, clock, store, audit, broker, worker, control, token_keys, bundle, warnings)
+    return Assembly(
+        loaded, site, clock, store, audit, broker, worker, control, (token_keys, pass_keys), bundle, warnings
+    )
 
 
 def _overrides(resolve: Mapping[str, str]) -> dict[Endpoint, Endpoint]:
@@ -226,11 +236,15 @@ def _overrides(resolve: Mapping[str, str]) -> dict[Endpoint, Endpoint]:
 
 
 def _audit(loaded: Loaded, state: Path, clock: SystemClock) -> AuditLog:
+    signing = Ed25519PrivateKey.from_private_bytes(
+        load_or_create(state / "audit-sign.key", lambda: secrets.token_bytes(32))
+    )
     audit = AuditLog(
         loaded.path(loaded.settings.audit.path),
         load_or_create(state / "audit-seal.key", lambda: secrets.token_bytes(32)),
         clock,
         heads_folder=state / "audit-heads",
+        signer=signing.sign,
     )
     audit.ensure_writable()
     return audit

@@ -43,7 +43,7 @@ def test_a_large_download_passes_in_flat_memory(exeat, mission, origin, http2):
     with _client(mission, http2=http2) as client, client.stream("GET", url) as answer:
         for piece in answer.iter_raw():
             length += len(piece)
-    assert length == SIZE
+    assert length == SIZE, (answer.status_code, length)
     assert exeat.memory() - before < GROWTH
 
 

@@ -22,6 +22,7 @@ class World:
     ) -> None:  # fmt: skip
         self._dials = folder / "dials"
         self._full, self._slow = folder / "full-disk", folder / "slow-mint"
+        self._waiting = folder / "slow-mint.waiting"
         self._world = {
             "dials": str(self._dials), "names": names or {}, "divert": divert or {}, "full_disk": str(self._full),
         } | ({"slow_mint": str(self._slow)} if mint else {})  # fmt: skip
@@ -40,8 +41,9 @@ class World:
 
     def slow_mint(self, on: bool) -> None:
         """Let every mint wait, or go on."""
+        self._waiting.unlink(missing_ok=True)
         self._slow.touch() if on else self._slow.unlink(missing_ok=True)
 
     def minting(self) -> bool:
-        """Whether a mint has begun to wait."""
-        return self._slow.with_name(f"{self._slow.name}.waiting").exists()
+        """Whether a mint has begun to wait since they were last told to."""
+        return self._waiting.exists()

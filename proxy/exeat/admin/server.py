@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import logging
 from typing import final
 
 from aiohttp import web
@@ -19,6 +20,16 @@ _IDLE_SECONDS = 30.0
 """How long a quiet connection is kept."""
 _SHUTDOWN_SECONDS = 2.0
 """How long calls under way may finish when the process ends."""
+
+
+def _bare(record: logging.LogRecord) -> bool:
+    """Keep what happened and drop what was sent: aiohttp quotes a malformed header line, token and all."""
+    record.exc_info = record.exc_text = None
+    return True
+
+
+_wire_log = logging.getLogger(f"{__name__}.wire")
+_wire_log.addFilter(_bare)
 
 
 @final
@@ -45,6 +56,7 @@ class AdminServer:
             )
         runner = web.AppRunner(
             build_app(self._context),
+            logger=_wire_log,
             access_log=None,  # the audit is the log of calls, and this one would be without it
             keepalive_timeout=_IDLE_SECONDS,
             shutdown_timeout=_SHUTDOWN_SECONDS,

@@ -61,7 +61,7 @@ def list_parts(folder: Path) -> Listing:
         match = _PART.fullmatch(path.name)
         name = None if match is None else ChainName(match[1], match[2], match[3])
         number = int((match and match[4]) or 1)
-        if name is not None and path.name == name.part(number) and path.is_file():
+        if name is not None and number and path.name == name.part(number) and path.is_file():
             parts.setdefault(name, {})[number] = path
         elif path.suffix == ".jsonl":
             strays.append(path)

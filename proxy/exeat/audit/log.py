@@ -20,7 +20,7 @@ from typing import NoReturn, final
 from exeat.audit.chain import Link, next_line
 from exeat.audit.checkpoint import Signer, checkpoint_record
 from exeat.audit.layout import WORKER, ChainName
-from exeat.audit.writer import ChainWriter, sync
+from exeat.audit.writer import ChainWriter
 from exeat.errors import RefusalError, StartError
 from exeat.model.reason import Reason
 from exeat.model.record import Record, RecordKind
@@ -111,9 +111,9 @@ class AuditLog:
         with self._sync_lock:
             with self._lock:
                 self._append(checkpoint_record(self._worker, self._boot, self._writer.link, self._signer))
-                link, handles = self._writer.link, self._writer.handles()
+                link, unsynced = self._writer.link, self._writer.unsynced()
             try:
-                sync(*handles)
+                unsynced.sync()
             except OSError as error:
                 with self._lock:
                     # After a failed fsync Linux may drop pages and still show them as written: trust a new file only.

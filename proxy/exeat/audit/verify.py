@@ -9,6 +9,7 @@ lives nor was closed. Must not know: what records mean beyond their kind.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from exeat.audit.chain import read_line
@@ -37,7 +38,7 @@ def verify(folder: Path, heads_folder: Path, seal_key: bytes, check_signature: S
     listing = list_parts(folder)
     try:
         chains = tuple(
-            _ChainCheck(name, folder, heads_folder, seal_key, check_signature).report()
+            _ChainCheck(name, folder, listing.parts.get(name, {}), heads_folder, seal_key, check_signature).report()
             for name in sorted({*heads, *listing.parts})
         )
     except OSError as error:
@@ -52,9 +53,15 @@ class _ChainCheck:
     """One chain's check, from its first line to its report."""
 
     def __init__(
-        self, name: ChainName, folder: Path, heads_folder: Path, key: bytes, check: SignatureCheck | None
+        self,
+        name: ChainName,
+        folder: Path,
+        parts: Mapping[int, Path],
+        heads_folder: Path,
+        key: bytes,
+        check: SignatureCheck | None,
     ) -> None:
-        self._name, self._folder, self._key, self._check = name, folder, key, check
+        self._name, self._folder, self._parts, self._key, self._check = name, folder, parts, key, check
         self._head_path = heads_folder / f"{name}.head"
         self._scan, self._pairs = ChainScan(), OutcomePairs()
         self._readers: dict[int, LineReader] = {}
@@ -84,7 +91,9 @@ class _ChainCheck:
     def _meet_head(self, *, live: bool) -> Head | None:
         """Read lines and head until they meet. A writer is at most one record ahead of its head, and only for a moment."""
         head, content = None, None
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._look_again()
             self._read()
             try:
                 content = self._head_path.read_bytes()
@@ -93,6 +102,7 @@ class _ChainCheck:
             head = None if content is None else unpack(str(self._name), content, self._key)
             if head is not None:
                 if head.link.seq > self._scan.seq:
+                    self._look_again()  # its writer may have started another part
                     self._read(until=head.link.seq)
                     break
                 ahead = self._scan.seq - head.link.seq
@@ -112,7 +122,7 @@ class _ChainCheck:
 
     def _read(self, until: int | None = None) -> None:
         """Feed the lines that have come since; parts are listed first, so one with a successor is complete when read."""
-        numbers = sorted(list_parts(self._folder).parts.get(self._name, {}).items())
+        numbers = sorted(self._parts.items())
         before = 0
         for number, path in numbers:
             reader = self._readers.setdefault(number, LineReader(path))
@@ -167,9 +177,12 @@ class _ChainCheck:
             where = line + (rest > 0)
             scan.add(ChainFinding(Kind.UNSEALED, self._file, where, scan.seq + (rest > 0), message, warning=crash))
 
+    def _look_again(self) -> None:
+        self._parts = list_parts(self._folder).parts.get(self._name, {})
+
     def _is_live(self) -> bool:
-        files = list_parts(self._folder).files(self._name)
-        return bool(files) and is_live(files[-1])
+        """Whether any part is locked: a new one isn't for a moment, but then the one before still is."""
+        return any(is_live(path) for _, path in sorted(self._parts.items(), reverse=True))
 
     def _last_line(self) -> int:
         return self._readers[max(self._readers)].line

@@ -7,6 +7,7 @@ written. Must not know: records, refusals, the clock.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from exeat.audit.chain import START, Link
@@ -16,12 +17,32 @@ from exeat.audit.seal import HeadFile
 from exeat.files import private_folder
 
 
+@dataclass(frozen=True, slots=True)
+class Unsynced:
+    """What the disk may not have yet. ``retired`` files are written no more and belong to whoever holds this."""
+
+    retired: tuple[Part | HeadFile, ...]
+    current: tuple[Part | HeadFile, ...]
+    folders: tuple[Path, ...]
+
+    def sync(self) -> None:
+        """Wait until the disk has it all, oldest first and the head last; close what is retired. Raise OSError."""
+        try:
+            for file in (*self.retired, *self.current):
+                file.sync()
+            for folder in self.folders:
+                sync_folder(folder)
+        finally:
+            for file in self.retired:
+                file.close()
+
+
 class ChainWriter:
     """Writes lines and seals them. Methods raise OSError, and StartError for a folder that others can write."""
 
     __slots__ = (
-        "_folder", "_head", "_heads_folder", "_key", "_max_bytes", "_number", "_part", "_replace", "_retired", "link",
-        "name", "whole",
+        "_folder", "_head", "_heads_folder", "_key", "_max_bytes", "_named", "_number", "_part", "_replace", "_retired",
+        "link", "name", "whole",
     )  # fmt: skip
 
     def __init__(self, name: ChainName, folder: Path, heads_folder: Path, key: bytes, max_bytes: int) -> None:
@@ -35,7 +56,8 @@ class ChainWriter:
         self._head: HeadFile | None = None
         self._number = 0
         self._replace = False
-        self._retired: list[Part] = []  # full parts that the disk may not have yet
+        self._named = False  # whether a file was made since the folders were last brought to the disk
+        self._retired: list[Part | HeadFile] = []
 
     @property
     def ready(self) -> bool:
@@ -86,57 +108,44 @@ class ChainWriter:
         """What the file system would still let us write; 0 before the chain is open."""
         return 0 if self._part is None else self._part.free_bytes()
 
-    def handles(self) -> tuple[list[Part], Part | None, HeadFile | None]:
-        """Hand over what the disk may not have yet: full parts, for the caller to close, the current part, the head."""
-        retired, self._retired = self._retired, []
-        return retired, self._part, self._head
+    def unsynced(self) -> Unsynced:
+        """Hand over what the disk may not have yet. The current files stay open at least until the next such call."""
+        retired, self._retired = tuple(self._retired), []
+        named, self._named = self._named, False
+        current = tuple(file for file in (self._part, self._head) if file is not None)
+        return Unsynced(retired, current, (self._folder, self._heads_folder) if named else ())
 
     def close(self) -> None:
         """Wait for the disk, seal the chain as complete and let go of its files."""
-        retired, part, head = self.handles()
+        part, head, whole, self.whole = self._part, self._head, self.whole, False
+        self._part = self._head = None
+        if part is None or head is None:
+            return
+        retired, self._retired = tuple(self._retired), []
         try:
-            if part is None or head is None:
-                return
-            if not self.whole:
+            if not whole:
                 part.restore()
-            sync(retired, part, None)
+            Unsynced(retired, (part,), (self._folder, self._heads_folder)).sync()
             head.write(self.link, closed=True)
             head.sync()
         finally:
-            self.whole = False
-            self._part = self._head = None
             with suppress(OSError):
-                if part is not None:
-                    part.close()
-                if head is not None:
-                    head.close()
+                part.close()
+                head.close()
 
     def _open_part(self) -> None:
         """Start the first or the next file. The head comes first: a part without one would look like a forgery."""
         if self._part is None:
             private_folder(self._folder)
             private_folder(self._heads_folder)
-        before, self._head = self._head, HeadFile(self._heads_folder, str(self.name), self._key)
-        if before is not None:
-            before.close()
+        if self._head is None or not self._head.present():
+            before, self._head = self._head, HeadFile(self._heads_folder, str(self.name), self._key)
+            if before is not None:
+                self._retired.append(before)  # a checkpoint may be waiting on it
         self._head.write(self.link)
         part = Part(self._folder / self.name.part(self._number + 1))
         if self._part is not None:
             self._retired.append(self._part)
         self._part = part
         self._number += 1
-        sync_folder(self._folder)
-        sync_folder(self._heads_folder)
-
-
-def sync(retired: list[Part], part: Part | None, head: HeadFile | None) -> None:
-    """Wait until the disk has these, oldest first and the head last; the retired parts are closed."""
-    for old in retired:
-        try:
-            old.sync()
-        finally:
-            old.close()
-    if part is not None:
-        part.sync()
-    if head is not None:
-        head.sync()
+        self._named = True

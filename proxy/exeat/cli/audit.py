@@ -70,7 +70,9 @@ def _summary(record: Mapping[str, Any]) -> str:
         text = f"{where}  {record.get('action') or ''}  {record.get('code') or ''}"
     elif kind == "outcome":
         mark = paint(str(record.get("outcome", "")).ljust(7), "dim")
-        text = f"{record.get('status') or ''}  {record.get('ms', '')} ms  {record.get('bytes', '')}"
+        carried = record.get("bytes")
+        carried = f"{carried.get('sent')} B out, {carried.get('received')} B back" if isinstance(carried, dict) else ""
+        text = f"{record.get('status') or ''}  {record.get('ms', '')} ms  {carried}"
     else:
         mark = paint(kind.ljust(7), "bold")
         text = " ".join(str(record[key]) for key in ("event", "state", "by", "reason") if record.get(key))

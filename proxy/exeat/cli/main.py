@@ -64,10 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = error.exit_code
     except KeyboardInterrupt:
         code = SIGNALLED + 2
-    except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from failing once more while it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = SIGNALLED + 13
     except Exception as error:  # noqa: BLE001 the last line of defence: one short message, exit 1, no values shown
         if os.environ.get("EXEAT_DEBUG") == "1":
             traceback.print_tb(error.__traceback__)  # frames without the message, which may quote a value

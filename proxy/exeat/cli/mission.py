@@ -81,7 +81,7 @@ def _labels(texts: list[str]) -> dict[str, str]:
 
 def _show(mission: dict[str, Any]) -> None:
     hidden = {"pass", "proxy_url", "env", "placeholders", "agents" if "agent" in mission else ""}
-    pairs({key: value for key, value in mission.items() if key not in hidden})
+    pairs({key: value for key, value in mission.items() if key not in hidden and value is not False})
 
 
 @app.command("list")

@@ -35,6 +35,7 @@ def keep(loaded: Loaded, answer: dict[str, Any]) -> Path:
     mission = str(answer["mission"])
     file = folder / f"{mission if _ID.fullmatch(mission) else 'mission'}.json"
     try:
+        private_folder(folder.parent)
         private_folder(folder)
         _prune(folder, loaded.settings.ceilings.longest_life)
         write_private(file, orjson.dumps(answer))

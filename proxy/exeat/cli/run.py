@@ -78,16 +78,21 @@ def _missing(command: str) -> int:
 def child_environment(current: Mapping[str, str], opened: Mapping[str, Any], settings: Settings) -> dict[str, str]:
     """The command's variables: the current ones without real credentials, ways around and our own; then the mission's.
 
-    A shared credential's variable is replaced by the mission's placeholder, or missing where the mission has none.
+    A shared credential's variable is replaced by the mission's placeholder, or missing where the mission has none; so
+    is every other variable that holds the same value.
     """
     from exeat.cli.formats import variables
 
     sources = {service.shared.source for service in settings.service if service.shared is not None}
     secret = {source.removeprefix("env:") for source in sources if source.startswith("env:")}
+    values = {current[name] for name in secret if current.get(name)}
     kept = {
         key: value
         for key, value in current.items()
-        if key not in secret and key.upper() not in _WAYS_AROUND and not key.startswith("EXEAT_")
+        if key not in secret
+        and value not in values
+        and key.upper() not in _WAYS_AROUND
+        and not key.startswith("EXEAT_")
     }
     return kept | variables(opened)
 

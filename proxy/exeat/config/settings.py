@@ -55,7 +55,11 @@ Duration = Annotated[
     Field(json_schema_extra={"type": "string", "examples": ["30m"]}),
 ]
 """Seconds; written ``"30m"``."""
-Size = Annotated[int, BeforeValidator(_size)]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    Field(json_schema_extra={"type": ["integer", "string"], "examples": ["64KiB"]}),
+]
 """Bytes; written ``"64KiB"`` or as a number."""
 Day = Annotated[float, BeforeValidator(_day), Field(json_schema_extra={"type": "string", "format": "date"})]
 """The first second after the day written, seconds since the epoch, UTC."""
@@ -67,7 +71,7 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 class Table(BaseModel):
     """A TOML table: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class LimitsTable(Table):
@@ -178,7 +182,7 @@ class DestinationTable(Table):
     """``[[destination]]``: one entry of the admins' ceiling."""
 
     host: str
-    port: Annotated[int, Field(ge=1, le=65535)] = 443
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 443
     owner: Annotated[str, Field(min_length=1)]
     reason: Annotated[str, Field(min_length=1)]
     expires: Day

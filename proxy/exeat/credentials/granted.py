@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from exeat.errors import RefusalError
 from exeat.model.reason import Reason
-from exeat.model.service import Grade, IssuerSpec
+from exeat.model.service import GRADES, Grade, IssuerSpec
 from exeat.model.token import Token
-
-PROMISED = {"jwt": Grade.A, "stored_key": Grade.C}
-"""The grade each kind of issuer promises: what policies were told before the mint."""
 
 _ROUNDING = 1.0
 """Seconds; issuers state ends of life in whole seconds."""
@@ -26,7 +23,7 @@ def check_granted(token: object, spec: IssuerSpec, now: float) -> Token:
     """
     if not isinstance(token, Token):
         raise RefusalError(Reason.TOKEN_UNAVAILABLE, f"{spec.kind} returned no token")
-    promised = PROMISED.get(spec.kind)
+    promised = GRADES.get(spec.kind)
     if token.grade is not promised:
         raise RefusalError(Reason.TOKEN_TOO_WIDE, f"{spec.kind} granted grade {token.grade}, not {promised}")
     if token.expires_at is None:

@@ -25,10 +25,8 @@ from exeat.model.decision import (
 )
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
-from exeat.model.service import Grade, Service
+from exeat.model.service import GRADES, Grade, Service
 
-_GRADES = {"jwt": Grade.A, "stored_key": Grade.C}
-"""The best grade each kind of issuer can reach (DESIGN §4); an unknown kind reaches none."""
 _DEFAULT_TAG = Tag("spiffe")
 
 
@@ -67,7 +65,7 @@ def decide(
     secure = request.scheme == "https"
     forwarded = found.state is CredentialState.FOREIGN and found.forwardable and _forwards(service)
     issuer = service.issuer if service and service.credential and secure and not forwarded else None
-    grade = Grade.NONE if issuer is None else _GRADES.get(issuer.kind, Grade.NONE)
+    grade = Grade.NONE if issuer is None else GRADES.get(issuer.kind, Grade.NONE)
     question = Question(service.name if service else "", meaning.action, meaning.resource.uid, found.state, grade)
     if refused := _check_credential(found, question, secure=secure, forwarded=forwarded):
         return refused

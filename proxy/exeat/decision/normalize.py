@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-from exeat.decision.addresses import ip_literal, is_public
+from exeat.decision.addresses import ip_literal
 from exeat.decision.fields import UnfitError, read_fields
 from exeat.decision.hosts import canonical_host, is_address, parse_authority
+from exeat.decision.ranges import refused
 from exeat.decision.target import read_path, read_query
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
@@ -53,6 +54,8 @@ def _normalize(wire: WireRequest) -> CanonicalRequest | Deny:
     if version is None:
         raise UnfitError("not a version of HTTP that is spoken here")
     headers, host_field = read_fields(wire.headers, wire.method, version)
+    if not wire.has_body and any(name == b"content-length" and value != b"0" for name, value in headers):
+        raise UnfitError("a content length without content")  # RFC 9113 §8.1.1: the next hop would wait for it
     if wire.tunnel is not None:
         scheme, target = "https", wire.target
         host, port = wire.tunnel.host, wire.tunnel.port
@@ -120,7 +123,7 @@ def _split_absolute(target: bytes) -> tuple[str, int, bytes]:
 
 def _refuse_address(host: str) -> Deny:
     address = ip_literal(host)
-    if address is not None and is_public(address):
+    if address is not None and not refused(str(address)):
         return Deny(Reason.DESTINATION_NOT_ALLOWED, detail="an address can't be a destination")
     return Deny(Reason.ADDRESS_NOT_ALLOWED, detail="an address that is not public")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import final
 
-from exeat.enforcement.address import metadata, refused
+from exeat.decision.ranges import metadata, refused
 from exeat.errors import RefusalError
 from exeat.model.reason import Reason
 from exeat.ports import Resolver

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
+from exeat.enforcement.scrub import Scrubber
 from exeat.model.decision import CredentialState, Permit
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.token import Token
@@ -18,7 +19,7 @@ class Exchange:
     """One permitted request on its way. The engine holds it from admission to outcome."""
 
     __slots__ = (
-        "_is_live", "agent", "decision_id", "finished", "headers", "method", "mission", "permit", "received", "request",
+        "_is_live", "_scrubber", "agent", "decision_id", "finished", "headers", "method", "mission", "permit", "received", "request",
         "request_id", "sent", "sent_bytes", "session", "started", "target", "token",
     )  # fmt: skip
 
@@ -53,6 +54,7 @@ class Exchange:
         self.sent_bytes = 0
         self.received = 0
         self._is_live = is_live
+        self._scrubber: Scrubber | None = None
 
     @property
     def credential(self) -> CredentialState:
@@ -70,7 +72,11 @@ class Exchange:
         self.sent_bytes += len(chunk)
         return chunk
 
+    def scrub_with(self, needles: tuple[bytes, ...]) -> None:
+        """From now on, mask these in the answer's body."""
+        self._scrubber = Scrubber(needles)
+
     def count_received(self, chunk: bytes) -> bytes:
-        """Pass a body chunk on towards the agent, counting it."""
+        """Pass a body chunk on towards the agent, counted and without our token; b"" ends the body."""
         self.received += len(chunk)
-        return chunk
+        return chunk if self._scrubber is None else self._scrubber.feed(chunk)

@@ -38,7 +38,11 @@ def outgoing(
     query = request.query
     if inject is not None and token is not None:
         fields, query = strip_and_place(fields, query, inject.place, token.value)
-    kept = [field for field in fields if field[0] not in _DROPPED]
+        # What comes back is searched for the token, which compressed bodies would hide.
+        kept = [field for field in fields if field[0] not in _DROPPED and field[0] != b"accept-encoding"]
+        kept.append((b"accept-encoding", b"identity"))
+    else:
+        kept = [field for field in fields if field[0] not in _DROPPED]
     parents = request.header(b"traceparent")
     if len(parents) == 1 and _TRACEPARENT.fullmatch(parents[0]):
         kept.append((b"traceparent", parents[0]))

@@ -25,6 +25,7 @@ from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.layers import GovernedHttp
 from exeat.enforcement.refusal import Refusal
+from exeat.enforcement.scrub import mask
 from exeat.enforcement.translate import STAMP, response_of, target_of, wire_of, write_request
 from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from exeat.enforcement.host import Host
 
 _PENDING = "exeat_pending"
-_STRIPPED = ("alt-svc", "proxy-authenticate", "proxy-authorization", "proxy-connection", "keep-alive")
+_STRIPPED = frozenset({b"alt-svc", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"keep-alive"})
 """Of an answer: ways off the governed path (alt-svc), and fields that are hop-by-hop or ours to send."""
 
 
@@ -190,24 +191,32 @@ def _apply(host: Host, flow: http.HTTPFlow, admission: Exchange | Refusal) -> No
         admission.sent_bytes = len(body_read)
 
 
-def responseheaders(host: Host, flow: http.HTTPFlow) -> None:  # noqa: ARG001 the table's shape
-    """Let an answer stream, without the fields that would lead off the path."""
+def responseheaders(host: Host, flow: http.HTTPFlow) -> None:
+    """Let an answer stream, without the fields that would lead off the path and without our token."""
     exchange = flow.metadata.get(STAMP)
     response = flow.response
     if exchange is None or response is None or exchange.finished:
         return
     if response.status_code == 101:
         raise ConnectionError("an upgrade nobody asked for")
-    for name in _STRIPPED:
-        response.headers.pop(name, None)
+    fields = tuple(field for field in response.headers.fields if field[0].lower() not in _STRIPPED)
+    needles = host.parts.gate.needles(exchange)
+    if needles:
+        fields = tuple((name, mask(value, needles)) for name, value in fields)
+        exchange.scrub_with(needles)
+    response.headers.fields = fields
     response.stream = exchange.count_received
 
 
 def response(host: Host, flow: http.HTTPFlow) -> None:
     """Write the outcome of an answered request."""
     exchange = flow.metadata.get(STAMP)
-    if exchange is not None and flow.response is not None:
-        host.finish(exchange, flow.response.status_code)
+    if exchange is None or flow.response is None:
+        return
+    trailers = flow.response.trailers
+    if trailers is not None and (needles := host.parts.gate.needles(exchange)):
+        trailers.fields = tuple((name, mask(value, needles)) for name, value in trailers.fields)
+    host.finish(exchange, flow.response.status_code)
 
 
 def error(host: Host, flow: mitmflow.Flow) -> None:

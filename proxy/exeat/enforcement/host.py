@@ -73,7 +73,7 @@ class Host:
             proxy_mode=mode_specs.ProxyMode.parse("regular"),
             state=ConnectionState.OPEN,
         )
-        options: Any = LayerOptions(self, parts.limits.inspected_body, parts.limits.idle)
+        options: Any = LayerOptions(self, parts.limits.idle)
         self.layer: layer.Layer = layer.NextLayer(Context(self.client, options), ask_on_start=True)
         self._pipes: dict[Connection, Pipe] = {self.client: Pipe(reader, writer)}
         self._events: deque[events.Event] = deque()

@@ -31,7 +31,7 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.translate import STAMP, mark_target, response_of
+from exeat.enforcement.translate import STAMP, mark_end, mark_target, response_of
 from exeat.model.reason import Reason
 
 Commands = Generator[commands.Command, Any, Any]
@@ -41,6 +41,7 @@ _HEAD = re.compile(
     rb"(?P<method>[A-Z]{1,32}) (?P<target>[\x21-\x7e]+) HTTP/1\.[01]\r\n"
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
 )
+_LARGEST_CHUNK = 2**32
 _END = b"\r\n\r\n"
 
 
@@ -80,6 +81,12 @@ class GovernedHttp1Server(Http1Server):
                 return
             yield command
 
+    def read_body(self, event: events.Event) -> Commands:
+        """As mitmproxy's, but a chunk nobody could send ends the connection: sizes like it are smuggling (matrix S04)."""
+        yield from super().read_body(event)
+        if getattr(self.body_reader, "_bytes_in_chunk", 0) > _LARGEST_CHUNK:
+            raise ConnectionError("an absurd chunk size")
+
     def _refuse(self, detail: str) -> Commands:
         refusal = self.context.options.host.refuse_head(detail)
         response = response_of(refusal)
@@ -94,9 +101,22 @@ class GovernedStream(HttpStream):
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         """As mitmproxy's, but a refusal is answered now."""
+        mark_end(event.request, ends=event.end_stream)
         yield from super().state_wait_for_request_headers(event)
         if self.client_state == self.state_consume_request_body and self.flow.response is not None:
             yield from self._answer()
+
+    def state_consume_request_body(self, event: RequestData | RequestTrailers | RequestEndOfMessage) -> Commands:
+        """As mitmproxy's, but what is kept for a decision is bounded."""
+        host = self.context.options.host
+        if isinstance(event, RequestData) and (
+            len(self.request_body_buf) + len(event.data) > host.parts.limits.inspected_body
+        ):
+            self.request_body_buf.clear()
+            self.flow.response = response_of(host.refuse_head("the body is too large to be judged"))
+            yield from self._answer()
+            return
+        yield from super().state_consume_request_body(event)
 
     def _answer(self) -> Commands:
         """Send the response that stands in the flow; whatever the client still sends is thrown away."""

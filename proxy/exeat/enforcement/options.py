@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class LayerOptions:
     """One a connection, because ``host`` is how our layers reach their connection handler."""
 
-    __slots__ = ("body_size_limit", "host", "tcp_timeout")
+    __slots__ = ("host", "tcp_timeout")
 
     connection_strategy: ClassVar[str] = "lazy"
     """Nothing is opened upstream before a request was permitted."""
@@ -29,15 +29,16 @@ class LayerOptions:
     normalize_outbound_headers: ClassVar[bool] = True
     store_streamed_bodies: ClassVar[bool] = False
     stream_large_bodies: ClassVar[None] = None
-    """Bodies stream when the gate says so, not by size: at a size limit they would leave before the decision."""
+    body_size_limit: ClassVar[None] = None
+    """Bodies stream when the gate says so, not by size: at a size limit they would leave before the decision. What is
+    read for a decision is bounded by our own stream layer."""
     keep_host_header: ClassVar[bool] = False
     http_connect_send_host_header: ClassVar[bool] = True
     proxyauth: ClassVar[None] = None
     proxy_debug: ClassVar[bool] = False
 
-    def __init__(self, host: Host, body_size_limit: int, idle: float) -> None:
+    def __init__(self, host: Host, idle: float) -> None:
         self.host = host
-        self.body_size_limit = str(body_size_limit)
         self.tcp_timeout = idle
 
     def __contains__(self, name: str) -> bool:

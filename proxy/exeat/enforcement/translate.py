@@ -14,11 +14,17 @@ from exeat.model.request import Tunnel, WireRequest
 STAMP = "exeat"
 """Where a flow carries its exchange."""
 _TARGET = "exeat_target"
+_ENDS = "exeat_ends"
 
 
 def mark_target(request: http.Request, target: bytes) -> None:
     """Remember an HTTP/1 request target exactly as it was sent; mitmproxy keeps only a parsed form."""
     setattr(request, _TARGET, target)
+
+
+def mark_end(request: http.Request, *, ends: bool) -> None:
+    """Remember whether a request ends with its head."""
+    setattr(request, _ENDS, ends)
 
 
 def target_of(request: http.Request) -> bytes:
@@ -37,7 +43,7 @@ def wire_of(request: http.Request, tunnel: Tunnel | None) -> WireRequest:
         headers=data.headers.fields,
         version=data.http_version.decode("latin-1"),
         tunnel=tunnel,
-        has_body=b"content-length" in data.headers or b"transfer-encoding" in data.headers,
+        has_body=not getattr(request, _ENDS, True),
     )
 
 

@@ -36,6 +36,10 @@ class Grade(StrEnum):
     NONE = "none"
 
 
+GRADES: Mapping[str, Grade] = {"jwt": Grade.A, "stored_key": Grade.C}
+"""The grade each kind of issuer promises; an unknown kind promises none."""
+
+
 class PlaceKind(StrEnum):
     """Where a credential sits in a request."""
 

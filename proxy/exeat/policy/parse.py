@@ -109,7 +109,7 @@ def _parse(parsed: Parsed, path: str, name: str, text: str, *, builtin: bool) ->
             parsed.findings.append(policy.finding(f"the scope can't be filed: {error}", fix="write it more simply"))
             continue
         parsed.policies.append(policy)
-    if len(parsed.findings) == before and _count(text) != len(chunks):
+    if all(finding.warning for finding in parsed.findings[before:]) and _count(text) != len(chunks):
         parsed.findings.append(Finding(path, "Cedar counts another number of policies in this file than Exeat does"))
 
 

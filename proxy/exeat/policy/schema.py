@@ -16,10 +16,11 @@ from exeat.errors import Finding
 from exeat.model.service import Group, Service
 from exeat.policy.schema_model import ActionDeclaration, Declarations, UnknownSchemaError, read_schema
 from exeat.policy.schema_text import generate, take_apart
-from exeat.policy.source import mentioned, offending, position, tokens
+from exeat.policy.source import is_syntax, mentioned, offending, position, tokens
 from exeat.policy.values import SchemaNames
 
 _GLOBAL = frozenset(group.value for group in Group)
+_PARSING = "error parsing schema: "
 _RESOURCE = {"environment": "Exeat::Environment", "sensitivity": "Exeat::Sensitivity"}
 
 
@@ -28,8 +29,9 @@ def build_schema(
 ) -> tuple[EngineSchema | None, list[Finding]]:
     """The schema of services, names and a site's own text, or None and what is wrong."""
     parts, findings = generate(services, names)
+    findings.extend(_syntax(site, site_path))  # before merging: a declaration without end would swallow the next one
     added, more = take_apart(site, site_path)
-    findings.extend(more)
+    findings.extend(more if not findings else ())
     for namespace, bodies in added.bodies.items():
         for body in bodies:
             parts.add(namespace, body)
@@ -38,7 +40,7 @@ def build_schema(
     try:
         full = cedarpy.Schema.from_str(parts.text(), release_gil=True)
     except ValueError as error:
-        return None, [_parse_finding(str(error).removeprefix("error parsing schema: "), site, site_path)]
+        return None, [_parse_finding(str(error).removeprefix(_PARSING), site, site_path)]
     return _checked(full, services, site, site_path)
 
 
@@ -125,19 +127,22 @@ def _types_only(text: str, declared: Declarations) -> str:
 
 
 def _parse_finding(message: str, site: str, site_path: str) -> Finding:
-    """Where in the site's text a fault is: by syntax when the text alone is broken, else by the word that is named."""
+    """Where in the site's text a fault is, by the word that Cedar names."""
     if not site:
         return Finding("", f"the generated schema is refused: {message}", fix="a service has a name Cedar can't take")
-    offset = None
+    offset = mentioned(_ticked(message), site, tokens(site))
+    return Finding(site_path, message, *(position(site, offset) if offset is not None else (0, 0)))
+
+
+def _syntax(site: str, site_path: str) -> Iterator[Finding]:
+    """Where a site's text, taken alone, stops being a schema. That its names mean nothing alone is no fault."""
     try:
         cedarpy.Schema.from_str(site)
     except ValueError as error:
-        if "unexpected" in str(error) or "invalid token" in str(error):
+        message = str(error).removeprefix(_PARSING)
+        if is_syntax(message) or "unexpected end of input" in message:
             offset = offending(site, cedarpy.Schema.from_str)
-            offset = len(site.rstrip()) if offset is None else offset
-    if offset is None:
-        offset = mentioned(_ticked(message), site, tokens(site))
-    return Finding(site_path, message, *(position(site, offset) if offset is not None else (0, 0)))
+            yield Finding(site_path, message, *position(site, len(site.rstrip()) if offset is None else offset))
 
 
 def _ticked(message: str) -> str:

@@ -44,9 +44,8 @@ def generate(services: Sequence[Service], names: SchemaNames) -> tuple[Parts, li
     parts, findings = Parts(), list[Finding]()
     _core(parts, names)
     for service in services:
-        findings.extend(
-            Finding("", message, field=f"service.{service.name}", fix=fix) for message, fix in _service(parts, service)
-        )
+        wrong = (*_environments(service, names), *_service(parts, service))
+        findings.extend(Finding("", message, field=f"service.{service.name}", fix=fix) for message, fix in wrong)
     return parts, findings
 
 
@@ -85,6 +84,13 @@ def _core(parts: Parts, names: SchemaNames) -> None:
 def _leaf(parts: Parts, action: str, groups: Iterable[str], resource: str) -> None:
     within = ", ".join(f"Action::{quote(group)}" for group in groups)
     parts.add("", f"action {quote(action)} in [{within}] appliesTo {{ {_APPLIES}, resource: [{resource}] }};")
+
+
+def _environments(service: Service, names: SchemaNames) -> Iterable[tuple[str, str]]:
+    """Environments that no resource of a service could have: every request to it would fail."""
+    for environment in {service.environment, *(resource.environment for resource in service.resources)}:
+        if environment != "any" and environment not in names.environments:
+            yield f"{environment!r} is no environment", f"known are {', '.join(sorted(names.environments | {'any'}))}"
 
 
 def _service(parts: Parts, service: Service) -> Iterable[tuple[str, str]]:

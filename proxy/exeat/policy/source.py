@@ -106,20 +106,32 @@ def offending(text: str, parse: Callable[[str], object]) -> int | None:
     low, high = 0, len(words)
     while low < high:
         middle = (low + high) // 2
-        if _viable(text[: words[middle].end], parse):
+        if _is_cut_off(_error(text[: words[middle].end], parse)):
             low = middle + 1
         else:
             high = middle
-    # At the last word the text was read to its end: the fault is in what it says, not in one place.
-    return words[low].start if low < len(words) - 1 else None
+    if low == len(words):
+        return None
+    if low == len(words) - 1 and not is_syntax(_error(text, parse)):
+        return None  # the text was read to its end: the fault is in what it says, not in one place
+    return words[low].start
 
 
-def _viable(prefix: str, parse: Callable[[str], object]) -> bool:
+def is_syntax(message: str) -> bool:
+    """Whether a message of Cedar's is about a token in the wrong place, and not about what the text says."""
+    return "unexpected token" in message or "invalid token" in message
+
+
+def _is_cut_off(message: str) -> bool:
+    return not message or "unexpected end of input" in message
+
+
+def _error(text: str, parse: Callable[[str], object]) -> str:
     try:
-        parse(prefix)
+        parse(text)
     except ValueError as error:
-        return "unexpected end of input" in str(error)
-    return True
+        return str(error)
+    return ""
 
 
 _QUOTED = re.compile(r"[`']([^`']+)[`']")

@@ -11,7 +11,6 @@ import json
 import os
 import socket
 import sys
-from contextlib import suppress
 
 _world = json.loads(os.environ.get("RIG_INSIDE", "{}"))  # noqa: TID251 nothing else is importable yet
 
@@ -63,10 +62,8 @@ def _full_disk(flag: str) -> None:
     real = os.write
 
     def write(descriptor, data):
-        if os.path.exists(flag):  # noqa: PTH110 cheap and import-free
-            with suppress(OSError):
-                if ".jsonl" in os.readlink(f"/proc/self/fd/{descriptor}"):  # noqa: PTH115
-                    raise OSError(28, "No space left on device (the rig says so)")
+        if os.path.exists(flag) and ".jsonl" in os.readlink(f"/proc/self/fd/{descriptor}"):  # noqa: PTH110, PTH115
+            raise OSError(28, "No space left on device (the rig says so)")
         return real(descriptor, data)
 
     os.write = write

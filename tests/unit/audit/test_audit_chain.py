@@ -14,8 +14,8 @@ from exeat.errors import RefusalError
 from exeat.model.reason import Reason
 from exeat.model.record import RecordKind
 from exeat.model.secret import Secret
-from exeat.model.token import Token
 from exeat.model.service import Grade
+from exeat.model.token import Token
 
 BOOT = "0123456789abcdef"
 TIME = "2026-01-02T03:04:05.000006Z"

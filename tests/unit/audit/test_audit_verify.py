@@ -47,7 +47,7 @@ def save(path, lines):
     path.write_bytes(b"".join(lines))
 
 
-def forged(path, at, **changes):
+def forged(path, at, /, **changes):
     """A line with other content and a correct, unkeyed hash, in the place of line ``at`` (from 1)."""
     fields = orjson.loads(load(path)[at - 1])
     chain, prev = fields.pop("chain"), fields.pop("prev")
@@ -267,7 +267,9 @@ def test_a_deleted_head_is_found(trail):
     assert [finding.kind for finding in verdict.findings] == [Kind.HEAD_MISSING]
 
 
-@pytest.mark.parametrize("how", ["another key", "another chain", "one byte", "cut", "empty", "rubbish", "no longer shut"])
+@pytest.mark.parametrize(
+    "how", ["another key", "another chain", "one byte", "cut", "empty", "rubbish", "no longer shut"]
+)
 def test_a_forged_head_is_found(trail, how):
     path = fill(trail)
     head = trail.head()
@@ -446,7 +448,7 @@ record = st.dictionaries(
 
 
 @given(data=st.data(), written=st.lists(record, min_size=1, max_size=8), close=st.booleans())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_records_verify_and_no_single_changed_byte_does(trails, data, written, close):
     trail = trails()
     log = trail.open(max_bytes=data.draw(st.sampled_from([500, 100_000])))
@@ -465,7 +467,7 @@ def test_any_records_verify_and_no_single_changed_byte_does(trails, data, writte
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_rearrangement_of_lines_is_found(trails, data):
     trail = trails()
     path = fill(trail, 6)

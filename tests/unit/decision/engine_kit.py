@@ -24,6 +24,7 @@ from exeat.model.service import (
     Sensitivity,
     Service,
 )
+from exeat.policy.parse import read_builtin
 from exeat.policy.schema import build_schema
 from exeat.policy.source import split_policies
 from exeat.policy.values import SchemaNames
@@ -56,6 +57,8 @@ LIST, CREATE, DELETE, BLOB = "forge:issues/list", "forge:issues/create", "forge:
 CONTEXT = Context(CredentialState.NONE, Grade.NONE, frozenset(), "POST", "api.forge.example")
 PERMIT_ALL = '@id("all") permit (principal, action, resource);'
 GRANT = '@id("mission-operations") permit (principal, action, resource) when { action in principal.operations };'
+BASE = "\n".join(policy.info.text for policy in read_builtin("base.cedar").policies)
+STARTER = GRANT + BASE + "\n".join(policy.info.text for policy in read_builtin("sensitive.cedar").policies)
 _SERVICE = EntityUid("Exeat::Service", "forge")
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exeat.decision.addresses import ip_literal, is_public
+from exeat.decision.addresses import ip_literal
+from exeat.decision.ranges import refused
 
 
 @pytest.mark.parametrize(
@@ -23,12 +24,12 @@ from exeat.decision.addresses import ip_literal, is_public
     ],
 )  # fmt: skip
 def test_a_special_address_is_not_public(text):
-    assert not is_public(ip_address(text))
+    assert refused(str(ip_address(text)))
 
 
 @pytest.mark.parametrize("text", ["1.1.1.1", "8.8.8.8", "140.82.121.6", "2606:4700:4700::1111", "2a00:1450:4001::200e"])
 def test_a_plain_global_address_is_public(text):
-    assert is_public(ip_address(text))
+    assert not refused(str(ip_address(text)))
 
 
 @pytest.mark.parametrize(

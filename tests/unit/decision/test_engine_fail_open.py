@@ -11,12 +11,11 @@ from types import SimpleNamespace
 import orjson
 import pytest
 from cedarpy import Decision, Entities, PolicySet, is_authorized
-from engine_kit import CONTEXT, CREATE, GRANT, PERMIT_ALL, SCHEMA, ask, blob, engine, principal, repo, rules
+from engine_kit import CONTEXT, CREATE, PERMIT_ALL, SCHEMA, ask, engine, principal, repo, rules
 
 from exeat.decision import engine as engine_module
 from exeat.decision.entities import context_json, resource_record, session_record
-from exeat.decision.verdict import Allowed, Denied, Failed
-from exeat.errors import PolicyError
+from exeat.decision.verdict import Denied, Failed
 
 REQUEST = {
     "principal": {"type": "Exeat::Session", "id": "m1/bot"},
@@ -56,7 +55,6 @@ def forbid(body: str, scope: str = "principal, action, resource") -> str:
 WRITES = forbid("", 'principal, action in Action::"write", resource')
 OF_BUILD = forbid("", 'principal in Exeat::Group::"build", action, resource')
 AT_FORGE = forbid("", 'principal, action, resource in Exeat::Service::"forge"')
-FORGE_BLOB = forbid("", 'principal, action, resource == Forge::Blob::"Straße"')
 HIGH = forbid('when { resource.sensitivity == Exeat::Sensitivity::"high" }')
 FOREIGN = forbid('when { context.credential == Exeat::Credential::"foreign" }')
 READ_ONLY = forbid("when { principal.readOnly }")
@@ -154,7 +152,7 @@ def test_taken_away_alone_session_record():
     decision, errors = raw(READ_ONLY, resource_entity(), ACTION_ENTITY)
     assert decision is Decision.Allow
     assert errors
-    judge = engine(PERMIT_ALL, READ_ONLY)
+    judge = engine(PERMIT_ALL, OF_BUILD)  # silent: the lost record was the one with the group
     who = principal(judge, CREATE)
     who.entities = Entities.from_json_str("[]")
     assert isinstance(judge.judge(who, CREATE, repo(), CONTEXT), Failed)
@@ -219,42 +217,3 @@ def test_an_error_beside_a_deny_is_failed_too():
     assert isinstance(
         ask(PERMIT_ALL + WRITES + forbid("when { 9223372036854775807 + 1 == 0 }").replace("no", "bad")), Failed
     )
-
-
-@pytest.mark.parametrize(
-    ("changes", "operations", "groups"),
-    [
-        ({}, ["forge:nope"], ["build"]),
-        ({}, ["forge:write"], ["build"]),
-        ({}, ["read"], ["build"]),
-        ({}, [], ["buidl"]),
-        ({"template": "refnds"}, [], []),
-        ({"read_only": "false"}, [], []),
-        ({"labels": {"ticket": 7}}, [], []),
-        ({"agents": ("other",)}, [], []),
-        ({"id": "m2"}, [], []),
-        ({"environment": "staging"}, [], []),
-    ],
-)
-def test_a_session_that_does_not_fit_is_not_opened(changes, operations, groups):
-    """Unknown operations, groups, templates, types and foreign missions are refused at open."""
-    with pytest.raises(PolicyError):
-        principal(engine(PERMIT_ALL), *operations, groups=groups, **changes)
-
-
-def test_ids_that_look_like_syntax_stay_ids():
-    """Quotes, Cedar text and JSON in an id name one entity and nothing else."""
-    judge = engine(GRANT, FORGE_BLOB)
-    who = principal(judge, "forge:blobs/get")
-    for id_ in (
-        'a" b',
-        '"); permit(principal,action,resource);',
-        "a\\",
-        'Exeat::Service::"x"',
-        '{"type":"x"}',
-        "名前",
-        "🙂",
-    ):
-        assert judge.judge(who, "forge:blobs/get", blob(id_), CONTEXT) == Allowed(("mission-operations",))
-    assert isinstance(judge.judge(who, "forge:blobs/get", blob("Straße"), CONTEXT), Denied)
-    assert isinstance(judge.judge(who, "forge:blobs/get", blob("\ud800"), CONTEXT), Failed)

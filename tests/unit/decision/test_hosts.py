@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  look-alike characters are what is tested
 """A host name has one spelling, and nothing a resolver would take for an address is a name."""
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from exeat.decision.hosts import canonical_host, is_address, is_local_name, pars
         ("r3---sn-4g5e.example.test", "r3---sn-4g5e.example.test"),
         ("1.example.test", "1.example.test"),
         ("localhost", "localhost"),
-        ("K.example", "k.example"),
+        ("\u212a.example", "k.example"),
     ],
 )
 def test_every_spelling_of_a_name_becomes_the_one(text, canonical):

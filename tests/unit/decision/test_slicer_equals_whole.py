@@ -126,6 +126,20 @@ def policy(text="permit (principal, action, resource);"):
     return orjson.loads(policies_to_json_str(text))["staticPolicies"]["policy0"]
 
 
+def test_a_slice_holds_no_more_than_what_the_scopes_allow():
+    """A policy for exactly a group, another session or another type is not evaluated for nothing."""
+    texts = [
+        'permit (principal, action == Action::"read", resource);',
+        'permit (principal, action in Action::"read", resource);',
+        'permit (principal == Session::"b", action, resource);',
+        "permit (principal is Repo, action, resource);",
+        'permit (principal in Group::"a", action == Action::"x:a", resource);',
+    ]
+    rules = [Rule(text, policy(text)) for text in texts]
+    found = Slicer(rules).find(SESSIONS[0], frozenset(GROUPS[:1]), ACTIONS[0], frozenset(ACTION_GROUPS))
+    assert found == (1, 4)
+
+
 @pytest.mark.parametrize(
     ("part", "form"),
     [

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from policy_kit import GRANT
 
 from exeat.errors import Finding
 from exeat.model.service import Group, Operation, ResourceType, Service
 from exeat.policy.check import check
 from exeat.policy.values import SchemaNames
-
-GRANT = '@id("mission-operations")\npermit (principal, action, resource) when { action in principal.operations };\n'
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import GRANT
+from policy_kit import GRANT
 
 from exeat.decision.verdict import Allowed, Context, Denied
 from exeat.errors import PolicyError
@@ -71,7 +71,9 @@ def test_equal_folders_have_equal_versions(folder, forge, names, tmp_path_factor
 
 def test_policies_say_where_they_stand(folder, forge, names):
     """Files in the order of their names, lines from 1, text as written."""
-    (folder / "b.cedar").write_text('// c\n\n@id("b") @owner("me")\nforbid (principal, action, resource) when { principal.readOnly };')
+    (folder / "b.cedar").write_text(
+        '// c\n\n@id("b") @owner("me")\nforbid (principal, action, resource) when { principal.readOnly };'
+    )
     infos = load_bundle(folder, [forge], names).policies
     assert [info.file for info in infos] == ["base.cedar"] * 4 + ["00-grant.cedar", "b.cedar"]
     last = infos[-1]
@@ -201,19 +203,14 @@ def test_a_canary_that_gets_a_wrong_answer_refuses_the_bundle(monkeypatch, forge
         load_bundle(None, [forge], names)
 
 
-def test_a_built_in_policy_that_lost_its_meaning_is_noticed(monkeypatch, forge, names):
+def test_a_built_in_policy_that_lost_its_meaning_is_noticed(monkeypatch, tmp_path, forge, names):
     """Each built-in forbid has to deny its own example and nothing else."""
     from exeat.policy import parse as module
 
-    class Changed:
-        def __truediv__(self, name):
-            return self
-
-        def read_text(self, _):
-            real = (Path(canary.__file__).parent / "builtin" / "base.cedar").read_text()
-            return real.replace('Credential::"foreign"', 'Credential::"retired"') + GRANT
-
-    monkeypatch.setattr(module, "_BUILTIN", Changed())
+    for name in ("base.cedar", "grant.cedar"):
+        text = (module._BUILTIN / name).read_text("utf-8")
+        (tmp_path / name).write_text(text.replace('Credential::"foreign"', 'Credential::"retired"'))
+    monkeypatch.setattr(module, "_BUILTIN", tmp_path)
     with pytest.raises(PolicyError, match="foreign-credential does not deny"):
         load_bundle(None, [forge], names)
 

@@ -64,6 +64,8 @@ def test_names_with_quotes_stay_names(names):
     [
         ({"namespace": "Exeat"}, "namespace"),
         ({"namespace": "forge"}, "namespace"),
+        ({"environment": "prd"}, "'prd' is no environment"),
+        ({"resources": (ResourceType("Org", "x", environment="prd"),)}, "'prd' is no environment"),
         ({"resources": (ResourceType("repo", "x"),)}, "proper name"),
         ({"resources": (ResourceType("A", "x", parent="B"), ResourceType("B", "x", parent="A"))}, "chain"),
         ({"resources": (ResourceType("A", "x", parent="Gone"),)}, "chain"),
@@ -92,8 +94,11 @@ def test_two_services_can_not_share_a_namespace(forge, names):
 def test_a_site_can_add_types_and_actions_to_a_generated_namespace(forge, names):
     """Additions are merged by namespace, comments and annotations included, and get their groups."""
     site = (
-        "// ours; really\n@doc(\"a; namespace\")\n" + TEAM + '@doc("b")\naction "forge:teams/read" in [Action::"forge:read"] '
-        + APPLIES.format("Forge::Team") + "; // end"
+        '// ours; really\n@doc("a; namespace")\n'
+        + TEAM
+        + '@doc("b")\naction "forge:teams/read" in [Action::"forge:read"] '
+        + APPLIES.format("Forge::Team")
+        + "; // end"
     )
     schema, findings = build_schema([forge], names, site, "schema.cedarschema")
     assert findings == []
@@ -109,29 +114,55 @@ def test_a_site_can_add_types_and_actions_to_a_generated_namespace(forge, names)
         ("\nentity A;\n  entity A;", "declared twice", (2, 8)),
         ("entity ;", "unexpected token", (1, 8)),
         ("namespace Forge {\n entity Repo;\n}", "declared twice", (2, 9)),
-        ("namespace Forge { entity X;", "no end", (1, 1)),
+        ("namespace Forge { entity X;", "unexpected end", (1, 28)),
         ("entity A", "unexpected end", (1, 9)),
         ("namespace Exeat { type Context = {}; }", "declared twice", (1, 24)),
         ('action "forge:x" ' + APPLIES.format("Forge::Repo") + ";", "exactly one of the groups", (1, 8)),
         ('action "forge:x" in [Action::"read"] ' + APPLIES.format("Forge::Repo") + ";", 'in Action::"forge:*"', (1, 8)),
-        ('action "forge:x" in [Action::"forge:read", Action::"write"] ' + APPLIES.format("Forge::Repo") + ";", "exactly one of", (1, 8)),
-        ('action "forge:x" in [Action::"forge:read"] ' + APPLIES.format("Forge::Repo, Forge::Org") + ";", "one resource type", (1, 8)),
+        (
+            'action "forge:x" in [Action::"forge:read", Action::"write"] ' + APPLIES.format("Forge::Repo") + ";",
+            "exactly one of",
+            (1, 8),
+        ),
+        (
+            'action "forge:x" in [Action::"forge:read"] ' + APPLIES.format("Forge::Repo, Forge::Org") + ";",
+            "one resource type",
+            (1, 8),
+        ),
         ('action "forge:x" in [Action::"forge:read"] ' + APPLIES.format("Exeat::Agent") + ";", "attributes", (1, 8)),
         (
             'action "forge:x" in [Action::"forge:read"] appliesTo { principal: [Exeat::Agent], resource: [Forge::Repo], context: Exeat::Context };',
-            "its principal", (1, 8),
+            "its principal",
+            (1, 8),
         ),
         (
             'action "forge:x" in [Action::"forge:read"] appliesTo { principal: [Exeat::Session], resource: [Forge::Repo], context: {} };',
-            "its context", (1, 8),
+            "its context",
+            (1, 8),
         ),
         (
-            TEAM.replace("sensitivity:", "sensitivity?:") + 'action "forge:x" in [Action::"forge:read"] ' + APPLIES.format("Forge::Team") + ";",
-            "both required", (2, 8),
+            TEAM.replace("sensitivity:", "sensitivity?:")
+            + 'action "forge:x" in [Action::"forge:read"] '
+            + APPLIES.format("Forge::Team")
+            + ";",
+            "both required",
+            (2, 8),
         ),
         (
-            TEAM.replace(" in [Org, Exeat::Service]", "") + 'action "forge:x" in [Action::"forge:read"] ' + APPLIES.format("Forge::Team") + ";",
-            "has to be in Exeat::Service", (2, 8),
+            TEAM.replace(" in [Org, Exeat::Service]", "")
+            + 'action "forge:x" in [Action::"forge:read"] '
+            + APPLIES.format("Forge::Team")
+            + ";",
+            "has to be in Exeat::Service",
+            (2, 8),
+        ),
+        (
+            TEAM.replace("; }", " tags String; }")
+            + 'action "forge:x" in [Action::"forge:read"] '
+            + APPLIES.format("Forge::Team")
+            + ";",
+            "just the attributes",
+            (2, 8),
         ),
         ('namespace Forge { action "x"; }', "actions stand outside", (0, 0)),
         ("namespace Forge { entity X { who: Exeat::Session }; }", "can't stand without", (0, 0)),

@@ -12,16 +12,16 @@ from exeat.policy.source import position, quote, split_policies, tokens, unquote
 PIECES = st.sampled_from(
     [
         "permit(principal,action,resource);",
-        "forbid (principal, action, resource) when { context.a == \";\" };",
+        'forbid (principal, action, resource) when { context.a == ";" };',
         '@id("a;b//c") permit(principal,action,resource)',
-        "// comment ; \" \n",
+        '// comment ; " \n',
         "// comment \r",
         ";",
         "\n",
         " ",
         '"open',
         '@x("\\"") ',
-        "forbid(principal,action,resource) unless { \"a\\\\\" == \"//\" };",
+        'forbid(principal,action,resource) unless { "a\\\\" == "//" };',
         "\u00a0",
         "/",
     ]

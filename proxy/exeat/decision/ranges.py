@@ -1,6 +1,7 @@
 """Which addresses may be dialled: only global unicast ones, and none that embeds another.
 
-The list is ours, because the standard library's was wrong once (CVE-2024-4032). Must not know: names, agents, requests.
+The list is ours, because the standard library's was wrong once (CVE-2024-4032); its own verdict is asked as well. Must not
+know: names, agents, requests.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def refused(address: str) -> str:
     if isinstance(parsed, IPv4Address):
         if parsed in _METADATA:
             return "cloud metadata"
-        return next((kind for network, kind in _REFUSED_V4 if parsed in network), "")
+        named = next((kind for network, kind in _REFUSED_V4 if parsed in network), "")
+        return named or ("" if parsed.is_global else "not global (IANA)")
     return _refused_v6(parsed)
 
 
@@ -74,7 +76,8 @@ def _refused_v6(parsed: IPv6Address) -> str:
         return "not global unicast (RFC 4291)"
     if (int(parsed) >> 32) & 0xFFFFFFFF in _ISATAP:
         return "ISATAP (RFC 5214)"
-    return next((kind for network, kind in _REFUSED_V6 if parsed in network), "")
+    named = next((kind for network, kind in _REFUSED_V6 if parsed in network), "")
+    return named or ("" if parsed.is_global else "not global (IANA)")
 
 
 @lru_cache(maxsize=256)
