@@ -123,7 +123,12 @@ class Wire:
             context.check_hostname = False
         if not verify:
             context.verify_mode = ssl.CERT_NONE
-        self.sock = context.wrap_socket(self.sock, server_hostname=sni)
+        plain = self.sock
+        try:
+            self.sock = context.wrap_socket(plain, server_hostname=sni)
+        except BaseException:
+            plain.close()
+            raise
         return self
 
     def response(self, method: str = "GET") -> Response:
@@ -178,9 +183,13 @@ def tunnel(
 ) -> Wire:
     """A tunnel with TLS finished: CONNECT, our leaf verified, ready for requests."""
     wire = Wire(exeat)
-    answer = wire.connect(f"{host}:{port}", mission["pass"])
-    assert answer.status == 200, (answer.status, answer.body)
-    return wire.secure(mission["ca_file"], host if sni == "" else sni, *alpn)
+    try:
+        answer = wire.connect(f"{host}:{port}", mission["pass"])
+        assert answer.status == 200, (answer.status, answer.body)
+        return wire.secure(mission["ca_file"], host if sni == "" else sni, *alpn)
+    except BaseException:
+        wire.close()
+        raise
 
 
 def ask(exeat: Exeat, mission: dict[str, Any], method: str, path: str, *headers: str, host: str = "api.example.test",
