@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bench_parts import CONFIG, MINIMAL, ORIGIN, free_port, make_certificates, wait_for_port  # noqa: E402
+from bench_parts import CONFIG, MINIMAL, ORIGIN, free_port, make_certificates, wait_for_port
 
 HOST = "api.example.test"
 REQUEST = (

@@ -25,13 +25,12 @@ HOSTS = ("*.example.test",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--guard", help="run only the tests that prove this guard")
+    parser.addoption("--guard", action="append", help="run only the tests that prove this guard (repeatable)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    wanted = config.getoption("--guard")
-    if wanted:
-        kept = [item for item in items if any(wanted in mark.args for mark in item.iter_markers("guard"))]
+    if wanted := set(config.getoption("--guard") or ()):
+        kept = [item for item in items if any(wanted & set(mark.args) for mark in item.iter_markers("guard"))]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
 

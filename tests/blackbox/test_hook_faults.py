@@ -37,7 +37,10 @@ HERE = Path(__file__).parents[1] / "rig"
 def exeat(request, tmp_path_factory, config):
     """The same installation under both engines' masters."""
     folder = tmp_path_factory.mktemp("faults")
-    config.environ |= {"PYTHONPATH": str(HERE / "inside_hooks"), "RIG_HOOK_FAULT": str(folder / "fault")}
+    config.environ |= {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE / "inside_hooks"), os.environ.get("PYTHONPATH")])),
+        "RIG_HOOK_FAULT": str(folder / "fault"),
+    }
     real = proxy.COMMAND[:]
     if request.param == "mitmdump":
         proxy.COMMAND[:] = [sys.executable, str(HERE / "stock.py")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from rig.config import Config
@@ -29,7 +30,8 @@ class World:
 
     def install(self, config: Config) -> None:
         """Have the next ``serve`` of this configuration load it."""
-        config.environ |= {"RIG_INSIDE": json.dumps(self._world), "PYTHONPATH": str(_INSIDE)}
+        path = os.pathsep.join(filter(None, (str(_INSIDE), os.environ.get("PYTHONPATH"))))
+        config.environ |= {"RIG_INSIDE": json.dumps(self._world), "PYTHONPATH": path}
 
     def dials(self) -> list[str]:
         """Lookups and connections so far, in order: ``lookup NAME``, ``connect ('127.0.0.1', 1)``."""

@@ -49,9 +49,10 @@ def main() -> int:
         count = 0
         try:
             for line in events():
-                count += bool(line)
-                sys.stdout.write(f"bot: event {count}\n")
-                sys.stdout.flush()
+                if line:
+                    count += 1
+                    sys.stdout.write(f"bot: event {count}\n")
+                    sys.stdout.flush()
         except (OSError, ValueError) as error:
             sys.stdout.write(f"bot: the feed broke after {count} events ({type(error).__name__})\n")
         else:

@@ -7,39 +7,34 @@ from __future__ import annotations
 
 import http.client
 import os
-import queue
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import orjson
 
 from exeat.demo import legacy_bot
 from exeat.demo.certificates import write_certificates
+from exeat.demo.reports import Reports, StageError
 from exeat.demo.settings import HOST, write_settings
 
 Process = subprocess.Popen[str]
 
 
-class StageError(Exception):
-    """Something of the stage itself failed; the message says what."""
-
-
 def free_port() -> int:
-    """A port of this machine that nobody listens on at the moment."""
+    """Return a port of this machine that nobody listens on at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment without proxies, key logs and settings of ours."""
+    """Return this process's environment without proxies, key logs and settings of ours."""
     kept = {
         key: value
         for key, value in os.environ.items()
@@ -51,11 +46,15 @@ def environment(**more: str) -> dict[str, str]:
 class Stage:
     """Use as a context manager: leaving it ends every process and removes the folder, whatever happened."""
 
+    folder: Path
+    ca_file: Path
+    settings: Path
+    saas: Reports
+    saas_port: int
+
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.proxy_port, self.admin_port = free_port(), free_port()
-        self.saas_port = 0
 
     def __enter__(self) -> Self:
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="exeat-demo-")))
@@ -64,42 +63,38 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    # --- processes -------------------------------------------------------------------------------------------
-
     def start_saas(self) -> None:
         """Start the SaaS and write the settings that lead to it."""
         self.ca_file, certificate = write_certificates(self.folder, HOST)
         jwks = f"http://127.0.0.1:{self.admin_port}/.well-known/jwks.json"
-        self._saas = self._spawn(
-            "-m", "exeat.demo.saas", str(certificate), jwks, f"https://{HOST}",
-            env=environment(ACME_KEY=legacy_bot.API_KEY), stdin=subprocess.PIPE,
-        )  # fmt: skip
-        threading.Thread(target=self._listen, args=(self._saas,), daemon=True).start()
-        ready = self.event("ready", 15)
+        arguments = ("-m", "exeat.demo.saas", str(certificate), jwks, f"https://{HOST}")
+        env = environment(ACME_KEY=legacy_bot.API_KEY)
+        log = self._stack.enter_context((self.folder / "saas.log").open("w", encoding="utf-8"))
+        self.saas = Reports(self._spawn(*arguments, env=env, stdin=subprocess.PIPE, stderr=log))
+        ready = self.saas.next("ready", 15)
         self.saas_port = ready["port"]
         self.settings = write_settings(
             self.folder, proxy=self.proxy_port, admin=self.admin_port, saas=ready["port"], elsewhere=ready["elsewhere"]
         )
 
     def start_proxy(self) -> None:
-        """Start ``exeat serve`` and wait until it is ready."""
-        log = self._stack.enter_context((self.folder / "serve.log").open("w+", encoding="utf-8"))
-        env = environment(ACME_KEY=legacy_bot.API_KEY)
-        serving = self._spawn("-m", "exeat.cli.main", "serve", "-c", str(self.settings), env=env, stdout=log)
+        """Start ``exeat serve`` and return once it is ready; raise StageError with its log otherwise."""
+        log = self._stack.enter_context((self.folder / "serve.log").open("w", encoding="utf-8"))
+        arguments = ("-m", "exeat.cli.main", "serve", "-c", str(self.settings))
+        serving = self._spawn(*arguments, env=environment(ACME_KEY=legacy_bot.API_KEY), stdout=log)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and serving.poll() is None:
             try:
                 if self.admin("GET", "/healthz")[0] == 200:
                     return
             except OSError:
-                time.sleep(0.05)
+                pass
+            time.sleep(0.05)
         raise StageError("exeat serve did not start:\n" + (self.folder / "serve.log").read_text("utf-8"))
 
     def start_bot(self, chore: str, mission: dict[str, Any]) -> Process:
         """Start the legacy bot, unchanged, in the environment that opening the mission returned."""
-        env = environment(**mission["env"])
-        env.pop("ACME_KEY", None)  # its key is in its source; nothing has to be set for it
-        return self._spawn(str(Path(legacy_bot.__file__)), chore, env=env)
+        return self._spawn(str(Path(legacy_bot.__file__)), chore, env=environment(**mission["env"]))
 
     def bot(self, chore: str, mission: dict[str, Any]) -> str:
         """Let the bot do one chore; return what it printed."""
@@ -113,32 +108,8 @@ class Stage:
             cwd=self.folder, env=environment(), text=True, capture_output=True, timeout=30, check=False,
         )  # fmt: skip
 
-    # --- facts -----------------------------------------------------------------------------------------------
-
-    def event(self, kind: str, limit: float = 5) -> dict[str, Any]:
-        """The next report of one kind from the SaaS; others before it are dropped. Raise StageError when none comes."""
-        deadline = time.monotonic() + limit
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                event = self._events.get(timeout=left)
-            except queue.Empty:
-                break
-            if event["event"] == kind:
-                return event
-        raise StageError(f"the SaaS reported no {kind!r} within {limit:g} s")
-
-    def requests_seen(self) -> list[dict[str, Any]]:
-        """Requests the SaaS reported since the last look."""
-        self.connections_elsewhere_seen = self._count()
-        seen, self._requests = self._requests, []
-        return seen
-
-    def connections_elsewhere(self) -> int:
-        """Connections to the destination nobody allowed, since the start."""
-        return self._count()
-
     def admin(self, method: str, path: str, body: dict[str, Any] | None = None, token: str = "") -> tuple[int, Any]:
-        """One call of the admin API: status and JSON. Raise OSError when it can't be reached."""
+        """Call the admin API; return status and JSON. Raise OSError when it can't be reached."""
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if body is not None:
@@ -151,26 +122,13 @@ class Stage:
         finally:
             connection.close()
 
-    # --- inside ----------------------------------------------------------------------------------------------
-
-    _requests: list[dict[str, Any]]
-
-    def _count(self) -> int:
-        if self._saas.stdin is None:
-            raise StageError("the SaaS can't be asked")
-        self._saas.stdin.write("count\n")
-        self._saas.stdin.flush()
-        count: int = self.event("count")["connections"]
-        return count
-
-    def _listen(self, saas: Process) -> None:
-        for line in saas.stdout or ():
-            self._events.put(orjson.loads(line))
-
-    def _spawn(self, *arguments: str, env: dict[str, str], stdin: int = subprocess.DEVNULL, stdout: Any = subprocess.PIPE) -> Process:
+    def _spawn(
+        self, *arguments: str, env: dict[str, str], stdin: int = subprocess.DEVNULL,
+        stdout: int | IO[str] = subprocess.PIPE, stderr: int | IO[str] = subprocess.STDOUT,
+    ) -> Process:  # fmt: skip
         process = subprocess.Popen(  # noqa: S603 this very Python, arguments of ours
-            [sys.executable, *arguments], cwd=self.folder, env=env, text=True,
-            stdin=stdin, stdout=stdout, stderr=subprocess.STDOUT,
+            [sys.executable, *arguments],
+            cwd=self.folder, env=env, text=True, stdin=stdin, stdout=stdout, stderr=stderr,
         )  # fmt: skip
         self._stack.callback(_end, process)
         return process

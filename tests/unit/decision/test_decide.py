@@ -162,6 +162,12 @@ def test_a_credential_on_plain_http_is_refused(value, foreign):
     assert refused(asked, plain_http=True, foreign=foreign) is Reason.CREDENTIAL_FOREIGN
 
 
+@pytest.mark.guard("foreign-credential")
+@pytest.mark.parametrize("value", ["unknown", OTHER_SHARED, FOREIGN_PLACEHOLDER])
+def test_a_foreign_credential_is_refused_even_where_every_policy_permits(value):
+    assert refused(request(headers=[("Authorization", f"Bearer {value}")])) is Reason.CREDENTIAL_FOREIGN
+
+
 def test_a_foreign_credential_is_forwarded_only_where_a_service_says_so_and_alone():
     asked = request(headers=[("Authorization", "Bearer unknown")])
     verdict = judged(asked, foreign="forward")

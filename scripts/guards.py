@@ -1,0 +1,179 @@
+"""Take each guard away in turn and show that a test turns red (``make test-guards``).
+
+    python scripts/guards.py [NAME ...]
+
+A guard is one replacement in one file of a private copy of ``proxy/``; its tests carry ``@pytest.mark.guard(NAME)``. They
+must be green on the copy as it is and red without the guard. A guard whose text can't be found, or whose tests stay
+green, is a failure: a check that can't fail is a defect.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What is taken away, and what stands there instead."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+
+
+GUARDS = (
+    Guard("allow-stamp", "enforcement/host.py", 'raise PermissionError("no allow stamp")', "return"),
+    Guard(
+        "stamp-match",
+        "enforcement/host.py",
+        'raise PermissionError("the request is not the one that was permitted")',
+        "return",
+    ),
+    Guard("stamp-of-this-connection", "enforcement/host.py", "or exchange not in self._exchanges ", ""),
+    Guard("stream-stamp", "enforcement/layers.py", "if not isinstance(exchange, Exchange):", "if False:"),
+    Guard("dial-grant", "enforcement/hooks.py", 'raise PermissionError("no admitted request leads there")', "return"),
+    Guard("send-check", "enforcement/host.py", 'raise PermissionError("the session is gone")', "pass"),
+    Guard("unknown-hook", "enforcement/host.py", "raise LookupError(", "return None\n            raise LookupError("),
+    Guard(
+        "address-check", "enforcement/dial.py", "if not refused(address) and not self.is_self(address, port)", "if True"
+    ),
+    Guard("peer-compare", "enforcement/dial.py", "if not peer or ip_address", "if False and ip_address"),
+    Guard("self-loop", "enforcement/dial.py", "if port not in self._own_ports:", "if True:"),
+    Guard(
+        "tls-verify", "enforcement/tls.py", "context.set_verify(SSL.VERIFY_PEER)", "context.set_verify(SSL.VERIFY_NONE)"
+    ),
+    Guard(
+        "authority-agree",
+        "decision/normalize.py",
+        "_check_tunnel(wire.tunnel, wire.authority, host_field, http2",
+        "(lambda *a, **k: None)(wire.tunnel, wire.authority, host_field, http2",
+    ),
+    Guard(
+        "hop-by-hop-strip",
+        "decision/fields.py",
+        "kept = [each for each in kept if each[0] not in seen.nominated]",
+        "pass",
+    ),
+    Guard(
+        "tag-strip",
+        "decision/fields.py",
+        '_DROPPED_PREFIXES = (b"proxy-", b"x-forwarded-", b"exeat-")',
+        '_DROPPED_PREFIXES = (b"proxy-", b"x-forwarded-")',
+    ),
+    Guard(
+        "proxy-auth-strip",
+        "decision/fields.py",
+        '_DROPPED_PREFIXES = (b"proxy-", b"x-forwarded-", b"exeat-")',
+        '_DROPPED_PREFIXES = (b"x-forwarded-", b"exeat-")',
+    ),
+    Guard("write-ahead", "enforcement/gate.py", "self._recorder.permit(exchange, view, snapshot.version)", "pass"),
+    Guard("stamp-recheck-after-mint", "enforcement/gate.py", "if not exchange.may_leave():", "if False:"),
+    Guard("revoke-reset", "enforcement/worker.py", "cut = self.registry.cut(mission.id)", "cut = 0"),
+    Guard(
+        "foreign-credential",
+        "decision/decide.py",
+        "if found.state is CredentialState.FOREIGN and not forwarded:",
+        "if False:",
+    ),
+    Guard(
+        "plain-http-no-credential",
+        "decision/decide.py",
+        "if service and service.credential and secure and not forwarded",
+        "if service and service.credential and not forwarded",
+    ),
+    Guard("session-binding", "enforcement/host.py", "return self.identity == identity", "return True"),
+    Guard("cedar-errors-refuse", "decision/engine.py", "if errors := result.diagnostics.errors:", "if errors := ():"),
+    Guard(
+        "ceiling-check",
+        "missions/ceilings.py",
+        "    return findings\n\n\ndef outside",
+        "    return []\n\n\ndef outside",
+    ),
+    Guard(
+        "pass-signature", "identity/passes.py", '"strict_aud": True,', '"strict_aud": True, "verify_signature": False,'
+    ),
+    Guard("admin-auth", "admin/guard.py", "return hmac.compare_digest(digest, self._digest)", "return True"),
+    Guard(
+        "token-scrub",
+        "enforcement/exchange.py",
+        "return chunk if self._scrubber is None else self._scrubber.feed(chunk)",
+        "return chunk",
+    ),
+)
+
+
+def run(guard: Guard, source: Path, *, taken_away: bool) -> tuple[bool, str]:
+    """Run a guard's tests on a copy; True when they pass."""
+    with tempfile.TemporaryDirectory(prefix="exeat-guard-") as name:
+        copy = Path(name) / "proxy"
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        if taken_away:
+            file = copy / "exeat" / guard.file
+            text = file.read_text()
+            if text.count(guard.text) != 1:
+                return True, f"its text stands {text.count(guard.text)} times in {guard.file}"
+            file.write_text(text.replace(guard.text, guard.instead))
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--guard", guard.name, "tests"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(copy)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if done.returncode == 5:
+            return not taken_away, "no test carries this guard's name"
+        return done.returncode == 0, done.stdout[-1500:]
+
+
+def check(guard: Guard) -> tuple[Guard, str, float]:
+    """Return what is wrong with a guard, or ""."""
+    began = time.perf_counter()
+    passed, output = run(guard, ROOT / "proxy", taken_away=True)
+    return guard, output if passed else "", time.perf_counter() - began
+
+
+def main() -> int:
+    """Check every guard, or the named ones."""
+    wanted = set(sys.argv[1:])
+    guards = [guard for guard in GUARDS if not wanted or guard.name in wanted]
+    unknown = wanted - {guard.name for guard in GUARDS}
+    if unknown:
+        print("no such guard:", ", ".join(sorted(unknown)))
+        return 2
+    names = sorted({guard.name for guard in guards})
+    with ThreadPoolExecutor(2) as pool:
+        untouched = pool.submit(
+            subprocess.run,
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"--guard={name}" for name in names), "tests"],
+            cwd=ROOT, capture_output=True, text=True, timeout=900, check=False,
+        )  # fmt: skip
+        results = list(pool.map(check, guards))
+    failed = 0
+    for guard, wrong, seconds in results:
+        print(f"{'GREEN (bad)' if wrong else 'red':<12} {guard.name:<28} {guard.file}  {seconds:.1f} s")
+        if wrong:
+            failed += 1
+            print("    " + wrong.replace("\n", "\n    "))
+    intact = untouched.result()
+    if intact.returncode:
+        failed += 1
+        print("the guards' tests are not green on the product as it is:\n" + intact.stdout[-3000:])
+    print(f"{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
