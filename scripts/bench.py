@@ -22,6 +22,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import orjson
+
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_parts import CONFIG, MINIMAL, ORIGIN, free_port, make_certificates, wait_for_port
 
@@ -123,7 +125,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         processes.append(minimal)
         for name, port in ports.items():
             wait_for_port(port, name, folder)
-        opened = json.loads(
+        opened = orjson.loads(
             subprocess.check_output(
                 [
                     python,

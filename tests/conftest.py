@@ -76,10 +76,22 @@ def config(request: pytest.FixtureRequest, origin: Origin, decoy: Origin, author
 
 @pytest.fixture(scope="module")
 def exeat(tmp_path_factory: pytest.TempPathFactory, config: Config) -> Iterator[Exeat]:
-    """A serving installation, stopped after the module; its log and audit are then searched for the shared key."""
+    """A serving installation, stopped after the module; whatever the module did, what it wrote must then be sound."""
     with Exeat(tmp_path_factory.mktemp("exeat"), config) as running:
         yield running
-    assert SHARED_KEY.encode() not in running.everything_written(), "the shared key was written down"
+    check_what_was_written(running)
+
+
+def check_what_was_written(exeat: Exeat) -> None:
+    """No key, no stack trace, an audit that verifies; and, unless it was killed or its disk was full, no open account."""
+    assert SHARED_KEY.encode() not in exeat.everything_written(), "the shared key was written down"
+    assert "Traceback" not in exeat.log_text(), exeat.log_text()[-6000:]
+    verified = exeat.cli("audit", "verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    if not exeat.lossy and "RIG_INSIDE" not in exeat.config.environ:
+        permits = {record["decision_id"] for record in exeat.audit_records("decision", decision="permit")}
+        closed = [record["decision_id"] for record in exeat.audit_records("outcome")]
+        assert sorted(closed) == sorted(permits), "decisions and outcomes don't match"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rig.origin import Origin
-from rig.wire import ask, denied
+from rig.wire import denied, tunnel
 from rig.wire_h2 import H2Wire
 
 
@@ -58,7 +58,18 @@ def test_a_reset_stream_ends_at_the_origin(exeat, mission, origin):
     assert origin.requests[0].connection.closed_at is not None
 
 
-def test_a_response_with_extra_bytes_ends_where_its_framing_says(exeat, mission, origin):
-    """S12."""
-    assert ask(exeat, mission, "GET", "/v1/refunds").json()["ok"]
-    assert ask(exeat, mission, "GET", "/101").status != 200
+def test_a_response_nobody_asked_for_never_answers_the_next_request(exeat, mission, origin):
+    """S12: response queue poisoning."""
+    with tunnel(exeat, mission) as wire:
+        assert wire.request("GET", "/extra", host="api.example.test").body == b"ok"
+        origin.wait_quiet(0.05)
+        after = wire.request("GET", "/v1/refunds", host="api.example.test")
+    assert b"poisoned" not in after.body
+    assert after.closed or after.status >= 500 or after.json()["path"] == "/v1/refunds"
+
+
+def test_clients_of_http1_reuse_one_connection(exeat, mission, origin):
+    with tunnel(exeat, mission) as wire:
+        for _ in range(3):
+            assert wire.request("GET", "/v1/refunds", host="api.example.test").status == 200
+    assert len(origin.connections) == 1

@@ -93,6 +93,7 @@ def test_a_stored_key_reaches_its_own_service_only(exeat, mission, origin):
     assert STORED.encode() not in origin.raw()
 
 
+@pytest.mark.guard("token-scrub")
 @pytest.mark.parametrize("host", ["api.example.test", "keyed.example.test"])
 def test_an_origin_that_echoes_the_token_does_not_hand_it_to_the_agent(exeat, mission, origin, host):
     answer = ask(exeat, mission, "GET", "/reflect", host=host)

@@ -95,8 +95,11 @@ def _forgeries(value):
     typ = jwt.get_unverified_header(value)["typ"]
     none = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": typ, "kid": kid}).encode()).decode().rstrip("=")
     payload_longer = base64.urlsafe_b64encode(json.dumps(longer).encode()).decode().rstrip("=")
+    only_longer = json.dumps({**claims, "exp": claims["exp"] + 600}).encode()
+    payload_only_longer = base64.urlsafe_b64encode(only_longer).decode().rstrip("=")
     return {
         "another-key": jwt.encode(longer, key, "ES256", headers={"kid": kid, "typ": typ}),
+        "longer-life": f"{header}.{payload_only_longer}.{signature}",
         "changed-claims": f"{header}.{payload_longer}.{signature}",
         "alg-none": f"{none}.{payload_longer}.",
         "hmac": jwt.encode(longer, "0" * 32, "HS256", headers={"kid": kid, "typ": typ}),
@@ -109,7 +112,7 @@ def _forgeries(value):
 
 @pytest.mark.guard("pass-signature")
 @pytest.mark.parametrize(
-    "forgery", ["another-key", "changed-claims", "alg-none", "hmac", "cut", "empty", "garbage", "huge"]
+    "forgery", ["another-key", "longer-life", "changed-claims", "alg-none", "hmac", "cut", "empty", "garbage", "huge"]
 )
 def test_a_forged_pass_opens_nothing(exeat, mission, origin, forgery):
     """J01 to J09 at the door."""

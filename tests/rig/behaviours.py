@@ -6,6 +6,7 @@
 /status/N        that status                          /redirect?to=     302
 /slow?s=         200 after s seconds                  /101              an upgrade nobody asked for (HTTP/1.1)
 /close           closes in mid-body                   /reflect          the request's headers, in body and header
+/extra           a second response nobody asked for
 /cookie          sets a cookie                        /alt-svc          advertises HTTP/3 elsewhere
 """
 
@@ -77,6 +78,12 @@ async def _upgrade(seen: SeenRequest, reply: Reply, arguments: Arguments) -> Non
     reply.abort()
 
 
+async def _extra(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
+    await reply.raw(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npoisoned"
+    )
+
+
 async def _close(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
     await reply.start(200, [("content-type", "text/plain")], 1000)
     await reply.write(b"only a part")
@@ -110,7 +117,7 @@ async def _upload(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None
 
 
 _BY_PATH: dict[str, Callable[[SeenRequest, Reply, Arguments], Awaitable[None]]] = {
-    "/sse": _sse, "/drip": _drip, "/bytes": _bytes, "/101": _upgrade, "/close": _close, "/slow": _slow,
+    "/sse": _sse, "/drip": _drip, "/bytes": _bytes, "/101": _upgrade, "/close": _close, "/extra": _extra, "/slow": _slow,
     "/redirect": _redirect, "/reflect": _reflect, "/cookie": _cookie, "/alt-svc": _alt_svc, "/upload": _upload,
 }  # fmt: skip
 

@@ -51,7 +51,19 @@ OPERATIONS = [
     operation("POST,PUT /upload", "upload", "write"),
     *[
         operation(f"GET /{name}", f"probe/{name}", "read")
-        for name in ("sse", "drip", "bytes", "redirect", "slow", "101", "close", "reflect", "cookie", "alt-svc")
+        for name in (
+            "sse",
+            "drip",
+            "bytes",
+            "redirect",
+            "slow",
+            "101",
+            "close",
+            "reflect",
+            "cookie",
+            "alt-svc",
+            "extra",
+        )
     ],
     operation("GET /status/{code}", "probe/status", "read"),
 ]

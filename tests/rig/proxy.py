@@ -58,6 +58,7 @@ class Exeat:
         self.file = config.write(folder)
         self.log = folder / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.lossy = False
 
     def __enter__(self) -> Self:
         return self.start()
@@ -107,6 +108,7 @@ class Exeat:
     def kill(self) -> None:
         """End it at once, as a crash would."""
         if self.process is not None and self.process.poll() is None:
+            self.lossy = True
             self.process.kill()
             self.process.wait(5)
 

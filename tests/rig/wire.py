@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -131,13 +132,14 @@ class Wire:
             raise
         return self
 
-    def response(self, method: str = "GET") -> Response:
-        """Read one response, or CLOSED; a cut body gives ``complete=False``."""
+    def response(self, method: str = "GET", limit: float = 15) -> Response:
+        """Read one response, or CLOSED; a cut body, or one that goes on after ``limit``, gives ``complete=False``."""
+        deadline = time.monotonic() + limit
         parser = h11.Connection(h11.CLIENT)
         parser.send(h11.Request(method=method, target="/", headers=[("Host", "x"), ("Connection", "close")]))
         parser.send(h11.EndOfMessage())
         head, body = None, bytearray()
-        while True:
+        while time.monotonic() < deadline:
             try:
                 event = parser.next_event()
             except h11.RemoteProtocolError:
