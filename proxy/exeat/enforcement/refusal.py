@@ -51,7 +51,7 @@ def render(verdict: Deny | Hold, decision_id: str, *, close: bool = False) -> Re
         "retryable": explanation.retryable,
         "next_steps": _next_steps(verdict, reason),
         "agent_guidance": _GUIDANCE_RETRY if explanation.retryable else _GUIDANCE,
-        "message": f"{detail}. {explanation.hint} (exeat {reason}, decision {decision_id})",
+        "message": f"{detail.rstrip('.')}. {explanation.hint} (exeat {reason}, decision {decision_id})",
         "error": {"type": "exeat_refusal", "code": str(reason), "message": ""},
     }
     problem["error"]["message"] = problem["message"]
