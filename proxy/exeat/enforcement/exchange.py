@@ -62,8 +62,12 @@ class Exchange:
         return self.permit.question.credential
 
     def may_leave(self) -> bool:
-        """The allow stamp, asked right before bytes are handed over: still live, still unfinished."""
-        return not self.finished and self._is_live(self.session)
+        """The allow stamp, asked right before bytes are handed over: complete, still live, still unfinished."""
+        return bool(self.target) and not self.finished and self._is_live(self.session)
+
+    def is_live(self) -> bool:
+        """Whether its session may still act."""
+        return self._is_live(self.session)
 
     def count_sent(self, chunk: bytes) -> bytes:
         """Pass a body chunk on towards the origin, counting it; b"" once the session is gone."""

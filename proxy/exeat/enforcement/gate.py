@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from secrets import token_hex
 from typing import final
 
@@ -37,7 +39,16 @@ logger = logging.getLogger("exeat.gate")
 _NEEDLES = 1024
 """Tokens whose forms are kept ready; computing them anew costs some 20 microseconds."""
 
-Admission = Exchange | Refusal | NeedBody
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A permit whose token has to be minted first. Whoever holds it owes ``exchange`` an outcome from now on."""
+
+    exchange: Exchange
+    mint: Callable[[], Awaitable[Exchange | Refusal]]
+
+
+Admission = Exchange | Refusal | NeedBody | Pending
 
 
 @final
@@ -86,12 +97,10 @@ class Gate:
         """Record and render a refusal that came about before there was anything to judge."""
         return self._refuse(verdict, self._new_id(), identity, wire, self._clock.monotonic(), close=close)
 
-    def admit(
-        self, identity: Identity, wire: WireRequest, body: bytes | None = None
-    ) -> Admission | Awaitable[Admission]:
+    def admit(self, identity: Identity, wire: WireRequest, body: bytes | None = None) -> Admission:
         """Judge one request.
 
-        The answer is immediate unless a token has to be minted. NeedBody asks for the body first and is given only
+        The answer is final unless a token has to be minted (Pending). NeedBody asks for the body first and is given only
         once: the call with ``body`` returns anything but NeedBody. Never raises an Exception.
         """
         started = self._clock.monotonic()
@@ -107,7 +116,7 @@ class Gate:
 
     def _admit(
         self, identity: Identity, wire: WireRequest, body: bytes | None, decision_id: str, started: float
-    ) -> Admission | Awaitable[Admission]:
+    ) -> Admission:
         snapshot = self._world.snapshot
         request = normalize(wire)
         if isinstance(request, Deny):
@@ -142,13 +151,13 @@ class Gate:
         token = self._broker.cached(inject.token)
         if token is not None:
             return self._stamped(exchange, view, inject, token)
-        return self._mint(exchange, view, inject)
+        return Pending(exchange, partial(self._mint, exchange, view, inject))
 
-    async def _mint(self, exchange: Exchange, view: SessionView, inject: Inject) -> Admission:
+    async def _mint(self, exchange: Exchange, view: SessionView, inject: Inject) -> Exchange | Refusal:
         try:
             async with asyncio.timeout(self._deadline):
                 token = await self._broker.token(inject.token)
-            if not exchange.may_leave():  # the mission may have ended while the issuer worked
+            if not exchange.is_live():  # the mission may have ended while the issuer worked
                 raise RefusalError(Reason.MISSION_ENDED, "ended while a token was minted")
             return self._stamped(exchange, view, inject, token)
         except RefusalError as error:

@@ -22,6 +22,7 @@ from mitmproxy.tls import ClientHelloData, TlsData
 from exeat.decision.hosts import canonical_host
 from exeat.decision.normalize import connect_target
 from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.gate import Pending
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.layers import GovernedHttp
 from exeat.enforcement.refusal import Refusal
@@ -113,6 +114,11 @@ def tls_start_server(host: Host, data: TlsData) -> None:
     data.ssl_conn = host.parts.origin_side.connect(address[0], http2=data.context.client.alpn == b"h2")
 
 
+def tls_settled(host: Host, data: TlsData) -> None:
+    """An origin's handshake has ended, well or badly."""
+    host.handshake_complete(data.conn)
+
+
 def server_connect(host: Host, data: ServerConnectionHookData) -> None:
     """The dial grant: only for a host and port that an admitted exchange of this connection was permitted for."""
     address = data.server.address
@@ -160,18 +166,20 @@ def request(host: Host, flow: http.HTTPFlow) -> Awaitable[None] | None:
     return _settle(host, flow, host.parts.gate.admit(identity, wire, body), identity)
 
 
-def _settle(
-    host: Host, flow: http.HTTPFlow, admission: Admission | Awaitable[Admission], identity: Identity
-) -> Awaitable[None] | None:
+def _settle(host: Host, flow: http.HTTPFlow, admission: Admission, identity: Identity) -> Awaitable[None] | None:
     if isinstance(admission, NeedBody):
         flow.metadata[_PENDING] = (identity, admission.limit)
         return None
-    if isinstance(admission, Exchange | Refusal):
+    if not isinstance(admission, Pending):
         _apply(host, flow, admission)
         return None
+    host.admit(admission.exchange)  # owed an outcome from here on, whatever becomes of the connection
 
     async def when_minted() -> None:
-        _apply(host, flow, await admission)  # type: ignore[arg-type]  # NeedBody is never awaited
+        minted = await admission.mint()
+        if isinstance(minted, Refusal):
+            host.finish(admission.exchange, minted.status)
+        _apply(host, flow, minted)
 
     return when_minted()
 
@@ -248,8 +256,8 @@ HOOKS: dict[str, HookFunction] = {
     "server_connect_error": nothing,
     "server_disconnected": nothing,
     "tls_start_server": tls_start_server,
-    "tls_established_server": nothing,
-    "tls_failed_server": nothing,
+    "tls_established_server": tls_settled,
+    "tls_failed_server": tls_settled,
     "requestheaders": requestheaders,
     "request": request,
     "responseheaders": responseheaders,

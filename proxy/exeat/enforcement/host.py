@@ -87,6 +87,7 @@ class Host:
         self._moved = self._loop.time()
         self._idle_timer = self._loop.call_later(parts.limits.idle, self._check_idle)
         self._head_timer: asyncio.TimerHandle | None = None
+        self._handshakes: dict[Connection, asyncio.TimerHandle] = {}
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -171,6 +172,12 @@ class Host:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def handshake_complete(self, connection: Connection) -> None:
+        """TLS with an origin is settled, one way or the other."""
+        timer = self._handshakes.pop(connection, None)
+        if timer is not None:
+            timer.cancel()
 
     def _too_slow(self) -> None:
         self.cut(reset=False)
@@ -306,11 +313,14 @@ class Host:
         server.state = ConnectionState.OPEN
         server.peername, server.sockname = pipe.names()
         self._run_hook(server_hooks.ServerConnectedHook(data), None)
+        if server.tls:  # an origin that accepts and then says nothing is as absent as one that doesn't accept
+            self._handshakes[server] = self._loop.call_later(self.parts.limits.connect, pipe.close_now)
         self.feed(events.OpenConnectionCompleted(command, None))
         try:
             if not self.dead:
                 await self._read(server)
         finally:
+            self.handshake_complete(server)
             self._run_hook(server_hooks.ServerDisconnectedHook(data), None)
 
     async def _wake(self, command: commands.RequestWakeup) -> None:
@@ -338,7 +348,9 @@ class Host:
                 return
         if waiting is not None:
             self._waiting += 1
-            self._spawn(self._finish_hook(hook, data, waiting))
+            task = self._spawn(self._finish_hook(hook, data, waiting))
+            if asyncio.iscoroutine(waiting):  # a task cancelled before its first step never gets to it
+                task.add_done_callback(lambda _: waiting.close())
         elif reply_to is not None and reply_to.blocking:
             self.feed(events.HookCompleted(reply_to))
 
@@ -382,7 +394,7 @@ class Host:
 
     def _failed(self, name: str, data: Any, fault: BaseException) -> bool:
         """Refuse after a fault in a hook; True when the layer may be told that the hook is done."""
-        logger.error("hook %s failed: %s", name, type(fault).__name__, exc_info=not isinstance(fault, OSError))
+        _tell(f"hook {name} failed", fault)
         if name in AFTERWARDS:
             return True
         if name in PER_STREAM and isinstance(data, http.HTTPFlow):
@@ -412,6 +424,14 @@ class Host:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._die("a task failed", fault)
+
+
+def _tell(what: str, fault: BaseException) -> None:
+    """Log a fault. A ConnectionError is what a peer did, refused and in the audit: nothing an operator must look at."""
+    if isinstance(fault, ConnectionError):
+        logger.info("%s: %s", what, fault)
+    else:
+        logger.error("%s: %s", what, type(fault).__name__, exc_info=fault)
 
 
 async def serve_connection(parts: Parts, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -16,6 +16,7 @@ from mitmproxy.connection import Connection, Server
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import (
+    ErrorCode,
     GetHttpConnection,
     HttpLayer,
     HttpStream,
@@ -82,8 +83,18 @@ class GovernedHttp1Server(Http1Server):
             yield command
 
     def read_body(self, event: events.Event) -> Commands:
-        """As mitmproxy's, but a chunk nobody could send ends the connection: sizes like it are smuggling (matrix S04)."""
-        yield from super().read_body(event)
+        """As mitmproxy's, but what it can't carry ends the request instead of crashing the layer.
+
+        Trailers could name what the head may not (matrix S07), and chunks of absurd size are smuggling (matrix S04).
+        """
+        try:
+            yield from super().read_body(event)
+        except NotImplementedError:
+            yield commands.CloseConnection(self.conn)
+            yield ReceiveHttp(
+                RequestProtocolError(self.stream_id, "trailers in a request", ErrorCode.GENERIC_CLIENT_ERROR)
+            )
+            return
         if getattr(self.body_reader, "_bytes_in_chunk", 0) > _LARGEST_CHUNK:
             raise ConnectionError("an absurd chunk size")
 

@@ -59,6 +59,10 @@ class Pipe:
             return None, None
         return self._writer.get_extra_info("peername"), self._writer.get_extra_info("sockname")
 
+    def close_now(self) -> None:
+        """Reset; for timers."""
+        self.close(reset=True)
+
     def close(self, *, reset: bool) -> None:
         """Close after what is buffered, or reset at once, dropping it."""
         self.closed.set()

@@ -17,7 +17,7 @@ from decision_world import AGENTS, HOST, MISSION, NOW, FakeEngine, empty_snapsho
 from exeat.decision.snapshot import with_mission
 from exeat.decision.verdict import Denied, Failed, Held
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.gate import Gate
+from exeat.enforcement.gate import Gate, Pending
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.world import World
@@ -89,7 +89,7 @@ class Rig:
 
     async def ask(self, wire: WireRequest | None = None, identity: Identity = ME, **more: Any) -> Any:
         answer = self.gate.admit(identity, wire or request(), **more)
-        return answer if isinstance(answer, Exchange | Refusal) else await answer  # type: ignore[misc]
+        return await answer.mint() if isinstance(answer, Pending) else answer
 
     def kinds(self) -> list[str]:
         return [str(record["kind"]) for record in self.audit.records]
@@ -184,7 +184,9 @@ async def test_a_mission_that_ends_while_its_token_is_minted_sends_nothing(state
 async def test_an_abandoned_mint_is_accounted_for() -> None:
     rig = Rig(broker=Broker(ready=None))
     rig.broker.mint = lambda: asyncio.sleep(5, TOKEN)
-    task = asyncio.ensure_future(rig.gate.admit(ME, request()))  # type: ignore[arg-type]
+    pending = rig.gate.admit(ME, request())
+    assert isinstance(pending, Pending)
+    task = asyncio.ensure_future(pending.mint())
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
