@@ -33,10 +33,14 @@ class ExeatError(Exception):
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
 
+    def __init__(self, message: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self._hint = hint
+
     @property
     def hint(self) -> str:
         """What to do about it."""
-        return ""
+        return self._hint
 
 
 class RefusalError(ExeatError):
@@ -96,15 +100,6 @@ class PolicyError(FindingsError):
 class AdminError(ExeatError):
     """Something the admin API answers with an RFC 9457 problem."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self._hint = hint
-
-    @property
-    def hint(self) -> str:
-        """What to do about it."""
-        return self._hint
-
 
 class NotAuthenticatedError(AdminError):
     """No valid admin token was shown."""
@@ -157,12 +152,3 @@ class StartError(ExeatError):
 
     code = "start_refused"
     exit_code = 2
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self._hint = hint
-
-    @property
-    def hint(self) -> str:
-        """How to mend it."""
-        return self._hint

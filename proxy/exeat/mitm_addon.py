@@ -15,7 +15,8 @@ from typing import Any
 from mitmproxy.proxy import mode_servers, mode_specs
 
 from exeat.config import loading  # not the function: mitmproxy calls whatever is named "load" here
-from exeat.enforcement.host import Host, Parts
+from exeat.enforcement.host import Host
+from exeat.enforcement.parts import Parts
 from exeat.serving import Running
 from exeat.wiring import build
 

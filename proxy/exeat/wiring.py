@@ -30,8 +30,8 @@ from exeat.decision.snapshot import Snapshot
 from exeat.enforcement.ca import CertificateAuthority, ensure_ca
 from exeat.enforcement.dial import Dialer, Endpoint, SystemResolver
 from exeat.enforcement.gate import Gate
-from exeat.enforcement.host import Parts
 from exeat.enforcement.listener import Listeners
+from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.tls import AgentSide, OriginSide
 from exeat.enforcement.worker import Worker

@@ -7,7 +7,7 @@ raises, the host turns into a refusal. Must not know: policies, SQL, how the gat
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from mitmproxy import flow as mitmflow
 from mitmproxy import http
@@ -22,9 +22,10 @@ from mitmproxy.tls import ClientHelloData, TlsData
 from exeat.decision.hosts import canonical_host
 from exeat.decision.normalize import connect_target
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.gate import Pending
+from exeat.enforcement.gate import Admission, Pending
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.layers import GovernedHttp
+from exeat.enforcement.parts import HostFace
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.scrub import mask
 from exeat.enforcement.translate import STAMP, response_of, target_of, wire_of, write_request
@@ -32,16 +33,12 @@ from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason
 from exeat.model.request import Tunnel
 
-if TYPE_CHECKING:
-    from exeat.enforcement.gate import Admission
-    from exeat.enforcement.host import Host
-
 _PENDING = "exeat_pending"
 _STRIPPED = frozenset({b"alt-svc", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"keep-alive"})
 """Of an answer: ways off the governed path (alt-svc), and fields that are hop-by-hop or ours to send."""
 
 
-def next_layer(host: Host, data: NextLayer) -> None:
+def next_layer(host: HostFace, data: NextLayer) -> None:
     """Choose what a connection speaks: HTTP outside a tunnel, TLS with HTTP inside one, nothing else."""
     context = data.context
     if host.tunnel is None:
@@ -60,7 +57,7 @@ def next_layer(host: Host, data: NextLayer) -> None:
     data.layer = layer
 
 
-def http_connect(host: Host, flow: http.HTTPFlow) -> None:
+def http_connect(host: HostFace, flow: http.HTTPFlow) -> None:
     """Open a tunnel for an identified agent; nothing is dialled, refusals come inside it (DESIGN §4)."""
     gate = host.parts.gate
     wire = wire_of(flow.request, None)
@@ -83,7 +80,7 @@ def http_connect(host: Host, flow: http.HTTPFlow) -> None:
     flow.request.data.host, flow.request.data.port = target
 
 
-def tls_clienthello(host: Host, data: ClientHelloData) -> None:
+def tls_clienthello(host: HostFace, data: ClientHelloData) -> None:
     """Refuse what the layers would do on their own: pass through, or talk to the origin first."""
     if data.ignore_connection or data.establish_server_tls_first:
         raise ConnectionError("only intercepted tunnels")
@@ -91,7 +88,7 @@ def tls_clienthello(host: Host, data: ClientHelloData) -> None:
         raise PermissionError("a leaf only for an identified agent")
 
 
-def tls_start_client(host: Host, data: TlsData) -> None:
+def tls_start_client(host: HostFace, data: TlsData) -> None:
     """Answer with a leaf for the tunnel's host, and for the name the client asked for so that it can read the refusal."""
     if host.identity is None or host.tunnel is None:
         raise PermissionError("a leaf only for an identified agent")
@@ -106,7 +103,7 @@ def tls_start_client(host: Host, data: TlsData) -> None:
     data.ssl_conn = host.parts.agent_side.accept(tuple(names))
 
 
-def tls_start_server(host: Host, data: TlsData) -> None:
+def tls_start_server(host: HostFace, data: TlsData) -> None:
     """Verify the origin by the name that was permitted, never by what a client sent."""
     address = cast("Server", data.conn).address
     if address is None or data.conn.sni != address[0]:
@@ -114,19 +111,19 @@ def tls_start_server(host: Host, data: TlsData) -> None:
     data.ssl_conn = host.parts.origin_side.connect(address[0], http2=data.context.client.alpn == b"h2")
 
 
-def tls_settled(host: Host, data: TlsData) -> None:
+def tls_settled(host: HostFace, data: TlsData) -> None:
     """An origin's handshake has ended, well or badly."""
     host.handshake_complete(data.conn)
 
 
-def server_connect(host: Host, data: ServerConnectionHookData) -> None:
+def server_connect(host: HostFace, data: ServerConnectionHookData) -> None:
     """The dial grant: only for a host and port that an admitted exchange of this connection was permitted for."""
     address = data.server.address
     if address is None or not host.granted(address[0], address[1], tls=data.server.tls):
         raise PermissionError("no admitted request leads there")
 
 
-def requestheaders(host: Host, flow: http.HTTPFlow) -> Awaitable[None] | None:
+def requestheaders(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     """Judge a request before its body is read and before anything is opened."""
     gate = host.parts.gate
     host.head_complete()
@@ -150,7 +147,7 @@ def requestheaders(host: Host, flow: http.HTTPFlow) -> Awaitable[None] | None:
     return _settle(host, flow, gate.admit(identity, wire), identity)
 
 
-def request(host: Host, flow: http.HTTPFlow) -> Awaitable[None] | None:
+def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     """Judge with the body, where the head did not settle what is asked."""
     pending = flow.metadata.pop(_PENDING, None)
     if pending is None:
@@ -166,7 +163,12 @@ def request(host: Host, flow: http.HTTPFlow) -> Awaitable[None] | None:
     return _settle(host, flow, host.parts.gate.admit(identity, wire, body), identity)
 
 
-def _settle(host: Host, flow: http.HTTPFlow, admission: Admission, identity: Identity) -> Awaitable[None] | None:
+def is_pending(flow: http.HTTPFlow) -> bool:
+    """Whether a request waits for its body before it is judged."""
+    return _PENDING in flow.metadata
+
+
+def _settle(host: HostFace, flow: http.HTTPFlow, admission: Admission, identity: Identity) -> Awaitable[None] | None:
     if isinstance(admission, NeedBody):
         flow.metadata[_PENDING] = (identity, admission.limit)
         return None
@@ -184,7 +186,7 @@ def _settle(host: Host, flow: http.HTTPFlow, admission: Admission, identity: Ide
     return when_minted()
 
 
-def _apply(host: Host, flow: http.HTTPFlow, admission: Exchange | Refusal) -> None:
+def _apply(host: HostFace, flow: http.HTTPFlow, admission: Exchange | Refusal) -> None:
     if isinstance(admission, Refusal):
         flow.request.headers.pop("expect", None)  # a refused upload is not invited to continue
         flow.response = response_of(admission)
@@ -199,7 +201,7 @@ def _apply(host: Host, flow: http.HTTPFlow, admission: Exchange | Refusal) -> No
         admission.sent_bytes = len(body_read)
 
 
-def responseheaders(host: Host, flow: http.HTTPFlow) -> None:
+def responseheaders(host: HostFace, flow: http.HTTPFlow) -> None:
     """Let an answer stream, without the fields that would lead off the path and without our token."""
     exchange = flow.metadata.get(STAMP)
     response = flow.response
@@ -216,7 +218,7 @@ def responseheaders(host: Host, flow: http.HTTPFlow) -> None:
     response.stream = exchange.count_received
 
 
-def response(host: Host, flow: http.HTTPFlow) -> None:
+def response(host: HostFace, flow: http.HTTPFlow) -> None:
     """Write the outcome of an answered request."""
     exchange = flow.metadata.get(STAMP)
     if exchange is None or flow.response is None:
@@ -227,18 +229,18 @@ def response(host: Host, flow: http.HTTPFlow) -> None:
     host.finish(exchange, flow.response.status_code)
 
 
-def error(host: Host, flow: mitmflow.Flow) -> None:
+def error(host: HostFace, flow: mitmflow.Flow) -> None:
     """Write the outcome of a request that broke off."""
     exchange = flow.metadata.get(STAMP)
     if exchange is not None:
         host.finish(exchange, None)
 
 
-def nothing(host: Host, data: Any) -> None:
+def nothing(host: HostFace, data: Any) -> None:
     """A point at which nothing is decided."""
 
 
-HookFunction = Callable[["Host", Any], Awaitable[None] | None]
+HookFunction = Callable[[HostFace, Any], Awaitable[None] | None]
 
 HOOKS: dict[str, HookFunction] = {
     "client_connected": nothing,

@@ -6,10 +6,9 @@ requests, agents.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import Any, ClassVar, final
 
-if TYPE_CHECKING:
-    from exeat.enforcement.host import Host
+from exeat.enforcement.parts import HostFace
 
 
 @final
@@ -37,7 +36,7 @@ class LayerOptions:
     proxyauth: ClassVar[None] = None
     proxy_debug: ClassVar[bool] = False
 
-    def __init__(self, host: Host, idle: float) -> None:
+    def __init__(self, host: HostFace, idle: float) -> None:
         self.host = host
         self.tcp_timeout = idle
 

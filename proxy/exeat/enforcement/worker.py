@@ -11,8 +11,9 @@ from typing import final
 
 from exeat.decision.engine import Engine
 from exeat.decision.snapshot import with_engine, with_mission
-from exeat.enforcement.host import Parts, serve_connection
+from exeat.enforcement.host import serve_connection
 from exeat.enforcement.listener import Listeners
+from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.world import World
 from exeat.model.identity import Agent

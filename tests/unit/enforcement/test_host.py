@@ -21,9 +21,10 @@ from exeat.config.settings import LimitsTable
 from exeat.enforcement import hooks
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.host import Host, Parts
+from exeat.enforcement.host import Host
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.layers import GovernedHttp
+from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.translate import STAMP
 from exeat.model.decision import Permit, Question
@@ -137,7 +138,7 @@ async def test_a_request_whose_hooks_did_nothing_is_killed(rig: Rig, monkeypatch
     monkeypatch.setitem(hooks.HOOKS, "requestheaders", lambda host, data: None)
     flow = tflow.tflow()
     flow.metadata[STAMP] = stamp
-    rig.host._run_hook(HttpRequestHeadersHook(flow), None)
+    rig.host.run_hook(HttpRequestHeadersHook(flow), None)
     assert flow.error is not None
     assert flow.error.msg == mitmflow.Error.KILLED_MESSAGE
 
@@ -157,7 +158,7 @@ async def test_a_request_changed_after_its_permit_is_killed(rig: Rig, monkeypatc
 
     monkeypatch.setitem(hooks.HOOKS, "requestheaders", rewrite)
     flow = tflow.tflow()
-    rig.host._run_hook(HttpRequestHeadersHook(flow), None)
+    rig.host.run_hook(HttpRequestHeadersHook(flow), None)
     assert flow.error is not None
 
 
@@ -171,7 +172,7 @@ async def test_another_connections_exchange_is_no_stamp(rig: Rig, monkeypatch) -
 
     monkeypatch.setitem(hooks.HOOKS, "requestheaders", borrow)
     flow = tflow.tflow()
-    rig.host._run_hook(HttpRequestHeadersHook(flow), None)
+    rig.host.run_hook(HttpRequestHeadersHook(flow), None)
     assert flow.error is not None
 
 
@@ -213,7 +214,7 @@ async def test_no_byte_goes_to_an_origin_once_the_session_is_gone(rig: Rig) -> N
 async def test_the_stream_asks_for_the_stamp_once_more(rig: Rig, monkeypatch) -> None:
     """Even with the host's check gone, a stream without a stamp gets no connection."""
     monkeypatch.setitem(hooks.HOOKS, "requestheaders", lambda host, data: None)
-    monkeypatch.setattr(Host, "_check_stamp", lambda *_: None)
+    monkeypatch.setattr(Host, "check_hook", lambda *_: None)
     monkeypatch.setattr(Host, "granted", lambda *_, **__: True)
     rig.host.layer = GovernedHttp(rig.host.layer.context, HTTPMode.regular)
     rig.agent.sendall(b"GET http://api.example.test/ HTTP/1.1\r\nHost: api.example.test\r\n\r\n")
@@ -232,5 +233,5 @@ async def test_a_cut_leaves_no_account_open(rig: Rig) -> None:
 
 @pytest.mark.guard("unknown-hook")
 async def test_a_protocol_without_a_hook_of_ours_ends_the_connection(rig: Rig) -> None:
-    rig.host._run_hook(TcpStartHook(tflow.ttcpflow()), None)
+    rig.host.run_hook(TcpStartHook(tflow.ttcpflow()), None)
     assert rig.host.dead

@@ -7,17 +7,7 @@ from pathlib import Path
 import pytest
 
 from exeat.credentials.keys import KeyRing
-
-
-class StandingClock:
-    def __init__(self) -> None:
-        self.now = 1_900_000_000.0
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
+from unit.standing_clock import StandingClock
 
 
 @pytest.fixture

@@ -1,0 +1,79 @@
+"""What every connection of a worker shares, and what hooks and layers may ask of the connection they run in.
+
+Must not know: how a connection is driven.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mitmproxy.connection import Connection
+
+from exeat.config.settings import LimitsTable
+from exeat.enforcement.dial import Dialer
+from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.gate import Gate
+from exeat.enforcement.identified import Identity
+from exeat.enforcement.refusal import Refusal
+from exeat.enforcement.registry import Registry
+from exeat.enforcement.tls import AgentSide, OriginSide
+from exeat.enforcement.world import World
+from exeat.model.decision import Deny
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every connection of a worker shares."""
+
+    gate: Gate
+    world: World
+    dialer: Dialer
+    agent_side: AgentSide
+    origin_side: OriginSide
+    registry: Registry
+    limits: LimitsTable
+
+
+class HostFace(Protocol):
+    """A connection, as its hooks and layers see it."""
+
+    parts: Parts
+    identity: Identity | None
+    tunnel: tuple[str, int] | None
+
+    def bind(self, identity: Identity) -> bool:
+        """Fix for whom this connection acts; False when it already acts for somebody else."""
+        ...
+
+    def admit(self, exchange: Exchange) -> None:
+        """Note an admitted exchange: it is owed an outcome, and connections to its host may open."""
+        ...
+
+    def finish(self, exchange: Exchange, status: int | None) -> None:
+        """Write an exchange's outcome and forget it."""
+        ...
+
+    def granted(self, host: str, port: int, *, tls: bool) -> bool:
+        """Whether some live, unfinished exchange of this connection was permitted for this origin."""
+        ...
+
+    def refuse_head(self, detail: str) -> Refusal:
+        """Record and render the refusal of something that isn't a request."""
+        ...
+
+    def refuse_tunnel(self, verdict: Deny) -> None:
+        """Record a tunnel that is about to be closed."""
+        ...
+
+    def head_pending(self) -> None:
+        """A head has begun: it must be complete within the limit."""
+        ...
+
+    def head_complete(self) -> None:
+        """The head is there."""
+        ...
+
+    def handshake_complete(self, connection: Connection) -> None:
+        """TLS with an origin is settled, one way or the other."""
+        ...
