@@ -98,6 +98,7 @@ class Running:
         await asyncio.gather(*self._chores, return_exceptions=True)
         await self._admin.stop()
         await assembly.broker.close()
+        await assembly.exchange.close()
         await assembly.store.close()
         assembly.audit.close()
 

@@ -23,11 +23,14 @@ from exeat.config.settings import MissionTemplateTable, Settings
 from exeat.credentials.broker import TokenBroker
 from exeat.credentials.fingerprints import build_table, check_shared, placeholder
 from exeat.credentials.issuers.jwt import JwtIssuer
+from exeat.credentials.issuers.oauth_exchange import OAuthExchangeIssuer
 from exeat.credentials.issuers.stored_key import StoredKeyIssuer
 from exeat.credentials.keys import KeyRing
+from exeat.credentials.oauth.assertions import Assertions
+from exeat.credentials.oauth.endpoint import Endpoints, client_context
 from exeat.credentials.sources import Sources
 from exeat.decision.snapshot import Snapshot
-from exeat.enforcement.ca import CertificateAuthority, ensure_ca
+from exeat.enforcement.ca import CertificateAuthority, ensure_ca, system_roots
 from exeat.enforcement.dial import Dialer, Endpoint, SystemResolver
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.listener import Listeners
@@ -76,6 +79,8 @@ class Assembly:
     store: SqliteMissionStore
     audit: AuditLog
     broker: TokenBroker
+    exchange: OAuthExchangeIssuer
+    """Holds connections to authorization servers: closed after the broker."""
     worker: Worker
     control: MissionControl
     key_rings: tuple[KeyRing, KeyRing]
@@ -155,7 +160,8 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     audit = _audit(loaded, state, clock)
     store = open_store(settings.store.url, loaded.base)
     key = load_or_create(state / "fingerprint.key", lambda: secrets.token_bytes(32))
-    stored = _stored(site.services, Sources(loaded.base, environ))
+    sources = Sources(loaded.base, environ)
+    stored = _stored(site.services, sources)
     warnings = (*loaded.warnings, *bundle.warnings, *check_shared(key, site.services.services, stored))
     overrides = _overrides(settings.upstream.resolve)
     world = World(
@@ -177,8 +183,20 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     pass_keys = KeyRing.load_or_create(
         state / "pass-keys", "pass", "ES256", settings.issuer.rotate, settings.ceilings.longest_life + 60, clock
     )
+    extra_roots = loaded.path(settings.upstream.ca_file) if settings.upstream.ca_file else None
+    exchange = OAuthExchangeIssuer(
+        Assertions(token_keys, issuer_url, clock),
+        Endpoints(client_context([file for file in (system_roots(), extra_roots) if file is not None]), clock),
+        _client_secrets(site.services, sources),
+        key,
+        clock,
+    )
     broker = TokenBroker(
-        {"jwt": JwtIssuer(token_keys, issuer_url, clock), "stored_key": StoredKeyIssuer(stored, key)},
+        {
+            "jwt": JwtIssuer(token_keys, issuer_url, clock),
+            "stored_key": StoredKeyIssuer(stored, key),
+            "oauth_exchange": exchange,
+        },
         {service.name: service.issuer for service in site.services.services if service.issuer is not None},
         clock,
         is_live=world.is_live,
@@ -203,7 +221,7 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
             settings.proxy.limits.connect,
         ),
         agent_side=AgentSide(CertificateAuthority(state), clock, settings.proxy.limits.leaf_certificates),
-        origin_side=OriginSide(loaded.path(settings.upstream.ca_file) if settings.upstream.ca_file else None),
+        origin_side=OriginSide(extra_roots),
         registry=Registry(),
         limits=settings.proxy.limits,
     )
@@ -221,7 +239,7 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
         connection=_connection(site, state, key, addresses[0]),
     )
     return Assembly(
-        loaded, site, clock, store, audit, broker, worker, control, (token_keys, pass_keys), bundle, warnings
+        loaded, site, clock, store, audit, broker, exchange, worker, control, (token_keys, pass_keys), bundle, warnings
     )
 
 
@@ -255,6 +273,13 @@ def _stored(services: ServiceIndex, sources: Sources) -> Mapping[str, Secret]:
     return {
         service.name: sources.load(service.shared.source) for service in services.services if service.shared is not None
     }
+
+
+def _client_secrets(services: ServiceIndex, sources: Sources) -> Mapping[str, Secret]:
+    """By reference: every secret by which we are known to an authorization server, loaded now for the same reason."""
+    exchanges = [service.issuer.exchange for service in services.services if service.issuer is not None]
+    references = {each.client_secret for each in exchanges if each is not None and each.client_secret}
+    return {reference: sources.load(reference) for reference in sorted(references)}
 
 
 def _version(bundle: Bundle, loaded: Loaded) -> str:

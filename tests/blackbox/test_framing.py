@@ -70,18 +70,26 @@ def test_a_chunk_larger_than_anything(exeat, mission, origin):
 
 
 @pytest.mark.parametrize(
-    "trailer", ["Host: evil", "Content-Length: 9", "Authorization: Bearer x", "Exeat-Agent: liar", "X-Fine: 1"]
+    "trailer",
+    [
+        "Host: evil",
+        "Content-Length: 9",
+        "Authorization: Bearer x",
+        "Exeat-Agent: liar",
+        "exeat_mission: m",
+        "Cookie: a=b",
+    ],
 )
-def test_trailers_never_pass(exeat, mission, origin, trailer):
+def test_trailers_that_could_change_what_was_decided_never_pass(exeat, mission, origin, trailer):
     """S07: the proxy neither crashes nor lets a late field through."""
     answer = _raw(
         exeat,
         mission,
         f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n{trailer}\r\n\r\n",
     )
-    assert answer.closed or answer.status in {200, 400, 403, 502, 503}
+    assert answer.closed or 400 <= answer.status < 600
     origin.wait_quiet(0.05)
-    assert all(seen.trailers == [] for seen in origin.requests)
+    assert all(seen.trailers == [] and not seen.complete for seen in origin.requests)
 
 
 @pytest.mark.parametrize("field", ["X-A: a\rb", "X-A: a\x00b", "X-A: a\r\n folded", "X-A : a", " X-A: a", ": empty", "X(A): a", "X-A", "X-\xe9: a",

@@ -63,6 +63,22 @@ def parse_listener(url: str) -> Listener:
     return Listener(parts.scheme, host, port)
 
 
+def check_server_url(url: str) -> str:
+    """Return the URL of a server that is trusted with tokens; raise ValueError unless it is https, or http on loopback."""
+    parts = urlsplit(url)
+    if not url.isascii() or not url.isprintable() or " " in url or "#" in url or "@" in parts.netloc:
+        raise ValueError("must be a URL without user, fragment and spaces, as in 'https://login.example.com/token'")
+    try:
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in {"https", "http"}:
+        raise ValueError("must be a URL, as in 'https://login.example.com/token'")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("would send tokens in the clear: write https://")
+    return url
+
+
 def listener_problem(url: str) -> tuple[str, str] | None:
     """Why a listener can't be used by now, with the fix; None when it can."""
     try:

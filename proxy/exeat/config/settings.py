@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from exeat.config.endpoints import check_server_url
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -196,8 +198,8 @@ class AgentTable(Table):
     groups: tuple[Name, ...] = ()
 
 
-class CredentialTable(Table):
-    """``service.credential``: the one place where the service expects its credential."""
+class PlaceTable(Table):
+    """A place in a request where a credential sits."""
 
     in_: Literal["header", "basic", "query", "cookie"] = Field("header", alias="in")
     name: str = "Authorization"
@@ -207,19 +209,72 @@ class CredentialTable(Table):
     """With ``basic``: the user name sent beside the credential; without it the credential is the user name."""
 
 
+class AlsoTable(PlaceTable):
+    """One of ``service.credential.also``: another place where clients put the credential; ours goes into the first."""
+
+
+class CredentialTable(PlaceTable):
+    """``service.credential``: the one place where the service expects its credential."""
+
+    also: tuple[AlsoTable, ...] = ()
+    """Where else a client may show the shared credential or a placeholder; it is taken off there."""
+
+
+SourceReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|exec:.+)$")]
+"""Where a secret is: ``env:NAME``, ``file:PATH`` or ``exec:COMMAND ARG…`` (no shell; it prints the secret alone)."""
+ServerUrl = Annotated[str, AfterValidator(check_server_url)]
+Scope = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$")]
+"""Scopes with a space between (RFC 6749 §3.3)."""
+
+
 class SharedTable(Table):
     """``service.shared``: the old shared credential."""
 
-    source: Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
+    source: SourceReference
     retire_by: Day | None = None
 
 
 class IssuerSpecTable(Table):
     """``service.issuer``."""
 
-    kind: Literal["jwt", "stored_key"] = "jwt"
+    kind: Literal["jwt", "stored_key", "oauth_exchange"] = "jwt"
     audience: str = ""
+    """For whom a token is: the ``aud`` of ours, the ``audience`` that an exchange asks for."""
     ttl: Duration = 60.0
+    """How long a token lives; with ``oauth_exchange`` the longest life that is accepted."""
+    token_url: ServerUrl = ""
+    """``oauth_exchange``: the token endpoint of the authorization server; https, or http on this machine."""
+    server: str = ""
+    """``oauth_exchange``: the server's issuer identifier, which our assertions name; default is ``token_url``."""
+    client_id: str = ""
+    """``oauth_exchange``: what the server calls this installation."""
+    client_secret: SourceReference | None = None
+    """``oauth_exchange``: where its secret is; without one we sign with our published key (``private_key_jwt``)."""
+    resource: str = ""
+    """``oauth_exchange``: the ``resource`` to ask for (RFC 8707), beside or instead of ``audience``."""
+    scopes: dict[str, Scope] = {}
+    """``oauth_exchange``: an operation's scope in the server's words: ``{ "refunds/create" = "items:write" }``."""
+    subject_type: Literal["jwt", "id_token", "access_token"] = "jwt"
+    """``oauth_exchange``: what the server wants our word about the agent to be called."""
+    actor: bool = False
+    """``oauth_exchange``: send a token about this installation too, for the ``act`` claim."""
+    revoke_url: ServerUrl = ""
+    """``oauth_exchange``: where tokens are revoked when their mission ends (RFC 7009)."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """An exchange has what it needs, and nothing else has what only an exchange uses."""
+        if self.kind != "oauth_exchange":
+            unused = sorted(self.model_fields_set - {"kind", "audience", "ttl"})
+            if unused:
+                raise ValueError(f"{', '.join(unused)}: only oauth_exchange uses this")
+            return self
+        missing = [name for name in ("token_url", "client_id") if not getattr(self, name)]
+        if not (self.audience or self.resource):
+            missing.append("audience or resource")
+        if missing:
+            raise ValueError(f"oauth_exchange needs {', '.join(missing)}")
+        return self
 
 
 class ResourceTable(Table):
@@ -249,6 +304,22 @@ class OperationTable(Table):
     """What a token's scope claim says; default is the action."""
 
 
+class ExampleTable(Table):
+    """``[[service.example]]``: a sample request and what it must mean; ``exeat service test`` runs it."""
+
+    request: Annotated[str, Field(pattern=r"^[A-Z]+ \S+$")]
+    """``METHOD /path?query``, at the service's first host, or ``METHOD https://host/path?query``."""
+    headers: dict[str, str] = {}
+    """Header fields that matter for the meaning; a body gets ``content-type: application/json`` by default."""
+    body: str = ""
+    action: str = ""
+    """The action it must be, without the service's name."""
+    resource: str = ""
+    """The resource it must act on, as in a policy: ``GitHub::Repo::"acme/site"``; empty: the service itself."""
+    refused: str = ""
+    """The reason it must be refused for, as ``operation_unknown``."""
+
+
 class ServiceTable(Table):
     """``[[service]]``; a built-in one needs only its name, and each field given replaces the built-in one."""
 
@@ -271,6 +342,9 @@ class ServiceTable(Table):
     """Allow http:// to its hosts; no credential is ever put on such a request."""
     foreign: Literal["refuse", "forward"] = "refuse"
     """What to do with a credential we don't manage."""
+    refusal: Literal["problem", "json", "git", "s3", "npm", "grpc", "jsonrpc"] = "problem"
+    """The form of a refusal that its clients can read, where the request itself doesn't tell."""
+    example: tuple[ExampleTable, ...] = ()
 
 
 class MissionTemplateTable(Table):

@@ -1,4 +1,4 @@
-"""Where long-lived secrets lie: the environment and private files.
+"""Where long-lived secrets lie: the environment, private files, and commands that print them.
 
 Must not know: what a secret opens. Errors name the reference and the fix, never the content.
 """
@@ -6,11 +6,13 @@ Must not know: what a secret opens. Errors name the reference and the fix, never
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import final
 
 from exeat import files
+from exeat.credentials.command import output_of
 from exeat.errors import StartError
 from exeat.model.secret import Secret
 
@@ -22,17 +24,21 @@ _LONGEST = 64 * 1024
 
 @final
 class Sources:
-    """Read ``env:NAME`` and ``file:PATH``; implements the SecretSource port. Relative paths start at ``base``."""
+    """Read ``env:NAME``, ``file:PATH`` and ``exec:COMMAND ARG…``; implements the SecretSource port.
+
+    Relative paths start at ``base``.
+    """
 
     def __init__(self, base: Path, environ: Mapping[str, str]) -> None:
         self._base = base
         self._environ = environ
 
     def load(self, reference: str) -> Secret:
-        """Return the secret; one newline at the end of a file is not part of it.
+        """Return the secret; one newline at the end of a file or of what a command prints is not part of it.
 
-        Raise StartError when there is none, when others could read the file, or when it couldn't travel in an HTTP
-        field: it must be printable ASCII without white space at its ends (RFC 9110 §5.5).
+        Raise StartError when there is none, when others could read the file, when the command fails or is late, or
+        when it couldn't travel in an HTTP field: it must be one line of printable ASCII without white space at its
+        ends (RFC 9110 §5.5). A command may take seconds: call this at start only.
         """
         kind, _, rest = reference.partition(":")
         if kind == "env" and _NAME.fullmatch(rest):
@@ -41,8 +47,10 @@ class Sources:
                 raise StartError(f"{reference} is not set", f"export {rest} where exeat starts, or use file:PATH")
         elif kind == "file" and rest:
             value = self._read(reference, self._base / rest)
+        elif kind == "exec" and rest.strip():
+            value = self._run(reference, rest)
         else:
-            raise StartError(f"{reference!r} is not a secret source", "write env:NAME or file:PATH")
+            raise StartError(f"{reference!r} is not a secret source", "write env:NAME, file:PATH or exec:COMMAND")
         if not value:
             raise StartError(f"{reference} is empty", "put the service's shared credential there")
         if not _VALUE.fullmatch(value):
@@ -62,5 +70,17 @@ class Sources:
             raise StartError(f"{reference}: {error}", error.hint) from error
         if len(content) > _LONGEST:
             raise StartError(f"{reference} is longer than {_LONGEST} bytes", "name a file that holds the secret alone")
-        # Latin-1 takes every byte, so no decoding error can quote the content; load() then refuses what isn't ASCII.
-        return content.decode("latin-1").removesuffix("\n").removesuffix("\r")
+        return _text(content)
+
+    def _run(self, reference: str, written: str) -> str:
+        try:
+            return _text(output_of(shlex.split(written), self._base, self._environ, _LONGEST))
+        except ValueError:  # shlex: its text says no more than this
+            raise StartError(f"{reference}: a quotation has no end", "quote as in a shell") from None
+        except StartError as error:
+            raise StartError(f"{reference}: {error}", error.hint) from None
+
+
+def _text(content: bytes) -> str:
+    """One newline is not part of it. Latin-1 takes every byte, so no error can quote it; load() refuses what isn't ASCII."""
+    return content.decode("latin-1").removesuffix("\n").removesuffix("\r")

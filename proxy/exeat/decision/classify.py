@@ -33,16 +33,16 @@ def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | 
     """Return what a request means, or Deny(OPERATION_UNKNOWN)."""
     compiled = services.for_host(request.host, request.port)
     if compiled is None:
-        action = _HTTP_ACTIONS.get(request.method, "http:write")
+        action = _HTTP_ACTIONS.get(request.verb, "http:write")
         return Classified(
             None, action, Resource(EntityUid(HOST_TYPE, request.host), (), "any", Sensitivity.NORMAL), action
         )
     service = compiled.service
-    matched = compiled.matcher.match(request.method, request.segments)
+    matched = compiled.matcher.match(request.verb, request.segments, request.query)
     if matched is None:
         if not service.unlisted:
             return _unknown(service, "no operation of the service matches")
-        action = f"unlisted/{unlisted_group(request.method)}"
+        action = f"unlisted/{unlisted_group(request.verb)}"
         return Classified(service, f"{service.name}:{action}", compiled.chains[""].whole, action)
     operation = matched.operation
     try:

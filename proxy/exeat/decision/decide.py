@@ -69,7 +69,7 @@ def decide(
     question = Question(service.name if service else "", meaning.action, meaning.resource.uid, found.state, grade)
     if refused := _check_credential(found, question, secure=secure, forwarded=forwarded):
         return refused
-    context = Context(found.state, grade, approvals, request.method, request.host)
+    context = Context(found.state, grade, approvals, request.verb, request.host)
     verdict = snapshot.engine.judge(view.principal, meaning.action, meaning.resource, context)
     return _answer(verdict, question, _obligations(view, meaning, inject=issuer is not None))
 

@@ -14,6 +14,8 @@ from exeat.model.request import Headers
 
 _is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _is_value = re.compile(rb"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?").fullmatch
+_is_key = re.compile(rb"[A-Za-z0-9+/]{22}==").fullmatch
+_is_version = re.compile(rb"13").fullmatch
 _is_length = re.compile(rb"0|[1-9][0-9]{0,17}").fullmatch
 
 _ONCE = frozenset({b"host", b"content-length", b"content-type", b"authorization", b"transfer-encoding"})
@@ -42,6 +44,7 @@ _NEVER_NOMINATED = frozenset(
     {b"host", b"content-length", b"content-type", b"transfer-encoding", b"authorization", b"cookie"}
 )
 _SPECIAL = _ONCE | _OVERRIDES | _NOT_IN_HTTP2 | _DROPPED | {b"te", b"expect"}
+_NOT_TRAILERS = frozenset({b"cookie", b"set-cookie", b"content-encoding", b"content-range", b"range", b"x-api-key"})
 _SPECIAL_PREFIXES = (*_DROPPED_PREFIXES, b"proxy_", b"x_forwarded_", b"exeat_")
 
 
@@ -60,10 +63,20 @@ class _Seen:
     http2: bool
     once: dict[bytes, bytes] = field(default_factory=dict)
     nominated: set[bytes] = field(default_factory=set)
+    websocket: bool = False
 
 
-def read_fields(headers: Headers, method: str, version: str) -> tuple[Headers, bytes | None]:
-    """Return the end-to-end fields, names in lower case, and the Host field's value (None without one).
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The end-to-end fields, names in lower case; the Host field's value; ``websocket`` or no upgrade."""
+
+    kept: Headers
+    host: bytes | None
+    upgrade: str
+
+
+def read_fields(headers: Headers, method: str, version: str) -> Fields:
+    """Return what goes on, and what the fields of this hop said.
 
     ``method`` is one of the known ones, ``version`` canonical. ``host`` itself isn't among the fields: whoever sends
     writes it from the request's host and port. Raise UnfitError.
@@ -85,7 +98,11 @@ def read_fields(headers: Headers, method: str, version: str) -> tuple[Headers, b
         kept = [each for each in kept if each[0] not in seen.nominated]
     if b"transfer-encoding" in seen.once and (b"content-length" in seen.once or version != "HTTP/1.1"):
         raise UnfitError("two kinds of framing, or chunks in a version without them")
-    return tuple(kept), seen.once.get(b"host")
+    upgrade = ""
+    if seen.websocket:
+        kept = _check_handshake(kept, seen)
+        upgrade = "websocket"
+    return Fields(tuple(kept), seen.once.get(b"host"), upgrade)
 
 
 def _stays(name: bytes, value: bytes, seen: _Seen) -> bool:
@@ -107,7 +124,7 @@ def _stays(name: bytes, value: bytes, seen: _Seen) -> bool:
         seen.nominated.update(token.strip(b" \t").lower() for token in value.split(b","))
         return False
     if name == b"upgrade":
-        _check_upgrade(value)
+        seen.websocket = _check_upgrade(value) or seen.websocket
         return False
     if name == b"te":
         if seen.http2 and value != b"trailers":
@@ -129,12 +146,41 @@ def _stays_once(name: bytes, value: bytes, seen: _Seen) -> bool:
     return name != b"host"
 
 
-def _check_upgrade(value: bytes) -> None:
-    """An upgrade to h2c or TLS is declined by leaving it out; any other would end in a protocol nobody decides on."""
-    for token in value.lower().split(b","):
-        protocol = token.strip(b" \t")
+def _check_upgrade(value: bytes) -> bool:
+    """Whether WebSocket is asked for, alone.
+
+    An upgrade to h2c or TLS is declined by leaving it out; any other would end in a protocol nobody decides on.
+    """
+    protocols = [token.strip(b" \t") for token in value.lower().split(b",")]
+    if protocols == [b"websocket"]:
+        return True
+    for protocol in protocols:
         if protocol != b"h2c" and not protocol.startswith(b"tls/"):
             raise UnfitError("an upgrade to another protocol", Reason.PROTOCOL_NOT_ALLOWED)
+    return False
+
+
+def _check_handshake(kept: list[tuple[bytes, bytes]], seen: _Seen) -> list[tuple[bytes, bytes]]:
+    """RFC 6455 §4.1: exactly one well-formed handshake. Extensions are left out: frames are relayed as they are."""
+    once = {b"sec-websocket-key": _is_key, b"sec-websocket-version": _is_version}
+    for name, fits in once.items():
+        values = [value for key, value in kept if key == name]
+        if len(values) != 1 or not fits(values[0]):
+            raise UnfitError("a WebSocket handshake without its fields")
+    framed = seen.once.keys() & {b"transfer-encoding", b"content-length"}
+    if seen.method != b"GET" or seen.http2 or b"upgrade" not in seen.nominated or framed:
+        raise UnfitError("a WebSocket handshake that is none")
+    return [field for field in kept if field[0] != b"sec-websocket-extensions"]
+
+
+def check_trailers(trailers: Headers) -> None:
+    """Raise UnfitError for trailers that could change what was decided (RFC 9110 §6.5.1, matrix S07)."""
+    for raw, value in trailers:
+        name = raw.lower().replace(b"_", b"-")
+        if not _is_token(raw) or not _is_value(value):
+            raise UnfitError("a trailer's name or value holds a character it must not hold")
+        if name in _NOT_TRAILERS or name in _SPECIAL or name.startswith(_SPECIAL_PREFIXES):
+            raise UnfitError("a trailer that frames, routes or authenticates")
 
 
 def _check_nominated(names: set[bytes]) -> None:

@@ -53,7 +53,8 @@ def _normalize(wire: WireRequest) -> CanonicalRequest | Deny:
     version = _VERSIONS.get(wire.version)
     if version is None:
         raise UnfitError("not a version of HTTP that is spoken here")
-    headers, host_field = read_fields(wire.headers, wire.method, version)
+    fields = read_fields(wire.headers, wire.method, version)
+    headers, host_field = fields.kept, fields.host
     if not wire.has_body and any(name == b"content-length" and value != b"0" for name, value in headers):
         raise UnfitError("a content length without content")  # RFC 9113 §8.1.1: the next hop would wait for it
     if wire.tunnel is not None:
@@ -76,7 +77,9 @@ def _normalize(wire: WireRequest) -> CanonicalRequest | Deny:
     query = read_query(raw_query)
     if query and ("%" in query or "method" in query.lower()):
         _check_override(query, wire.method)
-    return CanonicalRequest(wire.method, scheme, host, port, path, query, headers, version, wire.has_body, segments)
+    return CanonicalRequest(
+        wire.method, scheme, host, port, path, query, headers, version, wire.has_body, segments, fields.upgrade
+    )
 
 
 def _check_tunnel(tunnel: Tunnel, authority: str, host_field: bytes | None, *, http2: bool) -> None:

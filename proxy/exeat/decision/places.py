@@ -10,11 +10,12 @@ import binascii
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote
 
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.secret import Secret
 from exeat.model.service import CredentialPlace, PlaceKind
+from exeat.services.query import decoded, plain_key, query_pairs
 
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # cookie-octet, RFC 6265 §4.1.1
 
@@ -31,23 +32,6 @@ def text_of(value: bytes) -> str:
     return value.decode("utf-8", "surrogateescape")
 
 
-def query_pairs(query: str) -> Iterator[tuple[str, str]]:
-    """Every decoded (key, value) that some server would read in a query: split at ``&``, and at ``;`` too."""
-    for part in query.split("&"):
-        for pair in (part, *part.split(";")) if ";" in part else (part,):
-            key, _, value = pair.partition("=")
-            yield _decoded(key), _decoded(value)
-
-
-def _decoded(text: str) -> str:
-    return unquote_plus(text, errors="surrogateescape") if "%" in text or "+" in text else text
-
-
-def plain_key(key: str) -> str:
-    """What a lenient server takes a query key for: no brackets, no case, no spaces."""
-    return key.partition("[")[0].strip().lower()
-
-
 def cookies(headers: Headers) -> Iterator[tuple[str, str]]:
     """Every (name, value) of all cookie fields."""
     for name, value in headers:
@@ -57,8 +41,39 @@ def cookies(headers: Headers) -> Iterator[tuple[str, str]]:
                 yield key, content
 
 
+def places(place: CredentialPlace) -> tuple[CredentialPlace, ...]:
+    """A place and all its alternatives; ours goes into the first."""
+    return (place, *place.also)
+
+
 def read_place(place: CredentialPlace, request: CanonicalRequest) -> str | None:
     """Return what sits in ``place``, None when nothing does; raise ValueError (fixed text) when there is no one reading."""
+    if not place.also:
+        return _read(place, request)
+    found = [value for each in _fitting(place, request) if (value := _read(each, request)) is not None]
+    if len(found) > 1:
+        raise ValueError("ambiguous: credentials in two of the service's places")
+    return found[0] if found else None
+
+
+def _fitting(place: CredentialPlace, request: CanonicalRequest) -> Iterator[CredentialPlace]:
+    """The places to look into: of those that share a header the one whose scheme is there, else the first."""
+    rivals: dict[bytes, list[CredentialPlace]] = {}
+    for each in places(place):
+        if each.kind in (PlaceKind.QUERY, PlaceKind.COOKIE):
+            yield each
+        else:
+            rivals.setdefault(header_of(each), []).append(each)
+    for name, sharing in rivals.items():
+        words = {text_of(value).partition(" ")[0].lower() for value in request.header(name)}
+        yield next((each for each in sharing if _scheme(each) in words), sharing[0])
+
+
+def _scheme(place: CredentialPlace) -> str:
+    return "basic" if place.kind is PlaceKind.BASIC else place.scheme.lower()
+
+
+def _read(place: CredentialPlace, request: CanonicalRequest) -> str | None:
     if place.kind is PlaceKind.QUERY:
         return _from_query(place.name, request.query)
     if place.kind is PlaceKind.COOKIE:
@@ -111,7 +126,7 @@ def _from_query(name: str, query: str) -> str | None:
 
 
 def _is_key(part: str, name: str) -> bool:
-    return _decoded(part.partition("=")[0]) == name
+    return decoded(part.partition("=")[0]) == name
 
 
 def strip_and_place(
@@ -125,18 +140,37 @@ def strip_and_place(
     text = value.reveal()
     if not text or not text.isascii() or not text.isprintable():
         raise ValueError("the credential holds characters that can't be sent")
+    for each in place.also:
+        headers, query = _strip(headers, query, each)
     if place.kind is PlaceKind.QUERY:
-        parts = [part for part in query.split("&") if part and not _is_key(part, place.name)]
-        return headers, "&".join([*parts, f"{quote(place.name, safe='')}={quote(text, safe='')}"])
+        _, query = _strip(headers, query, place)
+        return headers, f"{query}{'&' if query else ''}{quote(place.name, safe='')}={quote(text, safe='')}"
     if place.kind is PlaceKind.COOKIE:
         return _with_cookie(headers, place.name, text), query
     name = header_of(place)
-    kept = [field for field in headers if field[0].replace(b"_", b"-") != name]
+    kept, _ = _strip(headers, query, place)
     if place.kind is PlaceKind.BASIC:
         text = _basic(place.user if user is None else user, text)
     elif place.scheme:
         text = f"{place.scheme} {text}"
     return (*kept, (name, text.encode("ascii"))), query
+
+
+def _strip(headers: Headers, query: str, place: CredentialPlace) -> tuple[Headers, str]:
+    """Fields and query without what sits in one place; a query that names it nowhere stays byte for byte."""
+    if place.kind is PlaceKind.QUERY:
+        parts = query.split("&")
+        if any(_is_key(part, place.name) for part in parts) or "" in parts:
+            query = "&".join(part for part in parts if part and not _is_key(part, place.name))
+        return headers, query
+    if place.kind is PlaceKind.COOKIE:
+        if all(name != place.name for name, _ in cookies(headers)):
+            return headers, query
+        line = "; ".join(f"{key}={value}" for key, value in cookies(headers) if key != place.name and key)
+        rest = tuple(field for field in headers if field[0] != b"cookie")
+        return (*rest, (b"cookie", line.encode("utf-8", "surrogateescape"))) if line else rest, query
+    name = header_of(place)
+    return tuple(field for field in headers if field[0].replace(b"_", b"-") != name), query
 
 
 def _basic(user: str | None, text: str) -> str:

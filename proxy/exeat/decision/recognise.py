@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from exeat.decision.places import cookies, header_of, plain_key, query_pairs, read_place, strip_and_place, text_of
+from exeat.decision.places import cookies, header_of, places, read_place, strip_and_place, text_of
 from exeat.model.decision import CredentialState
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import CredentialPlace, PlaceKind, Service
+from exeat.services.query import plain_key, query_pairs
 
 __all__ = ["FingerprintTable", "Known", "Recognition", "fingerprint", "recognise", "strip_and_place"]
 
@@ -109,13 +110,13 @@ def recognise(
 
 def _elsewhere(place: CredentialPlace | None, request: CanonicalRequest, table: FingerprintTable) -> str:
     """Why something outside the place is a credential; ``""`` when nothing is."""
-    own = b"" if place is None else header_of(place)
+    own = () if place is None else tuple(name for each in places(place) if (name := header_of(each)))
     lengths = table.lengths
     for name, value in request.headers:
-        if name == own or not value:
+        if name in own or not value:
             continue
         plain = name.replace(b"_", b"-") if b"_" in name else name
-        if plain in _CARRIERS or plain == own:
+        if plain in _CARRIERS or plain in own:
             return "a credential in another header than the service's"
         last = value.rpartition(b" ")[2]  # behind a scheme
         if (len(value) in lengths or len(last) in lengths) and (_known(value, table) or _known(last, table)):
@@ -124,8 +125,9 @@ def _elsewhere(place: CredentialPlace | None, request: CanonicalRequest, table: 
             return _MISPLACED
     if any(table.look_up(segment) for segment in request.segments):
         return _MISPLACED
-    if own == b"cookie" and place is not None:
-        others = (content for name, content in cookies(request.headers) if name != place.name)
+    if place is not None and b"cookie" in own:
+        crumbs = {each.name for each in places(place) if each.kind is PlaceKind.COOKIE}
+        others = (content for name, content in cookies(request.headers) if name not in crumbs)
         if any(table.look_up(content) for content in others):
             return _MISPLACED
     return _in_query(place, request.query, table) if request.query else ""
@@ -136,10 +138,10 @@ def _known(value: bytes, table: FingerprintTable) -> bool:
 
 
 def _in_query(place: CredentialPlace | None, query: str, table: FingerprintTable) -> str:
-    own = plain_key(place.name) if place is not None and place.kind is PlaceKind.QUERY else None
+    own = () if place is None else [plain_key(each.name) for each in places(place) if each.kind is PlaceKind.QUERY]
     for key, value in query_pairs(query):
         plain = plain_key(key)
-        if plain == own:
+        if plain in own:
             continue
         if value and plain in _QUERY_CARRIERS:
             return "a credential in the query"

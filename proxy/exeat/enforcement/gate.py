@@ -18,6 +18,7 @@ from exeat.decision.decide import decide
 from exeat.decision.normalize import normalize
 from exeat.decision.snapshot import SessionView
 from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.formats.asked import Asked, asked_by
 from exeat.enforcement.headers import outgoing
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.recorder import Recorder
@@ -112,7 +113,7 @@ class Gate:
         except Exception:
             logger.exception("decision %s failed", decision_id)
             verdict = Deny(Reason.INTERNAL_ERROR, detail="judging failed")
-        return self._refuse(verdict, decision_id, identity, wire, started)
+        return self._refuse(verdict, decision_id, identity, wire, started, body=body)
 
     def _admit(
         self, identity: Identity, wire: WireRequest, body: bytes | None, decision_id: str, started: float
@@ -132,7 +133,7 @@ class Gate:
                 raise RefusalError(Reason.REQUEST_MALFORMED, "the body did not settle the operation")
             return decision
         if isinstance(decision, Deny | Hold):
-            return self._refuse(decision, decision_id, identity, wire, started, view=view)
+            return self._refuse(decision, decision_id, identity, wire, started, view=view, body=body)
         exchange = Exchange(
             decision_id=decision_id,
             request_id=f"r_{decision_id[2:]}",
@@ -226,7 +227,9 @@ class Gate:
 
     def fail(self, exchange: Exchange, reason: Reason, detail: str = "") -> Refusal:
         """End an admitted request that could not be sent, and render why."""
-        refusal = render(Deny(reason, exchange.permit.question, detail=detail), exchange.decision_id)
+        request = exchange.request
+        asked = asked_by(request, self._setting(request.host, request.port))
+        refusal = render(Deny(reason, exchange.permit.question, detail=detail), exchange.decision_id, asked)
         if detail:
             logger.info("%s: %s: %s", exchange.decision_id, reason, detail)
         self.finish(exchange, refusal.status, reason)
@@ -241,17 +244,28 @@ class Gate:
         started: float,
         *,
         view: SessionView | None = None,
+        body: bytes | None = None,
         close: bool = False,
     ) -> Refusal:
-        refusal = render(verdict, decision_id, close=close)
+        asked = self._asked(wire, body)
+        refusal = render(verdict, decision_id, asked, close=close)
         try:
             self._recorder.refusal(verdict, refusal, identity, wire, view, self._world.snapshot.version, started)
         except RefusalError as error:
-            return render(Deny(error.reason, detail=error.detail), decision_id, close=close)
+            return render(Deny(error.reason, detail=error.detail), decision_id, asked, close=close)
         except Exception:
             logger.exception("recording %s failed", decision_id)
-            return render(Deny(Reason.AUDIT_UNAVAILABLE), decision_id, close=close)
+            return render(Deny(Reason.AUDIT_UNAVAILABLE), decision_id, asked, close=close)
         return refusal
+
+    def _asked(self, wire: WireRequest | None, body: bytes | None) -> Asked:
+        """What the caller shows of itself; a plain request's service isn't known before its target was judged."""
+        tunnel = None if wire is None else wire.tunnel
+        return asked_by(wire, "" if tunnel is None else self._setting(tunnel.host, tunnel.port), body)
+
+    def _setting(self, host: str, port: int) -> str:
+        found = self._world.snapshot.services.for_host(host, port)
+        return "" if found is None else found.service.refusal
 
     def _new_id(self) -> str:
         """Sortable by time, unique without coordination: 48 bits of milliseconds and 80 random ones."""

@@ -108,7 +108,7 @@ def tls_start_server(host: HostFace, data: TlsData) -> None:
     address = cast("Server", data.conn).address
     if address is None or data.conn.sni != address[0]:
         raise PermissionError("the TLS name is not the permitted host")
-    data.ssl_conn = host.parts.origin_side.connect(address[0], http2=data.context.client.alpn == b"h2")
+    data.ssl_conn = host.parts.origin_side.connect(*address, http2=data.context.client.alpn == b"h2")
 
 
 def tls_settled(host: HostFace, data: TlsData) -> None:
@@ -208,7 +208,9 @@ def responseheaders(host: HostFace, flow: http.HTTPFlow) -> None:
     if exchange is None or response is None or exchange.finished:
         return
     if response.status_code == 101:
-        raise ConnectionError("an upgrade nobody asked for")
+        if not exchange.request.upgrade or response.headers.get("upgrade", "").lower() != "websocket":
+            raise ConnectionError("an upgrade nobody asked for")
+        response.headers.pop("sec-websocket-extensions", None)  # none was offered, so none can be agreed on
     fields = tuple(field for field in response.headers.fields if field[0].lower() not in _STRIPPED)
     needles = host.parts.gate.needles(exchange)
     if needles:
@@ -226,6 +228,8 @@ def response(host: HostFace, flow: http.HTTPFlow) -> None:
     trailers = flow.response.trailers
     if trailers is not None and (needles := host.parts.gate.needles(exchange)):
         trailers.fields = tuple((name, mask(value, needles)) for name, value in trailers.fields)
+    if flow.response.status_code == 101 and exchange.request.upgrade:
+        return  # the handshake is the beginning; its outcome is written when the WebSocket ends
     host.finish(exchange, flow.response.status_code)
 
 

@@ -1,110 +1,53 @@
-"""mitmproxy's HTTP layers with our rules where they are laxer than we need.
+"""One agent connection's HTTP: streams that answer a refusal at once, and origin connections nobody else shares.
 
-Three differences: a request head is checked byte by byte before it is parsed; a refusal is answered at once and the rest
-of the body thrown away instead of buffered; the stamp is asked once more right before the first byte leaves. Must not
+Different from mitmproxy's: the rest of a refused body is thrown away instead of buffered; the stamp is asked once more right
+before the first byte leaves; an HTTP/1 origin's connection serves one stream of an HTTP/2 agent after the other. Must not
 know: policies, credentials.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from mitmproxy.connection import Connection, Server
-from mitmproxy.net.http import http1
-from mitmproxy.proxy import commands, events
+from mitmproxy.flow import Error
+from mitmproxy.proxy import commands, events, tunnel
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http import (
     ErrorCode,
     GetHttpConnection,
+    GetHttpConnectionCompleted,
+    Http2Client,
     HttpLayer,
+    HTTPMode,
     HttpStream,
+    RegisterHttpConnection,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
     RequestProtocolError,
     RequestTrailers,
+    ResponseEndOfMessage,
     ResponseProtocolError,
     SendHttp,
 )
-from mitmproxy.proxy.layers.http._base import ReceiveHttp
-from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.proxy.layers.tls import ServerTLSLayer
 
+from exeat.decision.fields import UnfitError, check_trailers
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.translate import STAMP, mark_end, mark_target, response_of
+from exeat.enforcement.http1 import GovernedHttp1Client, GovernedHttp1Server
+from exeat.enforcement.translate import STAMP, mark_end, response_of
+from exeat.enforcement.websocket import GovernedWebsocket
 from exeat.model.reason import Reason
 
 Commands = Generator[commands.Command, Any, Any]
 
-# RFC 9112 §2.2 to §5: CRLF line ends, single spaces, token names, no folding, no bare CR, no NUL, nothing before.
-_HEAD = re.compile(
-    rb"(?P<method>[A-Z]{1,32}) (?P<target>[\x21-\x7e]+) HTTP/1\.[01]\r\n"
-    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
-)
-_LARGEST_CHUNK = 2**32
-_END = b"\r\n\r\n"
-
-
-class GovernedHttp1Server(Http1Server):
-    """The agent's side of HTTP/1: strict heads of bounded size."""
-
-    def read_headers(self, event: events.ConnectionEvent) -> Commands:
-        """Refuse a malformed or oversized head before anything parses it; remember its target as it was sent."""
-        if not isinstance(event, events.DataReceived):
-            yield from super().read_headers(event)
-            return
-        host = self.context.options.host
-        received = bytes(self.buf)
-        if not received:
-            return
-        end = received.find(_END)
-        limits = host.parts.limits
-        if end < 0 or end > limits.header_bytes:
-            # The first bytes already tell whether this can become a head: garbage isn't waited for.
-            if len(received) > limits.header_bytes:
-                yield from self._refuse("the request head is too large")
-            elif not (received[:1].isalpha() and received[:1].isupper()) or b"\n" in received.replace(b"\r\n", b""):
-                yield from self._refuse("the request head is malformed")
-            else:
-                host.head_pending()
-            return
-        match = _HEAD.fullmatch(received, 0, end + len(_END))
-        if match is None or received.count(b"\r\n", 0, end) > limits.header_count:
-            yield from self._refuse("the request head is malformed" if match is None else "too many header fields")
-            return
-        for command in super().read_headers(event):
-            if isinstance(command, ReceiveHttp) and isinstance(command.event, RequestHeaders):
-                mark_target(command.event.request, match["target"])
-            elif isinstance(command, commands.SendData) and command.data.startswith(b"HTTP/1.1 400"):
-                # mitmproxy's own page for a head it can't frame; ours says it in the form callers read.
-                yield from self._refuse("the request is ambiguously framed")
-                return
-            yield command
-
-    def read_body(self, event: events.Event) -> Commands:
-        """As mitmproxy's, but what it can't carry ends the request instead of crashing the layer.
-
-        Trailers could name what the head may not (matrix S07), and chunks of absurd size are smuggling (matrix S04).
-        """
-        try:
-            yield from super().read_body(event)
-        except NotImplementedError:
-            yield commands.CloseConnection(self.conn)
-            yield ReceiveHttp(
-                RequestProtocolError(self.stream_id, "trailers in a request", ErrorCode.GENERIC_CLIENT_ERROR)
-            )
-            return
-        if getattr(self.body_reader, "_bytes_in_chunk", 0) > _LARGEST_CHUNK:
-            raise ConnectionError("an absurd chunk size")
-
-    def _refuse(self, detail: str) -> Commands:
-        refusal = self.context.options.host.refuse_head(detail)
-        response = response_of(refusal)
-        response.headers["connection"] = "close"
-        yield commands.SendData(self.conn, http1.assemble_response_head(response) + refusal.body)
-        yield commands.CloseConnection(self.conn)
-        self.state = self.done
+_HTTP1_CONNECTIONS = 16
+"""To one HTTP/1 origin for one HTTP/2 agent; further streams wait. Browsers use 6, proxies a few dozen."""
 
 
 class GovernedStream(HttpStream):
@@ -128,6 +71,19 @@ class GovernedStream(HttpStream):
             yield from self._answer()
             return
         yield from super().state_consume_request_body(event)
+
+    def state_stream_request_body(self, event: RequestData | RequestTrailers | RequestEndOfMessage) -> Commands:
+        """As mitmproxy's, but trailers that could change what was decided end the request, unfinished, at the origin too."""
+        if isinstance(event, RequestTrailers):
+            try:
+                check_trailers(event.trailers.fields)
+            except UnfitError as unfit:
+                error = RequestProtocolError(self.stream_id, unfit.detail, ErrorCode.KILL)
+                self.flow.error = Error(Error.KILLED_MESSAGE)
+                yield SendHttp(error, self.context.server)
+                yield from self.check_killed(True)
+                return
+        yield from super().state_stream_request_body(event)
 
     def _answer(self) -> Commands:
         """Send the response that stands in the flow; whatever the client still sends is thrown away."""
@@ -159,27 +115,36 @@ class GovernedStream(HttpStream):
         if not isinstance(exchange, Exchange):
             raise PermissionError("a request without a stamp asked for a connection")
         wanted = (exchange.request.host, exchange.request.port)
-        connection, error = yield GetHttpConnection(wanted, exchange.request.scheme == "https", None)
-        if error is None and not _leads_to(connection, exchange):
-            error = f"exeat:{Reason.AUTHORITY_MISMATCH}"
-        if error is None and not exchange.may_leave():
-            error = f"exeat:{Reason.MISSION_ENDED}"
+        secure = exchange.request.scheme == "https"
+        connection, error = yield GetHttpConnection(wanted, secure, None)
+        if error is not None and "no application protocol" in error:
+            host.parts.origin_side.speaks_only_http2(*wanted)  # said in the handshake, before any request
+            connection, error = yield GetHttpConnection(wanted, secure, None)
+        if error is None:
+            error = _unfit(connection, exchange)
         if error is not None:
-            reason = _reason_of(error)
-            self.flow.response = response_of(host.parts.gate.fail(exchange, reason, error))
+            self.flow.response = response_of(host.parts.gate.fail(exchange, _reason_of(error), error))
             yield from self._answer()
             return False
         self.context.server = self.flow.server_conn = cast("Server", connection)
         request = self.flow.request
-        if (
-            request.is_http2
-            and connection.alpn != b"h2"
-            and "content-length" not in request.headers
-            and (self.client_state != self.state_done)
-        ):
+        unframed = "content-length" not in request.headers and self.client_state != self.state_done
+        if request.is_http2 and connection.alpn != b"h2" and unframed:
             request.headers["transfer-encoding"] = "chunked"  # HTTP/2 frames its bodies, HTTP/1 needs it said
         exchange.sent = True
         return True
+
+    def flow_done(self) -> Commands:
+        """As mitmproxy's; a permitted WebSocket handshake goes on in a layer of ours, any other 101 has been cut before."""
+        response = self.flow.response
+        if response is None or response.status_code != 101:
+            yield from super().flow_done()
+            return
+        host, exchange = self.context.options.host, self.flow.metadata[STAMP]
+        self.child_layer = GovernedWebsocket(self.context, exchange, host.parts.gate.needles(exchange))
+        self._handle_event = self.passthrough
+        yield from self.child_layer.handle_event(events.Start())
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
     def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
         """As mitmproxy's; a request already answered and still arriving just ends."""
@@ -190,12 +155,15 @@ class GovernedStream(HttpStream):
         yield from super().handle_protocol_error(event)
 
 
-def _leads_to(connection: Server, exchange: Exchange) -> bool:
-    """Whether an open connection is the one this exchange was permitted for."""
+def _unfit(connection: Server, exchange: Exchange) -> str | None:
+    """Why an open connection is not the one this exchange was permitted for, as our dialler would say it."""
     request = exchange.request
-    if connection.address != (request.host, request.port) or connection.tls != (request.scheme == "https"):
-        return False
-    return not connection.tls or (connection.tls_established and connection.sni == request.host)
+    same = connection.address == (request.host, request.port) and connection.tls == (request.scheme == "https")
+    if not same or (connection.tls and not (connection.tls_established and connection.sni == request.host)):
+        return f"exeat:{Reason.AUTHORITY_MISMATCH}"
+    if request.upgrade and connection.alpn == b"h2":
+        return f"exeat:{Reason.PROTOCOL_NOT_ALLOWED}"
+    return None if exchange.may_leave() else f"exeat:{Reason.MISSION_ENDED}"
 
 
 def _reason_of(error: str) -> Reason:
@@ -207,23 +175,108 @@ def _reason_of(error: str) -> Reason:
     return Reason.UPSTREAM_UNREACHABLE
 
 
+class GovernedClient(Layer):
+    """Opens one connection to an origin and speaks what the handshake settled."""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        error = yield commands.OpenConnection(self.context.server)
+        if not error:
+            http2 = self.context.server.alpn == b"h2"
+            child: Layer = Http2Client(self.context) if http2 else GovernedHttp1Client(self.context)
+            self._handle_event = child.handle_event  # type: ignore[method-assign]
+            yield from child.handle_event(event)
+        yield RegisterHttpConnection(self.context.server, error)
+
+
 class GovernedHttp(HttpLayer):
     """HTTP on one agent connection, with its own connections to origins that nobody else shares."""
+
+    def __init__(self, context: Context, mode: HTTPMode) -> None:
+        super().__init__(context, mode)
+        self._taken: dict[Connection, int] = {}
+        self._queue: deque[GetHttpConnection] = deque()
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.Start) and self.context.client.alpn != b"h2":
             self.connections[self.context.client] = GovernedHttp1Server(self.context.fork())
         yield from super()._handle_event(event)
+        if self._taken:
+            yield from self._release()
 
     def make_stream(self, stream_id: int) -> Commands:
         """Start a stream of ours."""
         self.streams[stream_id] = GovernedStream(self.context.fork(), stream_id)
         yield from self.event_to_child(self.streams[stream_id], events.Start())
 
-    def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> Commands:
-        """As mitmproxy's, but a failed connection is forgotten, so that the next request tries anew."""
-        failed = [known for known in self.connections if isinstance(known, Server) and known.error]
-        for known in failed:
-            if known not in self.waiting_for_establishment:
-                self.connections.pop(cast("Connection", known), None)
-        yield from super().get_connection(event, reuse=reuse)
+    def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> Commands:  # noqa: ARG002 mitmproxy's signature
+        """Reply with a connection that is open and free, or wait for one that is opening, or open one."""
+        self._forget_the_gone()
+        count = 0
+        for connection in self._leading_to(event):
+            count += 1
+            if connection in self.waiting_for_establishment:
+                self.waiting_for_establishment[connection].append(event)
+                return
+            if connection.connected and self._take(connection, event):
+                yield from self._reply(event, connection, None)
+                return
+        if count >= _HTTP1_CONNECTIONS:
+            self._queue.append(event)
+        else:
+            yield from self._connect(event)
+
+    def register_connection(self, command: RegisterHttpConnection) -> Commands:
+        """Give an opened connection, or the error, to whoever waits for it; who finds it taken asks again."""
+        for event in self.waiting_for_establishment.pop(command.connection):
+            if command.err is not None:
+                yield from self._reply(event, None, command.err)
+            elif self._take(command.connection, event):
+                yield from self._reply(event, command.connection, None)
+            else:
+                yield from self.get_connection(event)
+
+    def _connect(self, event: GetHttpConnection) -> Commands:
+        context = self.context.fork()
+        context.server = Server(address=event.address, transport_protocol="tcp")
+        stack = tunnel.LayerStack()
+        if event.tls:
+            context.server.sni = event.address[0]
+            stack /= ServerTLSLayer(context)
+        stack /= GovernedClient(context)
+        self.connections[context.server] = stack[0]
+        self.waiting_for_establishment[context.server].append(event)
+        yield from self.event_to_child(stack[0], events.Start())
+
+    def _reply(self, event: GetHttpConnection, connection: Connection | None, error: str | None) -> Commands:
+        stream = self.command_sources.pop(event)
+        yield from self.event_to_child(stream, GetHttpConnectionCompleted(event, cast("Any", (connection, error))))
+
+    def _take(self, connection: Connection, event: GetHttpConnection) -> bool:
+        """HTTP/2 serves many streams at once; HTTP/1 one after the other, which an HTTP/1 agent does by itself."""
+        if connection.alpn == b"h2" or self.context.client.alpn != b"h2":
+            return True
+        if connection in self._taken:
+            return False
+        self._taken[connection] = cast("HttpStream", self.command_sources[event]).stream_id
+        return True
+
+    def _release(self) -> Commands:
+        """Free what ended streams held, and serve who waits for it."""
+        for connection, stream_id in list(self._taken.items()):
+            if stream_id not in self.streams:
+                del self._taken[connection]
+        for _ in range(len(self._queue)):
+            yield from self.get_connection(self._queue.popleft())
+
+    def _leading_to(self, event: GetHttpConnection) -> Iterator[Server]:
+        for connection in list(self.connections):
+            if event.connection_spec_matches(connection):
+                yield cast("Server", connection)
+
+    def _forget_the_gone(self) -> None:
+        """Drop connections that failed or are closed, so that the next request tries anew."""
+        for connection in [known for known in self.connections if isinstance(known, Server)]:
+            gone = connection.error or (connection.timestamp_start and not connection.connected)
+            if gone and connection not in self.waiting_for_establishment:
+                del self.connections[connection]
+                self._taken.pop(connection, None)

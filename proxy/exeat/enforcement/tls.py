@@ -16,6 +16,7 @@ from exeat.errors import StartError
 from exeat.ports import Clock
 
 _H2, _H1 = b"h2", b"http/1.1"
+_REMEMBERED = 1024
 # Refuse partial wildcards such as f*.example.com (RFC 6125 §6.4.3) and names found only in the subject.
 _HOST_FLAGS = 0x4 | 0x20  # X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
 
@@ -66,6 +67,7 @@ class OriginSide:
 
     def __init__(self, extra_roots: Path | None) -> None:
         self._contexts = {protocols: self._context(extra_roots, protocols) for protocols in ((_H1,), (_H2, _H1))}
+        self._only_http2: set[tuple[str, int]] = set()
 
     @staticmethod
     def _context(extra_roots: Path | None, protocols: tuple[bytes, ...]) -> SSL.Context:
@@ -82,8 +84,19 @@ class OriginSide:
         context.set_alpn_protos(list(protocols))
         return context
 
-    def connect(self, host: str, *, http2: bool) -> SSL.Connection:
-        """A client-side TLS connection that completes only with a certificate for ``host`` (RFC 9525)."""
+    def speaks_only_http2(self, host: str, port: int) -> None:
+        """Remember an origin that refused every protocol but HTTP/2 in its handshake."""
+        if len(self._only_http2) >= _REMEMBERED:
+            self._only_http2.clear()
+        self._only_http2.add((host, port))
+
+    def connect(self, host: str, port: int, *, http2: bool) -> SSL.Connection:
+        """A client-side TLS connection that completes only with a certificate for ``host`` (RFC 9525).
+
+        It offers what the agent speaks, so that nothing has to be translated, unless the origin is known to speak only
+        HTTP/2.
+        """
+        http2 = http2 or (host, port) in self._only_http2
         connection = SSL.Connection(self._contexts[(_H2, _H1) if http2 else (_H1,)], None)
         library: Any = SSL._lib  # noqa: SLF001 pyOpenSSL has no public call for host checks
         parameters = library.SSL_get0_param(connection._ssl)  # noqa: SLF001

@@ -14,6 +14,7 @@ from exeat.model.request import Tunnel, WireRequest
 STAMP = "exeat"
 """Where a flow carries its exchange."""
 _TARGET = "exeat_target"
+_HANDSHAKE = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
 _ENDS = "exeat_ends"
 
 
@@ -62,13 +63,14 @@ def write_request(request: http.Request, exchange: Exchange) -> None:
         data.headers = http.Headers(exchange.headers)
     else:
         data.authority = b""
-        data.headers = http.Headers([(b"Host", authority.encode("ascii")), *exchange.headers])
+        handshake = _HANDSHAKE if permitted.upgrade else ()
+        data.headers = http.Headers([(b"Host", authority.encode("ascii")), *handshake, *exchange.headers])
 
 
 def response_of(refusal: Refusal) -> http.Response:
     """A refusal as mitmproxy sends it."""
     response = http.Response(
-        b"HTTP/1.1", refusal.status, b"Refused", http.Headers(refusal.headers), refusal.body, None, 0.0, 0.0
+        b"HTTP/1.1", refusal.status, refusal.reason_phrase, http.Headers(refusal.headers), refusal.body, None, 0.0, 0.0
     )
     if refusal.close:
         response.headers["connection"] = "close"

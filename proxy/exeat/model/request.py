@@ -57,6 +57,13 @@ class CanonicalRequest:
     version: str
     has_body: bool = False
     segments: tuple[str, ...] = field(default=(), repr=False)
+    upgrade: str = ""
+    """``websocket`` for a handshake (RFC 6455 §4.1), else empty."""
+
+    @property
+    def verb(self) -> str:
+        """What templates and policies call the method: ``WEBSOCKET`` for a handshake, which is a GET on the wire."""
+        return "WEBSOCKET" if self.upgrade else self.method
 
     def header(self, name: bytes) -> list[bytes]:
         """Every value of a field, in order; ``name`` in lower case."""

@@ -36,7 +36,7 @@ class Grade(StrEnum):
     NONE = "none"
 
 
-GRADES: Mapping[str, Grade] = {"jwt": Grade.A, "stored_key": Grade.C}
+GRADES: Mapping[str, Grade] = {"jwt": Grade.A, "oauth_exchange": Grade.A, "stored_key": Grade.C}
 """The grade each kind of issuer promises; an unknown kind promises none."""
 
 
@@ -51,7 +51,7 @@ class PlaceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CredentialPlace:
-    """Exactly one place: a header (``scheme`` before the value, ``""`` for none), Basic auth, a query key or a cookie.
+    """Where a credential is put, and ``also`` where else it may be found: a header (``scheme`` before the value, ``""`` for none), Basic auth, a query key or a cookie.
 
     ``name`` is the header in lower case, the query key or the cookie name. For Basic, ``user`` is the user name to
     send beside the credential; when ``None`` the credential is the user name and the password is empty.
@@ -61,6 +61,7 @@ class CredentialPlace:
     name: str
     scheme: str = ""
     user: str | None = None
+    also: tuple[CredentialPlace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,30 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class SharedCredential:
-    """The old secret of a service: where it is kept (``env:NAME``, ``file:PATH``) and when it must be gone (epoch seconds)."""
+    """The old secret of a service: where it is kept (a source reference) and when it must be gone (epoch seconds)."""
 
     source: str
     retire_by: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchange:
+    """How tokens are exchanged at an authorization server (RFC 8693), and who we are to it.
+
+    ``server`` is the audience of our assertions. ``client_secret`` is a source reference; without one we sign an
+    assertion. ``scopes`` maps what a request's scope says to the server's scopes. ``resource`` (RFC 8707) and
+    ``revoke_url`` may be ``""``.
+    """
+
+    token_url: str
+    server: str
+    client_id: str
+    client_secret: str = ""
+    resource: str = ""
+    subject_type: str = "jwt"
+    actor: bool = False
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    revoke_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +126,7 @@ class IssuerSpec:
     kind: str
     ttl: float
     audience: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
+    exchange: TokenExchange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +148,7 @@ class Service:
     unlisted: bool = False
     plain_http: bool = False
     foreign: str = "refuse"
+    refusal: str = "problem"
     extra_schema: str = ""
 
 

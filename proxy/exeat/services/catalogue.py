@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from itertools import product
 
-from exeat.config.settings import OperationTable, ResourceTable, ServiceTable
+from exeat.config.settings import OperationTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import ConfigurationError, Finding
 from exeat.model.service import (
     CredentialPlace,
@@ -25,6 +26,7 @@ from exeat.model.service import (
     SharedCredential,
 )
 from exeat.services.checks import check_service
+from exeat.services.exchanges import token_exchange
 from exeat.services.index import ServiceIndex, index_services
 
 _STORED_KEY = IssuerSpec("stored_key", ttl=60.0)
@@ -105,6 +107,7 @@ def _build(table: ServiceTable) -> Service:
         unlisted=table.unlisted == "strictest",
         plain_http=table.plain_http,
         foreign=table.foreign,
+        refusal=table.refusal,
     )
 
 
@@ -112,6 +115,10 @@ def _place(table: ServiceTable) -> CredentialPlace | None:
     given = table.credential
     if given is None:
         return None
+    return replace(_one_place(given), also=tuple(_one_place(each) for each in given.also))
+
+
+def _one_place(given: PlaceTable) -> CredentialPlace:
     kind = PlaceKind(given.in_)
     if kind is PlaceKind.BASIC:
         return CredentialPlace(kind, "authorization", user=given.user)
@@ -123,7 +130,7 @@ def _issuer(table: ServiceTable) -> IssuerSpec | None:
     if given is None:
         return None if table.shared is None else _STORED_KEY
     audience = given.audience or (f"https://{table.hosts[0]}" if given.kind == "jwt" else "")
-    return IssuerSpec(given.kind, given.ttl, audience)
+    return IssuerSpec(given.kind, given.ttl, audience, token_exchange(given))
 
 
 def _operation(given: OperationTable) -> Operation:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from exeat.config.settings import CredentialTable, OperationTable, ResourceTable, ServiceTable
+from exeat.config.settings import OperationTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import Finding
 from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group
-from exeat.services.operations import METHODS, PartKind, captures_of, parse_template, shape_of
+from exeat.services.operations import METHODS
 from exeat.services.resources import id_captures
+from exeat.services.templates import Conditions, PartKind, captures_of, parse_match, shape_of
 
 RESERVED_NAMES = frozenset({"http", *Group})
 """``http:read`` and the global groups are words of the policy language already."""
@@ -71,12 +72,15 @@ def _check_credential(at: str, table: ServiceTable) -> Iterator[Finding]:
                 'add credential = { in = "header", name = "Authorization", scheme = "Bearer" }',
             )
         return
-    at_place = f"{at}.credential"
-    if place.scheme and (place.in_ != "header" or not _TOKEN.fullmatch(place.scheme)):
-        yield _finding(f"{at_place}.scheme", "a scheme is one word before the value of a header", "remove scheme")
-    if place.user is not None and (place.in_ != "basic" or not re.fullmatch(r"[!-9;-~]{0,128}", place.user)):
-        yield _finding(f"{at_place}.user", "a user name goes with in = \"basic\" and holds no ':'", "remove user")
-    yield from _check_place_name(f"{at_place}.name", place)
+    yield from _check_place(f"{at}.credential", place)
+    taken = {_spot(place)}
+    for index, each in enumerate(place.also):
+        at_also = f"{at}.credential.also[{index}]"
+        yield from _check_place(at_also, each)
+        kind, name, scheme = _spot(each)
+        if any((kind, name) == other[:2] and (not scheme or not other[2] or scheme == other[2]) for other in taken):
+            yield _finding(at_also, "can't be told from another place", "give it another name or scheme")
+        taken.add(_spot(each))
     first = table.hosts[0] if table.hosts else ""
     if table.issuer is not None and table.issuer.kind == "jwt" and not table.issuer.audience and first.startswith("*."):
         yield _finding(f"{at}.issuer.audience", "no audience", f'add audience = "https://{first[2:]}"')
@@ -84,7 +88,24 @@ def _check_credential(at: str, table: ServiceTable) -> Iterator[Finding]:
         yield _finding(f"{at}.issuer.kind", "stored_key needs the key", 'add shared = { source = "env:NAME" }')
 
 
-def _check_place_name(at: str, place: CredentialTable) -> Iterator[Finding]:
+def _spot(place: PlaceTable) -> tuple[str, str, str]:
+    """What tells a place from another: two in one header field differ in their schemes."""
+    if place.in_ == "basic":
+        return "header", "authorization", "basic"
+    if place.in_ == "header":
+        return "header", place.name.lower(), place.scheme.lower()
+    return place.in_, place.name, ""
+
+
+def _check_place(at: str, place: PlaceTable) -> Iterator[Finding]:
+    if place.scheme and (place.in_ != "header" or not _TOKEN.fullmatch(place.scheme)):
+        yield _finding(f"{at}.scheme", "a scheme is one word before the value of a header", "remove scheme")
+    if place.user is not None and (place.in_ != "basic" or not re.fullmatch(r"[!-9;-~]{0,128}", place.user)):
+        yield _finding(f"{at}.user", "a user name goes with in = \"basic\" and holds no ':'", "remove user")
+    yield from _check_place_name(f"{at}.name", place)
+
+
+def _check_place_name(at: str, place: PlaceTable) -> Iterator[Finding]:
     if place.in_ == "basic":
         return
     if place.in_ in ("query", "cookie") and "name" not in place.model_fields_set:
@@ -127,7 +148,7 @@ def _check_operations(
 ) -> Iterator[Finding]:
     types = {each.type: each for each in resources}
     parents = {each.type: each.in_ for each in resources}
-    shapes: dict[tuple[str, tuple[str, ...]], int] = {}
+    shapes: dict[tuple[str, tuple[str, ...], Conditions], int] = {}
     meanings: dict[str, tuple[str, str]] = {}
     for index, each in enumerate(operations):
         here = f"{at}.operation[{index}]"
@@ -145,7 +166,7 @@ def _check_operations(
             )
         methods, _, template = each.match.partition(" ")
         try:
-            parts = parse_template(template)
+            parts, conditions = parse_match(template)
         except ValueError as error:
             yield _finding(f"{here}.match", str(error))
             continue
@@ -153,7 +174,7 @@ def _check_operations(
         for method in dict.fromkeys(written):
             if method not in METHODS:
                 yield _finding(f"{here}.match", f"{method} is not a method a request may use", "remove it")
-            other = shapes.setdefault((method, shape_of(parts)), index)
+            other = shapes.setdefault((method, shape_of(parts), conditions), index)
             if other != index or written.count(method) > 1:
                 yield _finding(f"{here}.match", f"{method} {template} is also operation[{other}]", "remove one")
         needed = {name for kind in _line(each.resource, parents) for name in _captures_or_none(types[kind].id)}

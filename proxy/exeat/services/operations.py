@@ -1,44 +1,23 @@
-"""Path templates: how a method and a path find their operation.
+"""How a method, a path and a query find their operation: every template of a service in one trie.
 
-    template = "/" [ part *("/" part) ] ["/"]
-    part     = literal / "{name}" one segment / "{name...}" one or more, last only
-
-A literal wins over a capture, a capture over a rest. A trailing slash is a part of its own: only a template written with
-one matches a path that ends in one. Must not know: hosts, resources, percent-encoding (segments come decoded).
+A literal wins over a capture with a mark (``@{name}``, ``{name}:verb``), that over a plain capture, and a capture over a rest.
+A trailing slash is a part of its own: only a template written with one matches a path that ends in one. Must not know: hosts,
+resources, percent-encoding (segments come decoded).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import final
 
 from exeat.model.service import Group, Operation
+from exeat.services.query import exact_values
+from exeat.services.templates import Conditions, Part, PartKind, parse_match
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Every method a request may use, and so the only ones an operation can be for."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
+"""Every method a request may use, and so the only ones an operation can be for; ``WEBSOCKET`` is a handshake."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()+,=:@-]+")
-_CAPTURE = re.compile(r"\{([a-z][a-z0-9_]{0,31})(\.\.\.)?\}")
-_LONGEST = 32  # parts; deeper than any known API, and it bounds the walk
-
-
-class PartKind(Enum):
-    """What one part of a template takes."""
-
-    LITERAL = "literal"
-    CAPTURE = "capture"
-    REST = "rest"
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a template: the literal's text or the capture's name."""
-
-    kind: PartKind
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +36,6 @@ def unlisted_group(method: str) -> Group:
     return Group.READ if method in _READING else Group.ADMIN
 
 
-def parse_template(text: str) -> tuple[Part, ...]:
-    """Read a path template; raise ValueError that says what to write instead."""
-    if not text.startswith("/"):
-        raise ValueError("a template starts with '/'")
-    if text == "/":
-        return ()
-    parts: list[Part] = []
-    pieces = text[1:].split("/")
-    if len(pieces) > _LONGEST:
-        raise ValueError(f"a template has at most {_LONGEST} parts")
-    for position, piece in enumerate(pieces):
-        last = position == len(pieces) - 1
-        if capture := _CAPTURE.fullmatch(piece):
-            if capture[2] and not last:
-                raise ValueError(f"'{piece}' takes the remainder, so it can only be the last part")
-            if any(part.text == capture[1] and part.kind is not PartKind.LITERAL for part in parts):
-                raise ValueError(f"two captures are named '{capture[1]}'")
-            parts.append(Part(PartKind.REST if capture[2] else PartKind.CAPTURE, capture[1]))
-        elif piece == "" and last:
-            parts.append(Part(PartKind.LITERAL, ""))
-        elif piece == "":
-            raise ValueError("a template has no empty part inside")
-        elif "{" in piece or "}" in piece:
-            raise ValueError(f"'{piece}': a capture is a whole part, written {{name}} or {{name...}} in lower case")
-        elif not _LITERAL.fullmatch(piece) or not piece.strip("."):
-            raise ValueError(f"'{piece}' never occurs in a decoded path; write letters, digits and -._~!$&'()+,=:@")
-        else:
-            parts.append(Part(PartKind.LITERAL, piece))
-    return tuple(parts)
-
-
-def captures_of(parts: Sequence[Part]) -> frozenset[str]:
-    """Names of all captures of a template."""
-    return frozenset(part.text for part in parts if part.kind is not PartKind.LITERAL)
-
-
-def shape_of(parts: Sequence[Part]) -> tuple[str, ...]:
-    """What a template matches, whatever its captures are called: two of one shape and method are ambiguous."""
-    signs = {PartKind.CAPTURE: "{}", PartKind.REST: "{...}"}
-    return tuple(signs.get(part.kind, part.text) for part in parts)
-
-
 @dataclass(frozen=True, slots=True)
 class _Leaf:
     operation: Operation
@@ -106,11 +43,27 @@ class _Leaf:
 
 
 @dataclass(slots=True)
+class _Choice:
+    """The operations of one path, told apart by the query; ``keys`` are all that any of them asks for."""
+
+    leaves: dict[Conditions, _Leaf] = field(default_factory=dict)
+    keys: frozenset[str] = frozenset()
+
+    def pick(self, query: str) -> _Leaf | None:
+        """The one whose conditions are exactly what the query says about ``keys``."""
+        if not self.keys:
+            return self.leaves[frozenset()]
+        said = exact_values(query, self.keys)
+        return None if said is None else self.leaves.get(said)
+
+
+@dataclass(slots=True)
 class _Node:
     literals: dict[str, _Node] = field(default_factory=dict)
+    affixed: dict[tuple[str, str], _Node] = field(default_factory=dict)
     capture: _Node | None = None
-    rest: _Leaf | None = None
-    leaf: _Leaf | None = None
+    rest: _Choice | None = None
+    leaf: _Choice | None = None
 
 
 @final
@@ -123,48 +76,68 @@ class Matcher:
         """Compile; raise ValueError for a bad template, an unknown method or two templates of one shape."""
         self._roots: dict[str, _Node] = {}
         for operation in operations:
-            parts = parse_template(operation.template)
+            parts, conditions = parse_match(operation.template)
             for method in operation.methods:
                 if method not in METHODS:
                     raise ValueError(f"{method} is not a method a request may use")
-                self._insert(self._roots.setdefault(method, _Node()), parts, operation)
+                self._insert(self._roots.setdefault(method, _Node()), parts, conditions, operation)
 
     @staticmethod
-    def _insert(node: _Node, parts: Sequence[Part], operation: Operation) -> None:
-        leaf = _Leaf(operation, tuple(part.text for part in parts if part.kind is not PartKind.LITERAL))
+    def _insert(node: _Node, parts: Sequence[Part], conditions: Conditions, operation: Operation) -> None:
+        choice: _Choice | None = None
         for part in parts:
             if part.kind is PartKind.REST:
-                if node.rest is not None:
-                    raise ValueError(f"{operation.template} has the same shape as {node.rest.operation.template}")
-                node.rest = leaf
-                return
-            if part.kind is PartKind.LITERAL:
+                choice = node.rest = node.rest or _Choice()
+            elif part.kind is PartKind.LITERAL:
                 node = node.literals.setdefault(part.text, _Node())
+            elif part.prefix or part.suffix:
+                node = node.affixed.setdefault((part.prefix, part.suffix), _Node())
             else:
                 node.capture = node.capture or _Node()
                 node = node.capture
-        if node.leaf is not None:
-            raise ValueError(f"{operation.template} has the same shape as {node.leaf.operation.template}")
-        node.leaf = leaf
+        if choice is None:
+            choice = node.leaf = node.leaf or _Choice()
+        if (other := choice.leaves.get(conditions)) is not None:
+            raise ValueError(f"{operation.template} has the same shape as {other.operation.template}")
+        names = tuple(part.text for part in parts if part.kind is not PartKind.LITERAL)
+        choice.leaves[conditions] = _Leaf(operation, names)
+        choice.keys |= {key for key, _ in conditions}
 
-    def match(self, method: str, segments: tuple[str, ...]) -> Matched | None:
-        """Return the operation of a canonical path, or None. HEAD falls back to GET (RFC 9110 §9.3.2)."""
+    def match(self, method: str, segments: tuple[str, ...], query: str = "") -> Matched | None:
+        """Return the operation of a canonical path and raw query, or None. HEAD falls back to GET (RFC 9110 §9.3.2).
+
+        The path alone chooses the template; a query that none of its operations asks for never leads to a wider one.
+        """
         root = self._roots.get(method)
         if root is not None:
             values: list[str] = []
-            leaf = _walk(root, segments, 0, values)
-            if leaf is not None:
-                return Matched(leaf.operation, dict(zip(leaf.names, values, strict=True)))
-        return self.match("GET", segments) if method == "HEAD" else None
+            choice = _walk(root, segments, 0, values)
+            if choice is not None:
+                leaf = choice.pick(query)
+                return leaf and Matched(leaf.operation, dict(zip(leaf.names, values, strict=True)))
+        return self.match("GET", segments, query) if method == "HEAD" else None
 
 
-def _walk(node: _Node, segments: tuple[str, ...], at: int, values: list[str]) -> _Leaf | None:
+def _walk(node: _Node, segments: tuple[str, ...], at: int, values: list[str]) -> _Choice | None:
     if at == len(segments):
         return node.leaf
     segment = segments[at]
     child = node.literals.get(segment)
     if child is not None and (found := _walk(child, segments, at + 1, values)) is not None:
         return found
+    if node.affixed:
+        marked = False
+        for (prefix, suffix), inner in node.affixed.items():
+            marked = marked or bool((prefix and segment.startswith(prefix)) or (suffix and ":" in segment))
+            if len(segment) <= len(prefix) + len(suffix) or not segment.startswith(prefix):
+                continue
+            if segment.endswith(suffix):
+                values.append(segment[len(prefix) : len(segment) - len(suffix)])
+                if (found := _walk(inner, segments, at + 1, values)) is not None:
+                    return found
+                values.pop()
+        if marked:
+            return None  # a mark that is known here, but not so: never a plain name
     if node.capture is not None and segment:
         values.append(segment)
         if (found := _walk(node.capture, segments, at + 1, values)) is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from exeat.decision.fields import UnfitError, read_fields
+from exeat.decision.fields import UnfitError, check_trailers, read_fields
 from exeat.model.reason import Reason
 
 
 def read(*fields, method="GET", version="HTTP/1.1"):
-    return read_fields(fields, method, version)[0]
+    return read_fields(fields, method, version).kept
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,57 @@ def test_fields_with_two_readings_are_refused(fields):
     assert caught.value.reason is Reason.REQUEST_MALFORMED
 
 
-@pytest.mark.parametrize("value", [b"websocket", b"WebSocket", b"h2c, websocket", b"foo/2", b"", b"h2c,"])
+HANDSHAKE = (
+    (b"Connection", b"keep-alive, Upgrade"), (b"Upgrade", b"WebSocket"), (b"Sec-WebSocket-Version", b"13"),
+    (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="), (b"Sec-WebSocket-Protocol", b"chat"),
+)  # fmt: skip
+
+
+def test_a_websocket_handshake_is_recognised_and_its_extensions_are_left_out():
+    fields = read_fields((*HANDSHAKE, (b"Sec-WebSocket-Extensions", b"permessage-deflate")), "GET", "HTTP/1.1")
+    assert fields.upgrade == "websocket"
+    assert [name for name, _ in fields.kept] == [
+        b"sec-websocket-version", b"sec-websocket-key", b"sec-websocket-protocol"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("without", range(4))
+def test_a_handshake_without_one_of_its_fields_is_none(without):
+    fields = [field for index, field in enumerate(HANDSHAKE) if index != without]
+    if without == 1:
+        assert read_fields(tuple(fields), "GET", "HTTP/1.1").upgrade == ""
+        return
+    with pytest.raises(UnfitError):
+        read_fields(tuple(fields), "GET", "HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    ("extra", "method", "version"),
+    [
+        ((b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="), "GET", "HTTP/1.1"),
+        ((b"Content-Length", b"0"), "GET", "HTTP/1.1"),
+        ((b"Transfer-Encoding", b"chunked"), "GET", "HTTP/1.1"),
+        ((b"X-A", b"1"), "POST", "HTTP/1.1"),
+        ((b"x-a", b"1"), "GET", "HTTP/2"),
+    ],
+)
+def test_a_handshake_with_more_than_its_fields_is_none(extra, method, version):
+    with pytest.raises(UnfitError):
+        read_fields((*HANDSHAKE, extra), method, version)
+
+
+@pytest.mark.parametrize("name", [b"Host", b"Content-Length", b"authorization", b"exeat-agent", b"Exeat_Agent", b"cookie",
+                                  b"Transfer-Encoding", b"connection", b"te", b"trailer", b"x y", b"proxy-authorization"])  # fmt: skip
+def test_a_trailer_that_could_change_what_was_decided_is_refused(name):
+    with pytest.raises(UnfitError):
+        check_trailers(((name, b"1"),))
+
+
+def test_an_ordinary_trailer_goes_on():
+    check_trailers(((b"Checksum", b"abc"), (b"grpc-status", b"0"), (b"x-amz-checksum-crc32", b"AAAAAA==")))
+
+
+@pytest.mark.parametrize("value", [b"h2c, websocket", b"websocket, websocket", b"foo/2", b"", b"h2c,"])
 def test_an_upgrade_to_a_protocol_nobody_decides_on_is_refused(value):
     with pytest.raises(UnfitError) as caught:
         read((b"Connection", b"upgrade"), (b"Upgrade", value))

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exeat.model.service import Group, Operation
-from exeat.services.operations import METHODS, Matcher, parse_template, unlisted_group
+from exeat.services.operations import METHODS, Matcher, unlisted_group
+from exeat.services.templates import parse_template
 
 
 def operation(action: str, template: str, *methods: str) -> Operation:

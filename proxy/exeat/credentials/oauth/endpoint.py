@@ -1,0 +1,139 @@
+"""One POST to an endpoint of an authorization server: bounded in time and size, TLS verified, no redirects.
+
+Must not know: what is asked, what an answer grants.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+from urllib.parse import urlencode
+
+import aiohttp
+
+from exeat.credentials.oauth.pauses import Pauses
+from exeat.credentials.oauth.strict_json import read_object
+from exeat.errors import RefusalError, StartError
+from exeat.model.reason import Reason
+from exeat.ports import Clock
+
+_TIMEOUT = aiohttp.ClientTimeout(total=4.5, sock_connect=3.0)
+"""Seconds; a little less than the broker gives a mint, so that the record says who was late."""
+_LARGEST = 64 * 1024
+"""Bytes of an answer."""
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+"""An error code as it may stand in a record; RFC 6749 §5.2 allows more, and no server uses it."""
+_HEADERS = {
+    "User-Agent": "exeat",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/x-www-form-urlencoded",
+}
+
+
+def client_context(roots: Sequence[Path]) -> ssl.SSLContext:
+    """TLS that trusts these files alone; raise StartError when one holds no certificates."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain and name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    for file in roots:
+        try:
+            context.load_verify_locations(file)
+        except OSError:  # ssl.SSLError is one
+            raise StartError(f"{file} holds no usable certificates", "name a PEM file of CA certificates") from None
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said, whatever it was: ``fields`` is empty unless it answered a JSON object."""
+
+    status: int
+    fields: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def error(self) -> str:
+        """The OAuth error code, for the record; never the description, which may quote what we sent."""
+        code = self.fields.get("error")
+        return code if isinstance(code, str) and _CODE.fullmatch(code) else "no error code"
+
+
+@final
+class Endpoints:
+    """The client side of every authorization server; its one session is made on the loop that first needs it."""
+
+    def __init__(self, tls: ssl.SSLContext, clock: Clock) -> None:
+        self._tls = tls
+        self._pauses = Pauses(clock)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        """Send a form and return the answer.
+
+        Raise RefusalError(TOKEN_UNAVAILABLE) when there is none, when it is a redirect, too long or not readable in
+        exactly one way, and while the server is being left alone: it said 429 or 503, or was unreachable or late.
+        """
+        left = self._pauses.left(url)
+        if left > 0:
+            raise _unavailable(f"left alone for {left:.0f} s more, as it failed or asked for it")
+        try:
+            async with self._open().post(
+                url, data=urlencode(form).encode("ascii"), headers={**_HEADERS, **headers}, allow_redirects=False
+            ) as response:
+                if response.status in {429, 503}:
+                    seconds = self._pauses.begin(url, response.headers.get("Retry-After"))
+                    raise _unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
+                return await _read(response)
+        except TimeoutError:
+            self._pauses.begin(url)
+            raise _unavailable("did not answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            self._pauses.begin(url)
+            raise _unavailable(f"can't be reached: {type(error).__name__}") from None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self._tls, limit=32, limit_per_host=16),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=_TIMEOUT,
+                trust_env=False,
+                auto_decompress=False,  # nothing was offered, and a small answer may unpack to a huge one
+            )
+        return self._session
+
+
+async def _read(response: aiohttp.ClientResponse) -> Answer:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _LARGEST:
+            raise _unavailable(f"answered {response.status} with more than {_LARGEST} bytes")
+    if response.status != 200:
+        return Answer(response.status, _fields_or_none(bytes(body)))
+    if not body:
+        return Answer(200, {})
+    try:
+        return Answer(200, read_object(bytes(body)))
+    except ValueError as error:
+        raise _unavailable(f"answered 200 with what can't be read: {error}") from None
+
+
+def _fields_or_none(body: bytes) -> Mapping[str, Any]:
+    try:
+        return read_object(body)
+    except ValueError:
+        return {}
+
+
+def _unavailable(what: str) -> RefusalError:
+    return RefusalError(Reason.TOKEN_UNAVAILABLE, f"the authorization server {what}")

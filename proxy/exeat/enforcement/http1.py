@@ -1,0 +1,188 @@
+"""HTTP/1 on both sides: strict request heads of bounded size, trailers carried, connections to origins used again.
+
+mitmproxy's own layers accept heads we refuse, crash on trailers, and close an origin's connection after each request of an
+HTTP/2 agent. Must not know: policies, credentials, which stream uses which connection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from typing import Any
+
+import h11
+from mitmproxy import http
+from mitmproxy.net.http import http1
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layers.http import (
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseEndOfMessage,
+    ResponseTrailers,
+)
+from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
+
+from exeat.enforcement.translate import mark_target, response_of
+
+Commands = Generator[commands.Command, Any, Any]
+
+# RFC 9112 §2.2 to §5: CRLF line ends, single spaces, token names, no folding, no bare CR, no NUL, nothing before.
+_HEAD = re.compile(
+    rb"(?P<method>[A-Z]{1,32}) (?P<target>[\x21-\x7e]+) HTTP/1\.[01]\r\n"
+    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
+)
+_END = b"\r\n\r\n"
+_LARGEST_CHUNK = 2**32
+
+
+class BodyReader:
+    """h11's body readers, with trailers taken out and kept, and absurd chunk sizes refused (matrix S04)."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self.trailers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def __call__(self, buffer: Any) -> Any:
+        """The next event in the buffer, or None."""
+        return self._seen(self._reader(buffer))
+
+    def read_eof(self) -> Any:
+        """The peer has closed."""
+        return self._seen(self._reader.read_eof())
+
+    def _seen(self, event: Any) -> Any:
+        if getattr(self._reader, "_bytes_in_chunk", 0) > _LARGEST_CHUNK:
+            raise h11.RemoteProtocolError("an absurd chunk size")
+        if isinstance(event, h11.EndOfMessage) and event.headers:
+            self.trailers = tuple(event.headers.raw_items())
+            return h11.EndOfMessage()
+        return event
+
+
+def _chunked(message: http.Message | None) -> bool:
+    return message is not None and "chunked" in message.headers.get("transfer-encoding", "").lower()
+
+
+def _last_chunk(trailers: http.Headers) -> bytes:
+    lines = b"".join(b"%s: %s\r\n" % field for field in trailers.fields)
+    return b"0\r\n" + lines + b"\r\n"
+
+
+class GovernedHttp1Server(Http1Server):
+    """The agent's side."""
+
+    _trailers: http.Headers | None = None
+
+    def read_headers(self, event: events.ConnectionEvent) -> Commands:
+        """Refuse a malformed or oversized head before anything parses it; remember its target as it was sent."""
+        if not isinstance(event, events.DataReceived):
+            yield from super().read_headers(event)
+            return
+        host = self.context.options.host
+        received = bytes(self.buf)
+        if not received:
+            return
+        end = received.find(_END)
+        limits = host.parts.limits
+        if end < 0 or end > limits.header_bytes:
+            # The first bytes already tell whether this can become a head: garbage isn't waited for.
+            if len(received) > limits.header_bytes:
+                yield from self._refuse("the request head is too large")
+            elif not (received[:1].isalpha() and received[:1].isupper()) or b"\n" in received.replace(b"\r\n", b""):
+                yield from self._refuse("the request head is malformed")
+            else:
+                host.head_pending()
+            return
+        match = _HEAD.fullmatch(received, 0, end + len(_END))
+        if match is None or received.count(b"\r\n", 0, end) > limits.header_count:
+            yield from self._refuse("the request head is malformed" if match is None else "too many header fields")
+            return
+        for command in super().read_headers(event):
+            if isinstance(command, ReceiveHttp) and isinstance(command.event, RequestHeaders):
+                mark_target(command.event.request, match["target"])
+            elif isinstance(command, commands.SendData) and command.data.startswith(b"HTTP/1.1 400"):
+                # mitmproxy's own page for a head it can't frame; ours says it in the form callers read.
+                yield from self._refuse("the request is ambiguously framed")
+                return
+            yield command
+
+    def read_body(self, event: events.Event) -> Commands:
+        """As mitmproxy's, with trailers passed on before the end."""
+        reader = _wrapped(self)
+        for command in super().read_body(event):
+            if isinstance(command, ReceiveHttp) and isinstance(command.event, RequestEndOfMessage) and reader.trailers:
+                yield ReceiveHttp(RequestTrailers(command.event.stream_id, http.Headers(reader.trailers)))
+            yield command
+
+    def send(self, event: HttpEvent) -> Commands:
+        """As mitmproxy's, with trailers: kept until the last chunk, left out where there are no chunks."""
+        if isinstance(event, ResponseTrailers):
+            self._trailers = event.trailers
+            return
+        for command in super().send(event):
+            if isinstance(event, ResponseEndOfMessage) and self._trailers is not None:
+                if isinstance(command, commands.SendData) and command.data == b"0\r\n\r\n":
+                    command.data = _last_chunk(self._trailers)
+                self._trailers = None
+            yield command
+
+    def _refuse(self, detail: str) -> Commands:
+        refusal = self.context.options.host.refuse_head(detail)
+        response = response_of(refusal)
+        response.headers["connection"] = "close"
+        yield commands.SendData(self.conn, http1.assemble_response_head(response) + refusal.body)
+        yield commands.CloseConnection(self.conn)
+        self.state = self.done
+
+
+class GovernedHttp1Client(Http1Client):
+    """An origin's side."""
+
+    _trailers: http.Headers | None = None
+
+    def send(self, event: HttpEvent) -> Commands:
+        """As mitmproxy's, with trailers, and with an HTTP/2 request spoken as HTTP/1 from the start.
+
+        mitmproxy remembers the HTTP/2 request and therefore closes the connection after its answer.
+        """
+        if isinstance(event, RequestTrailers):
+            self._trailers = event.trailers
+            return
+        if isinstance(event, RequestHeaders) and event.request.is_http2:
+            event = RequestHeaders(event.stream_id, _as_http1(event.request), event.end_stream)
+        for command in super().send(event):
+            if isinstance(event, RequestEndOfMessage) and self._trailers is not None:
+                if isinstance(command, commands.SendData) and command.data == b"0\r\n\r\n":
+                    command.data = _last_chunk(self._trailers)
+                self._trailers = None
+            yield command
+
+    def read_body(self, event: events.Event) -> Commands:
+        """As mitmproxy's, with trailers passed on before the end."""
+        reader = _wrapped(self)
+        for command in super().read_body(event):
+            if isinstance(command, ReceiveHttp) and isinstance(command.event, ResponseEndOfMessage) and reader.trailers:
+                yield ReceiveHttp(ResponseTrailers(command.event.stream_id, http.Headers(reader.trailers)))
+            yield command
+
+
+def _wrapped(side: Any) -> BodyReader:
+    """The body reader of a side, wrapped once a message."""
+    if not isinstance(side.body_reader, BodyReader):
+        side.body_reader = BodyReader(side.body_reader)
+    reader: BodyReader = side.body_reader
+    return reader
+
+
+def _as_http1(request: http.Request) -> http.Request:
+    """An HTTP/2 request as HTTP/1.1 sends it (RFC 9113 §8.3.1, RFC 6265 §5.4: one Cookie field)."""
+    spoken = request.copy()
+    spoken.http_version = "HTTP/1.1"
+    spoken.headers.insert(0, "Host", request.authority)
+    spoken.authority = ""
+    cookies = spoken.headers.get_all("cookie")
+    if len(cookies) > 1:
+        spoken.headers["cookie"] = "; ".join(cookies)
+    return spoken

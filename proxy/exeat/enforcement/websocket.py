@@ -1,0 +1,94 @@
+"""WebSocket after its handshake: frames relayed as they come, both ways, counted, and without our token.
+
+Nothing is buffered beyond a frame's own pieces, so a message of any size passes in flat memory. Extensions were left out of
+the handshake, so payloads are in the clear. Must not know: who decided on the handshake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import wsproto.events as ws
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import Layer
+from wsproto.connection import Connection as WebsocketEnd
+from wsproto.connection import ConnectionState, ConnectionType
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.scrub import Scrubber
+
+Commands = Generator[commands.Command, Any, Any]
+
+
+class GovernedWebsocket(Layer):
+    """Two WebSocket endpoints back to back (RFC 6455): a server towards the agent, a client towards the origin."""
+
+    def __init__(self, context: Context, exchange: Exchange, needles: tuple[bytes, ...]) -> None:
+        super().__init__(context)
+        self._exchange = exchange
+        self._needles = needles
+        self._scrubber = Scrubber(needles)
+        self._ends = {
+            context.client: WebsocketEnd(ConnectionType.SERVER),
+            context.server: WebsocketEnd(ConnectionType.CLIENT),
+        }
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.Start):
+            return
+        if not isinstance(event, events.DataReceived | events.ConnectionClosed):
+            raise TypeError(f"a WebSocket has no {type(event).__name__}")
+        source = event.connection
+        target = self.context.server if source is self.context.client else self.context.client
+        try:
+            self._ends[source].receive_data(event.data if isinstance(event, events.DataReceived) else None)
+            for frame in self._ends[source].events():
+                yield from self._relay(frame, source, target)
+        except (RemoteProtocolError, LocalProtocolError):
+            yield from self._finish(ws.CloseConnection(1002))
+
+    def _relay(self, frame: ws.Event, source: Connection, target: Connection) -> Commands:
+        if isinstance(frame, ws.CloseConnection):
+            yield from self._finish(frame)
+        elif isinstance(frame, ws.TextMessage | ws.BytesMessage):
+            yield from self._pass(frame, from_agent=source is self.context.client, target=target)
+        elif isinstance(frame, ws.Ping | ws.Pong):
+            yield from self._send(target, frame)
+
+    def _pass(self, frame: ws.TextMessage | ws.BytesMessage, *, from_agent: bool, target: Connection) -> Commands:
+        text = isinstance(frame, ws.TextMessage)
+        data = frame.data.encode() if isinstance(frame, ws.TextMessage) else bytes(frame.data)
+        if from_agent:
+            data = self._exchange.count_sent(data)
+        else:
+            self._exchange.received += len(data)
+            if self._needles:
+                data = self._scrubber.feed(data)
+                if frame.message_finished:
+                    data += self._scrubber.feed(b"")
+        if not text:
+            message: ws.Event = ws.BytesMessage(data, frame.frame_finished, frame.message_finished)
+        else:
+            message = ws.TextMessage(data.decode("utf-8", "replace"), frame.frame_finished, frame.message_finished)
+        yield from self._send(target, message)
+
+    def _send(self, target: Connection, frame: ws.Event) -> Commands:
+        end = self._ends[target]
+        if end.state in (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING):
+            yield commands.SendData(target, end.send(frame))
+
+    def _finish(self, frame: ws.CloseConnection) -> Commands:
+        """Close both ends with the same code, and settle the account: a handshake is one request with one outcome."""
+        for connection in (self.context.server, self.context.client):
+            yield from self._send(connection, frame)
+            yield commands.CloseConnection(connection)
+        self.context.options.host.finish(self._exchange, 101)
+        self._handle_event = self._done  # type: ignore[method-assign,assignment]
+
+    def _done(self, _event: events.Event) -> Commands:
+        """Whatever still arrives is nobody's."""
+        yield from ()

@@ -1,0 +1,43 @@
+"""Queries as a lenient server may read them, so that a key which is judged can't hide.
+
+Must not know: what any key means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import unquote_plus
+
+
+def query_pairs(query: str) -> Iterator[tuple[str, str]]:
+    """Every decoded (key, value) that some server would read in a query: split at ``&``, and at ``;`` too."""
+    for part in query.split("&"):
+        for pair in (part, *part.split(";")) if ";" in part else (part,):
+            key, _, value = pair.partition("=")
+            yield decoded(key), decoded(value)
+
+
+def decoded(text: str) -> str:
+    """A key or value without its escapes."""
+    return unquote_plus(text, errors="surrogateescape") if "%" in text or "+" in text else text
+
+
+def plain_key(key: str) -> str:
+    """What a lenient server takes a query key for: no brackets, no case, no spaces."""
+    return key.partition("[")[0].strip().lower()
+
+
+def exact_values(query: str, keys: frozenset[str]) -> frozenset[tuple[str, str]] | None:
+    """Return which of ``keys`` the query gives, each with its value, or None when one has more than one reading.
+
+    A key counts only when it stands there once, under every reading, and spelled as written; keys in lower case.
+    """
+    found: dict[str, str] = {}
+    wanted = {plain_key(key): key for key in keys}
+    for key, value in query_pairs(query):
+        if (name := wanted.get(plain_key(key))) is None:
+            continue
+        if name in found or f"{name}={value}" not in query.split("&"):
+            return None
+        found[name] = value
+    return frozenset(found.items())

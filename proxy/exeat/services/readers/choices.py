@@ -1,0 +1,117 @@
+"""Operations that share one match and are told apart by the body.
+
+The matcher gets one operation for each method and template; when it is met, the choices say how to read on. Must not know:
+requests' paths, policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import cast
+
+from exeat.model.request import CanonicalRequest
+from exeat.model.service import Operation
+from exeat.services.readers.pairs import names, plain_key
+from exeat.services.readers.pointers import Pointer, capture, parse_pointer
+from exeat.services.readers.reading import Asked, UnreadableError
+from exeat.services.readers.selects import Selects, check_select
+
+Reader = Callable[[CanonicalRequest, bytes], tuple[Asked, ...]]
+
+_READERS: Mapping[str, tuple[str, str]] = {
+    "graphql": ("graphql", "read_graphql"),
+    "jsonrpc": ("jsonrpc", "read_jsonrpc"),
+    "mcp": ("mcp", "read_mcp"),
+    "json": ("document", "read_json_body"),
+    "form": ("document", "read_form_body"),
+}
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+METHODS: Mapping[str, frozenset[str]] = {
+    "graphql": frozenset({"GET", "HEAD", "POST"}),
+    "jsonrpc": frozenset({"POST"}),
+    "mcp": frozenset({"POST"}),
+    "json": _CHANGING,
+    "form": _CHANGING,
+}
+"""The methods whose bodies (for GraphQL by GET: whose queries) a reader reads."""
+_IN_DOCUMENT = frozenset({"json", "form"})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One operation and its captures. Those in ``flat`` stand inside an id, where a ``/`` would give it two readings."""
+
+    operation: Operation
+    pointers: Mapping[str, Pointer]
+    flat: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How to read a request that fits one match; ``limit`` in bytes is the largest body that is read."""
+
+    reader: str
+    limit: int
+    selects: Selects[Choice]
+    _read: Reader
+    _outside: frozenset[str]
+
+    def needs_body(self, method: str) -> bool:
+        """Whether what is asked lies in the body."""
+        return method not in ("GET", "HEAD")
+
+    def read(self, request: CanonicalRequest, body: bytes) -> tuple[tuple[Choice | None, Mapping[str, str]], ...]:
+        """Return for each thing asked its operation (None when unlisted) and captures; raise UnreadableError."""
+        if request.query and self._outside & names(request.query):
+            raise UnreadableError("the query and the body both name the resource")
+        found: list[tuple[Choice | None, Mapping[str, str]]] = []
+        for asked in self._read(request, body):
+            choice = self.selects.find(asked.select)
+            found.append((choice, {} if choice is None else _captured(choice, asked)))
+        return tuple(found)
+
+
+def _captured(choice: Choice, asked: Asked) -> dict[str, str]:
+    values = capture(choice.pointers, asked.arguments)
+    if any("/" in values[name] for name in choice.flat):
+        raise UnreadableError("a '/' in a value that stands inside an id")
+    return values
+
+
+def shared_matches(
+    operations: Sequence[Operation], inner: Callable[[str], Collection[str]]
+) -> tuple[tuple[Operation, ...], Mapping[tuple[str, str], Choices]]:
+    """Return what the matcher shall hold, and the choices by (method, template) of those that read.
+
+    ``inner`` returns the captures of a resource type that something follows in an id. Raise ValueError on what the
+    checks should have found.
+    """
+    plain = tuple(each for each in operations if not each.reader)
+    groups: dict[tuple[str, str], list[Operation]] = {}
+    for each in operations:
+        for method in each.methods if each.reader else ():
+            groups.setdefault((method, each.template), []).append(each)
+    heads = tuple(replace(group[0], methods=(method,)) for (method, _), group in groups.items())
+    return plain + heads, {key: _choices(group, inner) for key, group in groups.items()}
+
+
+def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]]) -> Choices:
+    reader = group[0].reader
+    written: dict[str, Choice] = {}
+    for each in group:
+        check_select(each.reader, each.select)
+        if each.reader != reader or each.select in written:
+            raise ValueError(f"{each.template} is read in two ways, or one select stands there twice")
+        pointers = {name: parse_pointer(pointer) for name, pointer in each.captures}
+        written[each.select] = Choice(each, pointers, frozenset(inner(each.resource)).intersection(pointers))
+    outside = {plain_key(pointer[0]) for choice in written.values() for pointer in choice.pointers.values()}
+    module, name = _READERS[reader]
+    return Choices(
+        reader,
+        min(each.max_body for each in group),
+        Selects(written),
+        cast("Reader", getattr(import_module(f"{__package__}.{module}"), name)),
+        frozenset(outside) if reader in _IN_DOCUMENT else frozenset(),
+    )

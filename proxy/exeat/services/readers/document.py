@@ -1,0 +1,32 @@
+"""Plain bodies, JSON or a form: nothing is selected, captures point into the whole.
+
+Must not know: operations, resources.
+"""
+
+from __future__ import annotations
+
+from exeat.model.request import CanonicalRequest
+from exeat.services.readers.media import check_form, check_json
+from exeat.services.readers.pairs import plain_key, read_pairs
+from exeat.services.readers.reading import Asked, UnreadableError
+from exeat.services.readers.strict_json import read_json
+
+
+def read_json_body(request: CanonicalRequest, body: bytes) -> tuple[Asked, ...]:
+    """Read a JSON body; raise UnreadableError."""
+    check_json(request)
+    return (Asked("", read_json(body)),)
+
+
+def read_form_body(request: CanonicalRequest, body: bytes) -> tuple[Asked, ...]:
+    """Read a urlencoded form; raise UnreadableError, also for two keys that a server could take for one."""
+    check_form(request)
+    try:
+        pairs = read_pairs(body.decode("ascii"))
+    except UnicodeDecodeError:
+        raise UnreadableError("the form is not urlencoded") from None
+    plain = [plain_key(key) for key in pairs if "[" not in key]
+    nested = {plain_key(key) for key in pairs if "[" in key}
+    if len(set(plain)) != len(plain) or nested.intersection(plain):
+        raise UnreadableError("two keys of the form are the same to some servers")
+    return (Asked("", pairs),)

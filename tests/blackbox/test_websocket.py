@@ -1,0 +1,175 @@
+"""WebSocket: an operation of its own, frames relayed both ways as they come, ended with its mission."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Ping,
+    Pong,
+    RejectConnection,
+    Request,
+    TextMessage,
+)
+from wsproto.extensions import PerMessageDeflate
+
+from rig.config import operation
+from rig.websocket_origin import WebsocketOrigin
+from rig.wire import tunnel
+
+HOST = "api.example.test"
+
+
+@pytest.fixture(scope="module")
+def chat(authority):
+    with WebsocketOrigin(authority, HOST) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def config(config, chat):
+    config.service("example")["operation"].append(operation("WEBSOCKET /chat/{room}", "chat/join", "write"))
+    config.resolve(HOST, 443, chat.port)
+    config.template["operations"].append("example:chat/join")
+    return config
+
+
+class Agent:
+    """A WebSocket client inside a tunnel."""
+
+    def __init__(self, exeat, mission, path="/chat/1", *fields):
+        self.wire = tunnel(exeat, mission)
+        self.end = WSConnection(ConnectionType.CLIENT)
+        self.pending = []
+        offered = Request(host=HOST, target=path, extra_headers=list(fields), extensions=[PerMessageDeflate()])
+        self.wire.sock.sendall(self.end.send(offered))
+        self.answer = self.next()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.wire.close()
+
+    def send(self, event):
+        self.wire.sock.sendall(self.end.send(event))
+
+    def next(self):
+        while not self.pending:
+            data = self.wire.sock.recv(65536)
+            self.end.receive_data(data or None)
+            self.pending.extend(self.end.events())
+            if not data and not self.pending:
+                return None
+        return self.pending.pop(0)
+
+
+def _outcome(exeat, mission):
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        outcomes = exeat.audit_records("outcome", mission=mission["mission"])
+        if outcomes:
+            return outcomes
+        time.sleep(0.02)
+    return []
+
+
+def test_messages_pass_both_ways_and_are_one_request_in_the_audit(exeat, mission, chat):
+    with Agent(exeat, mission) as agent:
+        assert isinstance(agent.answer, AcceptConnection)
+        assert agent.answer.extensions == []
+        for event in (TextMessage("hällo"), BytesMessage(b"\x00\xff" * 500)):
+            agent.send(event)
+            assert agent.next().data == event.data
+        agent.send(Ping(b"x"))
+        assert isinstance(agent.next(), Pong)
+        assert exeat.audit_records("outcome", mission=mission["mission"]) == []
+        agent.send(CloseConnection(1000, "done"))
+        assert agent.next().code == 1000
+    [outcome] = _outcome(exeat, mission)
+    assert (outcome["outcome"], outcome["status"]) == ("sent", 101)
+    assert outcome["bytes"] == {"sent": 1006, "received": 1006}
+    [decision] = exeat.audit_records("decision", mission=mission["mission"])
+    assert decision["action"] == "example:chat/join"
+
+
+def test_the_handshake_carries_the_scoped_token_and_one_tag(exeat, mission, chat):
+    with Agent(exeat, mission, "/chat/2", (b"Exeat-Agent", b"liar")):
+        fields = [(name.lower(), value) for name, value in chat.handshakes[-1].extra_headers]
+        assert [value for name, value in fields if name == b"exeat-agent"] == [mission["agent"].encode()]
+        assert dict(fields)[b"authorization"].startswith(b"Bearer ey")
+        assert chat.handshakes[-1].extensions == []
+
+
+@pytest.mark.guard("websocket-operation")
+@pytest.mark.parametrize("path", ["/v1/refunds", "/nowhere", "/chat"])
+def test_what_may_be_read_may_not_be_upgraded(exeat, mission, chat, path):
+    before = len(chat.handshakes)
+    with Agent(exeat, mission, path) as agent:
+        assert isinstance(agent.answer, RejectConnection)
+        assert agent.answer.status_code == 403
+    assert len(chat.handshakes) == before
+
+
+def test_a_token_that_comes_back_in_a_message_is_covered(exeat, mission, chat):
+    with Agent(exeat, mission) as agent:
+        agent.send(TextMessage("token?"))
+        got = ""
+        while True:
+            frame = agent.next()
+            got += frame.data
+            if frame.message_finished:
+                break
+        token = dict(chat.handshakes[-1].extra_headers)[b"authorization"].decode().split()[1]
+        assert token not in got
+        assert "****" in got
+        assert len(got) == len("Bearer ") + len(token)
+
+
+@pytest.mark.parametrize("verb", ["close", "revoke", "suspend"])
+def test_it_ends_with_its_mission(exeat, mission, chat, verb):
+    with Agent(exeat, mission) as agent:
+        before = len(chat.closed)
+        exeat.end(mission, verb)
+        started = time.monotonic()
+        try:
+            ended = agent.next()
+        except OSError:
+            ended = None
+        assert ended is None or isinstance(ended, CloseConnection)
+        while len(chat.closed) == before:
+            assert time.monotonic() - started < 1, "the origin still holds the WebSocket"
+            time.sleep(0.01)
+    [outcome] = _outcome(exeat, mission)
+    assert outcome["outcome"] == "unknown"
+
+
+def test_ten_thousand_messages_pass_in_flat_memory(exeat, mission, chat):
+    with Agent(exeat, mission) as agent:
+        agent.send(TextMessage("push 1000"))
+        for _ in range(1000):
+            agent.next()
+        before = exeat.memory()
+        agent.send(TextMessage("push 10000"))
+        seen = [agent.next().data for _ in range(10000)]
+        assert seen == [f"message {number}" for number in range(10000)]
+        assert exeat.memory() - before < 8 * 2**20
+
+
+def test_bytes_that_are_no_frames_end_it(exeat, mission, chat):
+    with Agent(exeat, mission) as agent:
+        before = len(chat.closed)
+        agent.wire.send(b"GET /v1/payouts HTTP/1.1\r\nHost: x\r\n\r\n")
+        try:
+            ended = agent.next()
+        except OSError:
+            ended = None
+        assert ended is None or isinstance(ended, CloseConnection)
+        time.sleep(0.1)
+        assert len(chat.closed) > before
+    assert b"payouts" not in str(chat.messages).encode()

@@ -1,0 +1,80 @@
+"""What the installation of the client matrix knows: its hosts, services, operations and missions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rig.config import SHARED_KEY, Config, operation, service
+from rig.origin import Origin
+
+_SDK = [
+    operation("GET /repos/{owner}/{repo}", "repos/get", "read"),
+    operation("POST /repos/{owner}/{repo}/issues", "issues/create", "write"),
+    operation("GET /repos/{owner}/{repo}/releases/{id}", "releases/get", "read"),
+    operation("POST /repos/{owner}/{repo}/releases/{id}/assets", "assets/upload", "write"),
+    operation("DELETE /repos/{owner}/{repo}", "repos/delete", "delete"),
+    operation("POST /slack/auth.test", "slack/auth", "read"),
+    operation("POST /slack/files.getUploadURLExternal", "slack/upload-url", "write"),
+    operation("POST /slack/files.completeUploadExternal", "slack/upload-done", "write"),
+    operation("POST /slack/chat.delete", "slack/chat-delete", "delete"),
+    operation("POST /v1/chat/completions", "llm/chat", "write"),
+    operation("POST /v1/messages", "llm/messages", "write"),
+    operation("GET /v1/models", "llm/models", "read"),
+    operation("DELETE /v1/models/{id}", "llm/model-delete", "delete"),
+    operation("POST /v1/files", "llm/file-upload", "write"),
+    operation("GET,POST /moved/{rest...}", "moved", "read"),
+    operation("PUT /v1/objects/{id}", "objects/put", "write"),
+]
+_GIT = [
+    operation("GET /{repo}/info/refs", "refs", "read"),
+    operation("POST /{repo}/git-upload-pack", "fetch", "read"),
+    operation("POST /{repo}/git-receive-pack", "push", "write"),
+    operation("POST /{repo}/info/lfs/objects/batch", "lfs/batch", "read"),
+    operation("POST /{repo}/info/lfs/locks/verify", "lfs/locks", "read"),
+    operation("GET /lfs/{oid}", "lfs/get", "read"),
+    operation("PUT /lfs/{oid}", "lfs/put", "write"),
+]
+
+
+def _service(name: str, operations: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"name": name, "hosts": [f"{name}.example.test"], "operation": operations, **more}
+
+
+def describe(config: Config, origin: Origin, rogue: Origin, ports: dict[str, int]) -> None:
+    """Add hosts, services and operations to the rig's configuration."""
+    retire = (datetime.now(UTC) + timedelta(days=300)).date()
+    shared = {"source": "env:EXAMPLE_KEY", "retire_by": retire}
+    example = config.service("example")
+    example["hosts"].append("rogue.example.test")
+    example["operation"] = [*example["operation"], *_SDK]
+    bearer = {
+        name: _service(
+            name, operations, credential=example["credential"], shared=shared | {"source": f"env:{name.upper()}_KEY"},
+            issuer={"kind": "jwt", "audience": f"https://{name}.example.test", "ttl": "60s"},
+        )
+        for name, operations in {
+            "mcp": [operation("POST,GET,DELETE /mcp", "call", "write")],
+            "grpc": [operation(f"POST /test.Echo/{name}", f"echo/{name}", "write") for name in ("Say", "Stream")]
+            + [operation("POST /test.Echo/Wipe", "echo/wipe", "delete")],
+            "ws": [operation("WEBSOCKET /chat", "chat", "write"), operation("WEBSOCKET /wipe", "wipe", "delete")],
+        }.items()
+    }  # fmt: skip
+    git = service("git", "git.example.test", *_GIT, shared=shared | {"source": "env:GIT_KEY"})
+    git["credential"] = {"in": "basic", "user": "agent"}
+    s3 = _service(
+        "s3", [operation("GET,HEAD /bucket/{key...}", "get", "read"), operation("PUT /bucket/{key...}", "put", "write"),
+               operation("DELETE /bucket/{key...}", "delete", "delete")],
+        credential={"in": "header", "name": "Authorization"}, foreign="forward",
+    )  # fmt: skip
+    pypi = _service("pypi", [operation("GET,HEAD /{rest...}", "get", "read")])
+    services = {**bearer, "git": git, "s3": s3, "pypi": pypi}
+    if not ports.get("websocket_operations", 1):
+        del services["ws"]
+    for name, table in services.items():
+        config.tables["service"].append(table)
+        config.allow(f"{name}.example.test", local=ports.get(name, origin.port))
+        config.template["operations"] += [f"{name}:read", f"{name}:write"]
+        config.environ[f"{name.upper()}_KEY"] = f"{name}_live_canary_9f2c77d0aa51"
+    config.environ["EXAMPLE_KEY"] = SHARED_KEY
+    config.allow("rogue.example.test", local=rogue.port)

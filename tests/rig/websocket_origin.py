@@ -1,0 +1,85 @@
+"""A real WebSocket server over TLS: echoes messages, answers ``push N`` with N messages, remembers what it got."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from typing import Self
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, Pong, Request, TextMessage
+
+from rig.certs import Authority
+
+
+class WebsocketOrigin:
+    """Context manager; one thread a connection."""
+
+    def __init__(self, authority: Authority, *names: str) -> None:
+        self._context = authority.server(*names, alpn=("http/1.1",))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.handshakes: list[Request] = []
+        self.messages: list[str | bytes] = []
+        self.closed: list[int | None] = []
+        self._threads: list[threading.Thread] = []
+        self._sockets: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(2)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(plain,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        try:
+            with self._context.wrap_socket(plain, server_side=True) as sock:
+                self._sockets.append(sock)
+                self._talk(sock)
+        except (OSError, ssl.SSLError):
+            self.closed.append(None)
+
+    def _talk(self, sock: ssl.SSLSocket) -> None:
+        end = WSConnection(ConnectionType.SERVER)
+        while data := sock.recv(65536):
+            end.receive_data(data)
+            for event in end.events():
+                if isinstance(event, Request):
+                    self.handshakes.append(event)
+                    sock.sendall(end.send(AcceptConnection(extensions=[])))
+                elif isinstance(event, TextMessage | BytesMessage):
+                    self.messages.append(event.data if isinstance(event.data, str) else bytes(event.data))
+                    if isinstance(event.data, str) and event.data.startswith("push "):
+                        for number in range(int(event.data[5:])):
+                            sock.sendall(end.send(TextMessage(f"message {number}")))
+                    elif event.data == "token?":
+                        sent = dict(self.handshakes[-1].extra_headers)[b"authorization"].decode()
+                        sock.sendall(end.send(TextMessage(sent[:20], message_finished=False)))
+                        sock.sendall(end.send(TextMessage(sent[20:])))
+                    else:
+                        sock.sendall(end.send(type(event)(event.data, event.frame_finished, event.message_finished)))
+                elif isinstance(event, Ping):
+                    sock.sendall(end.send(Pong(event.payload)))
+                elif isinstance(event, CloseConnection):
+                    self.closed.append(event.code)
+                    sock.sendall(end.send(event.response()))
+                    return
+        self.closed.append(None)
