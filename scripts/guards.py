@@ -52,6 +52,7 @@ GUARDS = (
     Guard("dial-grant", "enforcement/hooks.py", 'raise PermissionError("no admitted request leads there")', "return"),
     Guard("send-check", "enforcement/host.py", 'raise PermissionError("the session is gone")', "pass"),
     Guard("unknown-hook", "enforcement/host.py", "raise LookupError(", "return None\n            raise LookupError("),
+    Guard("websocket-operation", "decision/classify.py", "matcher.match(request.verb", "matcher.match(request.method"),
     Guard(
         "address-check", "enforcement/dial.py", "if not refused(address) and not self.is_self(address, port)", "if True"
     ),

@@ -63,11 +63,11 @@ def describe(config: Config, origin: Origin, rogue: Origin, ports: dict[str, int
     git = service("git", "git.example.test", *_GIT, shared=shared | {"source": "env:GIT_KEY"})
     git["credential"] = {"in": "basic", "user": "agent"}
     s3 = _service(
-        "s3", [operation("GET,HEAD /bucket/{key...}", "get", "read"), operation("PUT /bucket/{key...}", "put", "write"),
-               operation("DELETE /bucket/{key...}", "delete", "delete")],
+        "s3", [operation("GET,HEAD /bucket/{key...}", "objects/get", "read"), operation("PUT /bucket/{key...}", "objects/put", "write"),
+               operation("DELETE /bucket/{key...}", "objects/delete", "delete")],
         credential={"in": "header", "name": "Authorization"}, foreign="forward",
     )  # fmt: skip
-    pypi = _service("pypi", [operation("GET,HEAD /{rest...}", "get", "read")])
+    pypi = _service("pypi", [operation("GET,HEAD /{rest...}", "files/get", "read")])
     services = {**bearer, "git": git, "s3": s3, "pypi": pypi}
     if not ports.get("websocket_operations", 1):
         del services["ws"]

@@ -61,6 +61,13 @@ class World:
         self.mission: dict[str, Any] = {}
 
     def __enter__(self) -> World:
+        try:
+            return self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _start(self) -> World:
         self.upload.write_bytes(payload())
         for origin in (self.origin, self.rogue, self.decoy):
             origin.__enter__()
@@ -102,7 +109,7 @@ class World:
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         plain = {name: value for name, value in clean_environment().items() if name not in given}
-        return plain | {"HOME": str(home), "CELL_UPLOAD": str(self.upload), "PYTHONUTF8": "1"} | given
+        return plain | {"HOME": str(home), "CELL_UPLOAD": str(self.upload), "CELL_BIN": str(PYTHON.parent), "PYTHONUTF8": "1"} | given
 
     def run(self, argv: list[str], environ: dict[str, str], folder: Path | None = None, limit: float = 40) -> Ran:
         """Run a client to its end, or end it after ``limit`` seconds with all it started."""

@@ -57,3 +57,7 @@ class Client:
 
 
 ENVIRONMENT = "`HTTPS_PROXY`, as it stands"
+
+ROW = [
+    Client("requests", "requests", ENVIRONMENT, "`REQUESTS_CA_BUNDLE`"),
+]

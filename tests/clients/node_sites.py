@@ -162,8 +162,7 @@ def describe(config: Config, origin: Origin, expired: Origin) -> None:
              operation("GET /v1/models/{model}", "models/get", "read"), operation("DELETE /v1/models/{model}", "models/delete", "delete")),
         _sdk("ANTHROPIC_API_KEY", "anthropic-sdk", ("api.anthropic.com",),
              operation("POST /v1/messages", "messages/create", "write"), operation("GET /v1/models/{model}", "models/get", "read"),
-             operation("DELETE /v1/messages/batches/{batch}", "batches/delete", "delete"),
-             credential={"in": "header", "name": "x-api-key", "scheme": ""}),
+             operation("DELETE /v1/messages/batches/{batch}", "batches/delete", "delete"), credential=bearer),
         _sdk("GITHUB_TOKEN", "github-sdk", ("api.github.com", "uploads.github.com"),
              operation("GET /repos/{owner}/{repo}", "repos/get", "read"), operation("DELETE /repos/{owner}/{repo}", "repos/delete", "delete"),
              operation("POST /repos/{owner}/{repo}/releases/{release}/assets", "assets/upload", "write"),
@@ -176,7 +175,8 @@ def describe(config: Config, origin: Origin, expired: Origin) -> None:
              operation("DELETE /v1/customers/{customer}", "customers/delete", "delete"), credential=bearer),
         _sdk("NPM_TOKEN", "registry", (REGISTRY,),
              operation("GET /{name}", "packages/get", "read"), operation("GET /{name}/-/{file}", "packages/download", "read"),
-             operation("PUT /{name}", "packages/publish", "admin"), credential=bearer),
+             operation("PUT /large", "large/publish", "write"), operation("PUT /{name}", "packages/publish", "admin"),
+             credential=bearer),
     ]  # fmt: skip
     for table in services:
         config.tables["service"].append(table)

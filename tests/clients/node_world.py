@@ -15,11 +15,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
 
-from node_sites import SdkOrigin, describe
+from matrix_node import NPM, PROGRAMS, STRAY
+from node_sites import REGISTRY, SdkOrigin, describe
 from rig.certs import Authority
 from rig.config import Config
 from rig.origin import Origin
@@ -37,6 +39,62 @@ def node_packages() -> Path:
     if done.returncode:
         pytest.skip(f"the Node clients can't be set up: {done.stderr.strip()[-300:]}")
     return Path(done.stdout.strip())
+
+
+class Programs:
+    """What the cells run, laid out in a folder: our scripts beside the packages, two npm packages, the compiled Java client."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.packages = folder, node_packages()
+        for file in (HERE / "node").glob("*.mjs"):
+            shutil.copy(file, folder)
+        (folder / "node_modules").symlink_to(self.packages / "node_modules")
+        self._npm = folder / "npm"
+        for name, size in (("tidy", 10), ("large", SIZE)):
+            (package := self._npm / name).mkdir(parents=True)
+            (package / "package.json").write_text(f'{{"name": "{name}", "version": "1.0.0"}}')
+            (package / "data.bin").write_bytes(os.urandom(size))
+        (self._npm / ".npmrc").write_text(
+            f"registry=https://{REGISTRY}/\n//{REGISTRY}/:_authToken=${{NPM_TOKEN}}\n"
+            "//expired-registry.example.test/:_authToken=${NPM_TOKEN}\n"
+            "fetch-retries=0\nupdate-notifier=false\naudit=false\nfund=false\n"
+        )
+        self._java = folder / "java"
+
+    def command(self, name: str, cell: str) -> tuple[list[str], Path]:
+        """The argument vector that takes a client through a cell, and the folder to run it in."""
+        kind, what = PROGRAMS.get(name) or STRAY[name]
+        if kind == "java":
+            return ["java", "-XX:TieredStopAtLevel=1", "-cp", str(self._compiled()), "Use", what, cell], self.folder
+        modules = self.packages / "node_modules"
+        node = str(modules / f"node-{kind}" / "bin" / "node")
+        if what == "npm":
+            return [node, str(modules / "npm" / "bin" / "npm-cli.js"), *NPM[cell]], self._npm
+        return [node, what, cell], self.folder
+
+    def _compiled(self) -> Path:
+        need("java")
+        if not self._java.exists():
+            compiler = ["java", "-m", "jdk.compiler/com.sun.tools.javac.Main", "-d", str(self._java)]
+            subprocess.run([*compiler, str(HERE / "java" / "Use.java")], check=True, timeout=60)
+        return self._java
+
+
+def java_options(mission: dict[str, Any], folder: Path) -> str:
+    """What a JVM has to be told: ``JAVA_TOOL_OPTIONS`` as the mission's environment has it, else the documented recipe."""
+    if options := mission["env"].get("JAVA_TOOL_OPTIONS"):
+        return str(options)
+    store = folder / f"trust-{mission['mission']}.p12"
+    subprocess.run(
+        ["keytool", "-importcert", "-noprompt", "-alias", "exeat", "-file", mission["ca_file"], "-keystore", str(store),
+         "-storetype", "PKCS12", "-storepass", "changeit"],
+        check=True, capture_output=True, timeout=30,
+    )  # fmt: skip
+    proxy = urlsplit(mission["env"]["HTTPS_PROXY"])
+    return (
+        f"-Dhttps.proxyHost={proxy.hostname} -Dhttps.proxyPort={proxy.port} -Djdk.http.auth.tunneling.disabledSchemes= "
+        f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword=changeit"
+    )
 
 
 def need(*commands: str) -> None:

@@ -6,6 +6,7 @@
 /status/N        that status                          /redirect?to=     302
 /slow?s=         200 after s seconds                  /101              an upgrade nobody asked for (HTTP/1.1)
 /close           closes in mid-body                   /reflect          the request's headers, in body and header
+/trailers        a chunked body with trailers
 /extra           a second response nobody asked for
 /cookie          sets a cookie                        /alt-svc          advertises HTTP/3 elsewhere
 """
@@ -26,7 +27,7 @@ class Reply(Protocol):
 
     async def start(self, status: int, headers: list[tuple[str, str]], length: int | None = None) -> None: ...
     async def write(self, data: bytes) -> None: ...
-    async def finish(self) -> None: ...
+    async def finish(self, trailers: tuple[tuple[str, str], ...] = ()) -> None: ...
     async def raw(self, data: bytes) -> None: ...
     def abort(self) -> None: ...
 
@@ -104,6 +105,12 @@ async def _reflect(seen: SeenRequest, reply: Reply, arguments: Arguments) -> Non
     await _whole(reply, 200, json.dumps(seen.headers).encode(), ("x-reflected", tokens[0]))
 
 
+async def _trailers(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
+    await reply.start(200, [("content-type", "text/plain"), ("trailer", "x-sum, x-token")])
+    await reply.write(b"body")
+    await reply.finish((("x-sum", "abc"), ("x-token", (seen.header("authorization") or ["-"])[0])))
+
+
 async def _cookie(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
     await _whole(reply, 200, b"{}", ("set-cookie", "sid=origin-session; Path=/; Secure"))
 
@@ -117,7 +124,7 @@ async def _upload(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None
 
 
 _BY_PATH: dict[str, Callable[[SeenRequest, Reply, Arguments], Awaitable[None]]] = {
-    "/sse": _sse, "/drip": _drip, "/bytes": _bytes, "/101": _upgrade, "/close": _close, "/extra": _extra, "/slow": _slow,
+    "/sse": _sse, "/drip": _drip, "/bytes": _bytes, "/101": _upgrade, "/trailers": _trailers, "/close": _close, "/extra": _extra, "/slow": _slow,
     "/redirect": _redirect, "/reflect": _reflect, "/cookie": _cookie, "/alt-svc": _alt_svc, "/upload": _upload,
 }  # fmt: skip
 

@@ -62,6 +62,7 @@ OPERATIONS = [
             "reflect",
             "cookie",
             "alt-svc",
+            "trailers",
             "extra",
         )
     ],

@@ -27,9 +27,10 @@ class H1Reply:
         if data and not self._head_only:
             await self._link.send(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
 
-    async def finish(self) -> None:
+    async def finish(self, trailers: tuple[tuple[str, str], ...] = ()) -> None:
         if self._chunked and not self._head_only:
-            await self._link.send(b"0\r\n\r\n")
+            lines = "".join(f"{name}: {value}\r\n" for name, value in trailers)
+            await self._link.send(f"0\r\n{lines}\r\n".encode("latin-1"))
 
     async def raw(self, data: bytes) -> None:
         await self._link.send(data)

@@ -49,10 +49,13 @@ class H2Reply:
             view = view[room:]
             await self._server.flush()
 
-    async def finish(self) -> None:
+    async def finish(self, trailers: tuple[tuple[str, str], ...] = ()) -> None:
         if not self._head_only:
             self._server.check(self._stream)
-            self._server.h2.end_stream(self._stream)
+            if trailers:
+                self._server.h2.send_headers(self._stream, list(trailers), end_stream=True)
+            else:
+                self._server.h2.end_stream(self._stream)
             await self._server.flush()
 
     async def raw(self, data: bytes) -> None:
@@ -126,6 +129,8 @@ class H2Server:
         elif isinstance(event, h2.events.DataReceived):
             self._streams[event.stream_id].take(event.data)
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.TrailersReceived):
+            self._streams[event.stream_id].trailers.extend(event.headers)
         elif isinstance(event, h2.events.StreamEnded):
             seen = self._streams[event.stream_id]
             seen.complete = True

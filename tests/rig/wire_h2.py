@@ -23,6 +23,7 @@ class Stream:
     status: int = 0
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytearray = field(default_factory=bytearray)
+    trailers: list[tuple[str, str]] = field(default_factory=list)
     ended: bool = False
     reset: bool = False
     last_data_at: float = 0.0
@@ -79,6 +80,11 @@ class H2Wire:
         self._h2.send_data(number, data, end_stream=end)
         self._flush()
 
+    def trailers(self, number: int, *fields: tuple[str, str]) -> None:
+        """End a body with trailers."""
+        self._h2.send_headers(number, list(fields), end_stream=True)
+        self._flush()
+
     def reset(self, number: int) -> None:
         """Give a stream up."""
         self._h2.reset_stream(number)
@@ -116,6 +122,8 @@ class H2Wire:
             stream.body += event.data
             stream.last_data_at = time.monotonic()
             self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.TrailersReceived):
+            stream.trailers = list(event.headers)
         elif isinstance(event, h2.events.StreamEnded):
             stream.ended = True
         elif isinstance(event, h2.events.StreamReset):

@@ -15,6 +15,7 @@ import orjson
 from exeat.errors import InvalidRequestError
 
 FORMATS = ("shell", "docker", "compose", "k8s", "github")
+_TRUSTSTORE = re.compile(r"-Djavax\.net\.ssl\.trustStore=([^\s\"]+)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -26,6 +27,7 @@ def render(form: str, opened: Mapping[str, Any]) -> str:
     """
     environment = variables(opened)
     ca_files = sorted({environment[key] for key in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS") if key in environment})
+    ca_files += _TRUSTSTORE.findall(environment.get("JAVA_TOOL_OPTIONS", ""))
     if form == "shell":
         return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in environment.items())
     if form == "docker":

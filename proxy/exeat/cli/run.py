@@ -22,6 +22,7 @@ from exeat.errors import ExeatError
 if TYPE_CHECKING:
     from exeat.config.settings import Settings
 
+_JAVA = "JAVA_TOOL_OPTIONS"
 _WAYS_AROUND = ("ALL_PROXY", "FTP_PROXY", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_DIR")
 
 
@@ -94,7 +95,11 @@ def child_environment(current: Mapping[str, str], opened: Mapping[str, Any], set
         and key.upper() not in _WAYS_AROUND
         and not key.startswith("EXEAT_")
     }
-    return kept | variables(opened)
+    given = variables(opened)
+    both = (kept.get(_JAVA), given.get(_JAVA))
+    if all(both):  # the command's own options stay; where they disagree the last one holds
+        given[_JAVA] = " ".join(map(str, both))
+    return kept | given
 
 
 def _close(post: Any) -> str:

@@ -1,6 +1,6 @@
-"""``exeat service``: the catalogue as the proxy would read it.
+"""``exeat service``: the catalogue as the proxy would read it, and how a service gets into it.
 
-Must not know: how requests are recognised.
+Must not know: how requests are recognised, how a description is read.
 """
 
 from __future__ import annotations
@@ -10,22 +10,43 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from exeat.cli import service_import
+from exeat.cli.exits import Exit
 from exeat.cli.options import ConfigOption, JsonOption, load_settings
 from exeat.cli.output import SCHEMA, emit, line, pairs, say, table
 from exeat.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from exeat.config.settings import ServiceTable
     from exeat.model.service import Service
 
-app = typer.Typer(name="service", help="Look at the services.", no_args_is_help=True, rich_markup_mode=None)
+BuiltInOption = Annotated[bool, typer.Option("--builtin", help="The built-in services, whatever is configured.")]
+
+app = typer.Typer(
+    name="service", help="Look at the services, import and test them.", no_args_is_help=True, rich_markup_mode=None
+)
+service_import.register(app)
 
 
 @app.command("list")
-def list_services(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def list_services(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    builtin: BuiltInOption = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="A Markdown table of the built-in services, for the documentation.")
+    ] = False,
+) -> None:
     """Show every configured service."""
     from exeat.cli.bundle import catalogue
+    from exeat.services.catalogue import build_catalogue
 
-    services = catalogue(load_settings(config)).services
+    if markdown:
+        from exeat.cli.catalogue_table import markdown_table
+
+        line(markdown_table())
+        return
+    services = build_catalogue(_built_in()).services if builtin else catalogue(load_settings(config)).services
     if as_json:
         emit({"schema": SCHEMA, "services": [_as_dict(service) for service in services]})
     elif not services:
@@ -70,13 +91,16 @@ def show(
             "service": service.name,
             "namespace": service.namespace,
             "hosts": [f"{host}:{port}" for host in service.hosts for port in service.ports],
-            "credential": f"{place.kind} {place.name} {place.scheme}".strip() if place else "none",
+            "credential": [f"{each.kind} {each.name} {each.scheme}".strip() for each in (place, *place.also)]
+            if place
+            else "none",
             "shared": f"{shared.source}, never shown" if shared else "",
             "issuer": f"{issuer.kind}, {issuer.ttl:g} s, {issuer.audience}".rstrip(", ") if issuer else "none",
             "resources": [each.name for each in service.resources],
             "sensitivity": service.sensitivity,
             "environment": service.environment,
             "tag": service.tag,
+            "refusal": service.refusal,
             "unlisted": "the strictest group of their method" if service.unlisted else "refused",
         }
     )
@@ -84,10 +108,63 @@ def show(
     table(
         ("OPERATION", "GROUP", "MATCHES", "ON"),
         [
-            (f"{service.name}:{each.action}", each.group, f"{','.join(each.methods)} {each.template}", each.resource)
+            (
+                f"{service.name}:{each.action}",
+                each.group,
+                f"{','.join(each.methods)} {each.template} {each.select}".rstrip(),
+                each.resource,
+            )
             for each in service.operations
         ],
     )
+
+
+@app.command("test")
+def run_examples(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One service; without it all of them.")] = "",
+    config: ConfigOption = None,
+    builtin: BuiltInOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the sample requests of the services; exit 1 when one means something else than its file says."""
+    from exeat.cli.examples import try_examples
+    from exeat.services.catalogue import build_catalogue, merge
+
+    tables = _built_in() if builtin else [merge(each) for each in load_settings(config).settings.service]
+    chosen = [each for each in tables if name in ("", each.name)]
+    if not chosen:
+        close = get_close_matches(name, [each.name for each in tables], 1)
+        raise NotFoundError(
+            f"there is no service {name!r}" if name else "no [[service]] is configured",
+            f"did you mean {close[0]!r}?" if close else "add --builtin for the built-in ones",
+        )
+    index = build_catalogue(tables)
+    tried = [each for service in chosen for each in try_examples(service, index)]
+    failed = [each for each in tried if not each.holds]
+    if as_json:
+        rows = [
+            {"service": each.service, "request": each.request, "expected": each.expected, "found": each.found}
+            | {"detail": each.detail, "holds": each.holds}
+            for each in tried
+        ]
+        emit({"schema": SCHEMA, "examples": rows, "failed": len(failed)})
+    else:
+        rows_shown = [
+            ("ok", each.service, each.request, each.found)
+            if each.holds
+            else ("WRONG", each.service, each.request, f"{each.found} {each.detail}".strip() + f"; not {each.expected}")
+            for each in tried
+        ]
+        table(("", "SERVICE", "REQUEST", "MEANS"), rows_shown)
+        say(f"{len(tried)} examples, {len(failed)} wrong")
+    if failed:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _built_in() -> list[ServiceTable]:
+    from exeat.services.catalogue import built_in, built_in_names
+
+    return [found for name in built_in_names() if (found := built_in(name)) is not None]
 
 
 def _as_dict(service: Service) -> dict[str, Any]:

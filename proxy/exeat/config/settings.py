@@ -302,6 +302,16 @@ class OperationTable(Table):
     """A resource type of the service; without it the operation acts on the service itself."""
     scope: str = ""
     """What a token's scope claim says; default is the action."""
+    reader: Literal["", "graphql", "jsonrpc", "mcp", "json", "form"] = ""
+    """How to read the body, where the operation or its resource lies in it. Operations with one match and reader differ in select."""
+    select: str = ""
+    """What the reader must find: ``mutation:createIssue``, ``query:*``; a JSON-RPC method, ``eth_*``; for MCP ``tools/call:search``,
+    ``tools/call:*``, ``tools/list``, ``response`` (an answer to the server). The most specific one wins."""
+    captures: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], str] = {}
+    """JSON Pointers to texts or integers that join the path's captures: into the body (json, form), the field's arguments (graphql)
+    or the params (jsonrpc, and mcp: ``/name``, ``/arguments/repo``)."""
+    max_body: Annotated[Size, Field(ge=1)] = 1024 * 1024
+    """The largest body that is read; ``proxy.limits.inspected_body`` bounds it too."""
 
 
 class ExampleTable(Table):

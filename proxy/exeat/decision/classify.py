@@ -1,4 +1,4 @@
-"""What a request means: service, action and the one resource it acts on.
+"""What a request means: service, action and the one resource it acts on, for each thing it asks.
 
 No fallback to a wider resource: a request whose resource can't be told is refused, or a forbid on that resource would miss
 it. Must not know: missions, policies, credentials.
@@ -6,14 +6,17 @@ it. Must not know: missions, policies, credentials.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exeat.model.decision import Deny, Question
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
-from exeat.model.service import EntityUid, Resource, Sensitivity, Service
-from exeat.services.index import ServiceIndex
+from exeat.model.service import EntityUid, Group, Operation, Resource, Sensitivity, Service
+from exeat.services.index import CompiledService, ServiceIndex
 from exeat.services.operations import unlisted_group
+from exeat.services.readers.choices import Choices
+from exeat.services.readers.reading import UnreadableError
 from exeat.services.resources import HOST_TYPE, resource_for
 
 _HTTP_ACTIONS = {"GET": "http:read", "HEAD": "http:read", "OPTIONS": "http:read", "DELETE": "http:delete"}
@@ -29,28 +32,77 @@ class Classified:
     scope: str
 
 
-def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | Deny:
-    """Return what a request means, or Deny(OPERATION_UNKNOWN)."""
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The operation lies in the body; ``limit`` is the largest one that is read, None when the query says it all."""
+
+    limit: int | None
+    compiled: CompiledService
+    choices: Choices
+    captures: Mapping[str, str]
+
+
+def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | Unread | Deny:
+    """Return what a request head means, or Deny(OPERATION_UNKNOWN)."""
     compiled = services.for_host(request.host, request.port)
     if compiled is None:
         action = _HTTP_ACTIONS.get(request.verb, "http:write")
         return Classified(
             None, action, Resource(EntityUid(HOST_TYPE, request.host), (), "any", Sensitivity.NORMAL), action
         )
-    service = compiled.service
     matched = compiled.matcher.match(request.verb, request.segments, request.query)
     if matched is None:
-        if not service.unlisted:
-            return _unknown(service, "no operation of the service matches")
-        action = f"unlisted/{unlisted_group(request.verb)}"
-        return Classified(service, f"{service.name}:{action}", compiled.chains[""].whole, action)
+        return _unlisted(compiled, unlisted_group(request.verb))
     operation = matched.operation
+    if operation.reader:
+        choices = compiled.choices[operation.methods[0], operation.template]
+        limit = choices.limit if choices.needs_body(request.method) else None
+        return Unread(limit, compiled, choices, matched.captures)
+    return _listed(compiled, operation, matched.captures)
+
+
+def classify_body(unread: Unread, request: CanonicalRequest, body: bytes) -> tuple[Classified, ...] | Deny:
+    """Return everything a request asks for, each once, in order; or why it can't be told."""
+    compiled = unread.compiled
+    if unread.limit is not None and len(body) > unread.limit:
+        return _unreadable(compiled, UnreadableError("the body is too large to be judged"))
     try:
-        resource = resource_for(compiled.chains, operation, matched.captures)
+        asked = unread.choices.read(request, body)
+    except UnreadableError as error:
+        return _unreadable(compiled, error)
+    found: dict[tuple[str, EntityUid, str], Classified] = {}
+    for each in asked:
+        if each.operation is None:
+            meaning = _unlisted(compiled, Group.ADMIN, each.select)
+        else:
+            meaning = _listed(compiled, each.operation, {**each.captures, **unread.captures})
+        if isinstance(meaning, Deny):
+            return meaning
+        found.setdefault((meaning.action, meaning.resource.uid, meaning.scope), meaning)
+    return tuple(found.values()) or _unknown(compiled.service, "nothing is asked for")
+
+
+def _listed(compiled: CompiledService, operation: Operation, captures: Mapping[str, str]) -> Classified | Deny:
+    service = compiled.service
+    try:
+        resource = resource_for(compiled.chains, operation, captures)
     except ValueError as error:
         return _unknown(service, str(error))
     return Classified(service, f"{service.name}:{operation.action}", resource, operation.scope or operation.action)
 
 
+def _unlisted(compiled: CompiledService, group: Group, select: str = "") -> Classified | Deny:
+    service = compiled.service
+    if not service.unlisted:
+        what = f" {select}" if select else ""  # bounded and printable; the record's path can't tell it
+        return _unknown(service, f"no operation of the service matches{what}")
+    action = f"unlisted/{group}"
+    return Classified(service, f"{service.name}:{action}", compiled.chains[""].whole, action)
+
+
 def _unknown(service: Service, detail: str) -> Deny:
     return Deny(Reason.OPERATION_UNKNOWN, Question(service=service.name), detail=detail)
+
+
+def _unreadable(compiled: CompiledService, error: UnreadableError) -> Deny:
+    return Deny(error.reason, Question(service=compiled.service.name), detail=error.detail)

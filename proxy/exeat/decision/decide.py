@@ -5,7 +5,9 @@ Must not know: I/O, the clock, engines of proxies, how a decision is carried out
 
 from __future__ import annotations
 
-from exeat.decision.classify import Classified, classify
+from collections.abc import Sequence
+
+from exeat.decision.classify import Classified, Unread, classify, classify_body
 from exeat.decision.hosts import is_local_name
 from exeat.decision.limits import check
 from exeat.decision.recognise import Recognition, recognise
@@ -17,6 +19,7 @@ from exeat.model.decision import (
     Deny,
     Hold,
     Inject,
+    NeedBody,
     Obligation,
     Permit,
     Question,
@@ -43,35 +46,65 @@ def decide(
 
     1. limits: the mission is open, its time isn't over, it may go to this destination
     2. names: nothing that is only local; plain HTTP only where a service allows it
-    3. classify: service, action, resource
+    3. classify: service, action, resource of each thing asked; NeedBody once, where that lies in the body
     4. recognise: the credential is ours, in its place, not retired; none at all on plain HTTP
     5. grade: how narrow the token for this request can be
-    6. Cedar: may this principal do this action on this resource in this context
-    7. obligations: a token in the credential's place, one identity tag
+    6. Cedar: may this principal do each action on its resource in this context; the first refusal decides
+    7. obligations: one token for all of it in the credential's place, one identity tag
 
-    ``body`` is given when an earlier call answered NeedBody. No operation asks for it yet; those that lie in the body
-    will be read between steps 3 and 4.
+    ``body`` is given when an earlier call answered NeedBody; with it the answer is anything else.
     """
-    del body
     if limit := check(view, snapshot.ceilings, request, now):
         return limit
     if refused := _check_name(request, snapshot):
         return refused
-    meaning = classify(request, snapshot.services)
-    if isinstance(meaning, Deny):
-        return meaning
-    service = meaning.service
+    meanings = _meanings(request, snapshot, body)
+    if not isinstance(meanings, tuple):
+        return meanings
+    service = meanings[0].service
     found = recognise(service, request, view.session.agent.key, snapshot.fingerprints, now)
     secure = request.scheme == "https"
     forwarded = found.state is CredentialState.FOREIGN and found.forwardable and _forwards(service)
     issuer = service.issuer if service and service.credential and secure and not forwarded else None
     grade = Grade.NONE if issuer is None else GRADES.get(issuer.kind, Grade.NONE)
-    question = Question(service.name if service else "", meaning.action, meaning.resource.uid, found.state, grade)
-    if refused := _check_credential(found, question, secure=secure, forwarded=forwarded):
+    questions = _questions(meanings, found.state, grade)
+    if refused := _check_credential(found, questions[0], secure=secure, forwarded=forwarded):
         return refused
     context = Context(found.state, grade, approvals, request.verb, request.host)
-    verdict = snapshot.engine.judge(view.principal, meaning.action, meaning.resource, context)
-    return _answer(verdict, question, _obligations(view, meaning, inject=issuer is not None))
+    answers = [
+        _answer(snapshot.engine.judge(view.principal, each.action, each.resource, context), question)
+        for each, question in zip(meanings, questions, strict=True)
+    ]
+    return _all_of(answers, questions[0], _obligations(view, meanings, inject=issuer is not None))
+
+
+def _meanings(
+    request: CanonicalRequest, snapshot: Snapshot, body: bytes | None
+) -> tuple[Classified, ...] | NeedBody | Deny:
+    meaning = classify(request, snapshot.services)
+    if isinstance(meaning, Classified):
+        return (meaning,)
+    if not isinstance(meaning, Unread):
+        return meaning
+    if body is None and meaning.limit is not None:
+        return NeedBody(meaning.limit)
+    return classify_body(meaning, request, body or b"")
+
+
+def _questions(meanings: tuple[Classified, ...], state: CredentialState, grade: Grade) -> list[Question]:
+    """One question for each thing asked; each names the others, so that whichever is recorded tells all of them."""
+    actions = tuple(each.action for each in meanings)
+    return [
+        Question(
+            "" if each.service is None else each.service.name,
+            each.action,
+            each.resource.uid,
+            state,
+            grade,
+            actions[:number] + actions[number + 1 :],
+        )
+        for number, each in enumerate(meanings)
+    ]
 
 
 def _check_name(request: CanonicalRequest, snapshot: Snapshot) -> Deny | None:
@@ -100,8 +133,8 @@ def _check_credential(found: Recognition, question: Question, *, secure: bool, f
     return None
 
 
-def _obligations(view: SessionView, meaning: Classified, *, inject: bool) -> tuple[Obligation, ...]:
-    service = meaning.service
+def _obligations(view: SessionView, meanings: tuple[Classified, ...], *, inject: bool) -> tuple[Obligation, ...]:
+    service = meanings[0].service
     if service is None:
         return (_DEFAULT_TAG,)
     tag = Tag(service.tag)
@@ -112,17 +145,23 @@ def _obligations(view: SessionView, meaning: Classified, *, inject: bool) -> tup
         mission=view.mission.id,
         agent=view.session.agent.spiffe_id,
         service=service.name,
-        action=meaning.action,
-        resource=str(meaning.resource.uid),
-        scope=meaning.scope,
+        action=_joined([each.action for each in meanings]),
+        resource=_joined([str(each.resource.uid) for each in meanings]),
+        scope=meanings[0].scope if len(meanings) == 1 else _joined(" ".join(each.scope for each in meanings).split()),
     )
     return (Inject(token, service.credential), tag)
 
 
-def _answer(verdict: Verdict, question: Question, obligations: tuple[Obligation, ...]) -> Decision:
+def _joined(words: Sequence[str]) -> str:
+    """Each once, in one order, so that the same things asked in another order are the same token."""
+    return words[0] if len(words) == 1 else " ".join(sorted(set(words)))
+
+
+def _answer(verdict: Verdict, question: Question) -> Permit | Deny | Hold:
+    """One question's answer, without obligations."""
     match verdict:
         case Allowed(policies) if policies:  # a permit names the policy it rests on
-            return Permit(question, obligations, policies)
+            return Permit(question, (), policies)
         case Denied(reason, policies, advice):
             return Deny(reason, question, policies, advice)
         case Held(approvers, policies, advice) if approvers:
@@ -131,3 +170,19 @@ def _answer(verdict: Verdict, question: Question, obligations: tuple[Obligation,
             return Deny(Reason.POLICY_ERROR, question, detail=detail)
         case _:
             return Deny(Reason.POLICY_ERROR, question, detail="the engine gave no verdict")
+
+
+def _all_of(
+    answers: Sequence[Permit | Deny | Hold], question: Question, obligations: tuple[Obligation, ...]
+) -> Permit | Deny | Hold:
+    """Permit only when every answer is one; what no approval can change comes before what one could."""
+    policies: dict[str, None] = {}
+    held: Hold | None = None
+    for each in answers:
+        if isinstance(each, Deny):
+            return each
+        if isinstance(each, Hold):
+            held = held or each
+        else:
+            policies.update(dict.fromkeys(each.policies))
+    return held or Permit(question, obligations, tuple(policies))

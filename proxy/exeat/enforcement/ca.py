@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from exeat.enforcement.truststore import java_truststore
 from exeat.errors import StartError
 from exeat.files import load_or_create, private_folder, read_private, write_private
 
@@ -33,7 +34,9 @@ def system_roots() -> Path:
 
 
 def ensure_ca(state: Path) -> None:
-    """Create ``ca.key``, ``ca.pem`` and ``ca-bundle.pem`` (system roots and ours) in the state folder where missing."""
+    """Create in the state folder what is missing: ``ca.key``, ``ca.pem``, and the system's roots with ours for clients
+    that replace theirs, as ``ca-bundle.pem`` and, for Java, ``ca-truststore.p12``.
+    """
     private_folder(state)
     key_pem = load_or_create(state / "ca.key", _new_key)
     certificate_file = state / "ca.pem"
@@ -42,8 +45,11 @@ def ensure_ca(state: Path) -> None:
         certificate_file.chmod(0o644)
     bundle = state / "ca-bundle.pem"
     content = system_roots().read_bytes().rstrip() + b"\n" + certificate_file.read_bytes()
-    if not bundle.exists() or bundle.read_bytes() != content:
-        write_private(bundle, content)
+    store = state / "ca-truststore.p12"
+    if not bundle.exists() or bundle.read_bytes() != content or not store.exists():
+        write_private(store, java_truststore(content))
+        store.chmod(0o644)
+        write_private(bundle, content)  # last: it tells whether both are current
         bundle.chmod(0o644)
 
 

@@ -19,7 +19,7 @@ from exeat.decision.normalize import normalize
 from exeat.decision.snapshot import SessionView
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.formats.asked import Asked, asked_by
-from exeat.enforcement.headers import outgoing
+from exeat.enforcement.headers import framed, outgoing
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.recorder import Recorder
 from exeat.enforcement.refusal import Refusal, render
@@ -127,6 +127,8 @@ class Gate:
             return self._refuse(self._absent(identity), decision_id, identity, wire, started)
         if self._world.draining:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
+        if body is not None:
+            request = framed(request, body)
         decision = decide(request, view, snapshot, self._clock.time(), body=body)
         if isinstance(decision, NeedBody):
             if body is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from dataclasses import replace
 
 from exeat.decision.recognise import strip_and_place
 from exeat.model.decision import Inject, Tag
@@ -51,6 +52,12 @@ def outgoing(
         kept.append((b"traceparent", f"00-{trace}-{trace[16:32]}-01".encode()))
     kept.extend(tags(tag, agent, mission, request_id, pairwise_key, request.host))
     return tuple(kept), f"{request.path}?{query}" if query else request.path
+
+
+def framed(request: CanonicalRequest, body: bytes) -> CanonicalRequest:
+    """Return the request with the length of a body that was read whole: whoever framed it before, it ends there now."""
+    kept = tuple(field for field in request.headers if field[0] not in (b"content-length", b"transfer-encoding"))
+    return replace(request, headers=(*kept, (b"content-length", str(len(body)).encode())))
 
 
 def tags(tag: Tag, agent: Agent, mission: str, request_id: str, pairwise_key: bytes, host: str) -> Headers:

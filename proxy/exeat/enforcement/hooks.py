@@ -197,6 +197,8 @@ def _apply(host: HostFace, flow: http.HTTPFlow, admission: Exchange | Refusal) -
     write_request(flow.request, admission)
     if body_read is None:
         flow.request.stream = admission.count_sent
+        if admission.request.header(b"expect"):
+            flow.request.headers["expect"] = "100-continue"  # the layer answers it now, and takes it out
     else:
         admission.sent_bytes = len(body_read)
 

@@ -55,6 +55,7 @@ class Recorder:
                 "policies": exchange.permit.policies,
                 "snapshot": snapshot,
                 "credential": {"state": question.credential, "grade": question.grade},
+                **({"also": question.also} if question.also else {}),
             }
         )
 
@@ -93,6 +94,7 @@ class Recorder:
                 "policies": verdict.policies,
                 "snapshot": snapshot,
                 "credential": {"state": question.credential, "grade": question.grade},
+                **({"also": question.also} if question.also else {}),
             }
         )
         self._audit.append(

@@ -7,6 +7,8 @@ Each name is one that clients were seen to need: proxies in both cases because c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
+from urllib.parse import urlsplit
 
 _PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 _NO_PROXY = "localhost,127.0.0.1,::1"
@@ -25,6 +27,7 @@ _BUNDLE = (
     "NIX_SSL_CERT_FILE",
     "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
     "BUNDLE_SSL_CA_CERT",
+    "npm_config_cafile",  # npm looks at NODE_EXTRA_CA_CERTS no longer once its own configuration names a file
 )
 """These replace a client's own roots, so they get the system's roots and ours in one file."""
 
@@ -51,5 +54,20 @@ def client_environment(
     environment |= dict.fromkeys(_BUNDLE, bundle_file)
     environment["NODE_USE_ENV_PROXY"] = "1"  # Node 22 and later look at HTTPS_PROXY only then
     environment["NODE_EXTRA_CA_CERTS"] = ca_file  # adds to Node's roots instead of replacing them
+    environment["JAVA_TOOL_OPTIONS"] = _java(proxy_url, str(PurePath(ca_file).with_name("ca-truststore.p12")))
     environment["EXEAT_MISSION"] = mission
     return environment
+
+
+def _java(proxy_url: str, truststore: str) -> str:
+    """Java's options. Never the pass: Java prints them at each start and takes no proxy password from them anyway.
+
+    A program that has an ``Authenticator`` may show it in Basic, which Java switches off for tunnels otherwise.
+    """
+    where = urlsplit(proxy_url)
+    options = [f"-Djavax.net.ssl.trustStore={truststore}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+    if where.hostname:
+        for scheme in ("http", "https"):
+            options += [f"-D{scheme}.proxyHost={where.hostname}", f"-D{scheme}.proxyPort={where.port or 80}"]
+        options.append("-Djdk.http.auth.tunneling.disabledSchemes=")
+    return " ".join(f'"{option}"' if " " in option else option for option in options)

@@ -59,13 +59,17 @@ Obligation = Inject | Tag
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was judged, as far as it was understood; every field may be empty when refused early."""
+    """What was judged, as far as it was understood; every field may be empty when refused early.
+
+    ``also`` are the actions of everything else the request asked for at once.
+    """
 
     service: str = ""
     action: str = ""
     resource: EntityUid | None = None
     credential: CredentialState = CredentialState.NONE
     grade: Grade = Grade.NONE
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

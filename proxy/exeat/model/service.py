@@ -81,7 +81,11 @@ class ResourceType:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a request means: ``action`` without the service prefix, in ``group``, on ``resource`` (a type name or ``""``)."""
+    """What a request means: ``action`` without the service prefix, in ``group``, on ``resource`` (a type name or ``""``).
+
+    With a ``reader`` it lies in the body, of at most ``max_body`` bytes: ``select`` is what the reader must find there, and
+    ``captures`` are (name, JSON Pointer) pairs that join those of the path.
+    """
 
     action: str
     group: Group
@@ -89,6 +93,10 @@ class Operation:
     template: str
     resource: str = ""
     scope: str = ""
+    reader: str = ""
+    select: str = ""
+    captures: tuple[tuple[str, str], ...] = ()
+    max_body: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

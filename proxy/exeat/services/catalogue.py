@@ -39,12 +39,18 @@ def built_in(name: str) -> ServiceTable | None:
     return ServiceTable.model_validate(tomllib.loads(file.read_text("utf-8"))) if file.is_file() else None
 
 
+def built_in_names() -> tuple[str, ...]:
+    """The names of all built-in services."""
+    entries = (files(__package__) / "builtin").iterdir()
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")))
+
+
 def build_catalogue(tables: Sequence[ServiceTable]) -> ServiceIndex:
     """Merge each table over the built-in one of its name, check all of them and compile.
 
     Every field the site gives replaces the built-in one. Raise ConfigurationError with all findings.
     """
-    merged = [_merge(table) for table in tables]
+    merged = [merge(table) for table in tables]
     findings = [finding for table in merged for finding in check_service(table, _namespace(table))]
     findings += _check_together(merged)
     if findings:
@@ -52,7 +58,8 @@ def build_catalogue(tables: Sequence[ServiceTable]) -> ServiceIndex:
     return index_services([_build(table) for table in merged])
 
 
-def _merge(table: ServiceTable) -> ServiceTable:
+def merge(table: ServiceTable) -> ServiceTable:
+    """A table laid over the built-in one of its name: every field the site gives replaces the built-in one."""
     base = built_in(table.name)
     return (
         table
@@ -142,6 +149,10 @@ def _operation(given: OperationTable) -> Operation:
         template,
         given.resource,
         given.scope or given.action,
+        given.reader,
+        given.select,
+        tuple(sorted(given.captures.items())),
+        given.max_body,
     )
 
 

@@ -13,6 +13,7 @@ from exeat.errors import Finding
 from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group
 from exeat.services.operations import METHODS
+from exeat.services.readers.checks import check_reading, share_a_match
 from exeat.services.resources import id_captures
 from exeat.services.templates import Conditions, PartKind, captures_of, parse_match, shape_of
 
@@ -175,10 +176,11 @@ def _check_operations(
             if method not in METHODS:
                 yield _finding(f"{here}.match", f"{method} is not a method a request may use", "remove it")
             other = shapes.setdefault((method, shape_of(parts), conditions), index)
-            if other != index or written.count(method) > 1:
+            if (other != index and not share_a_match(each, operations[other])) or written.count(method) > 1:
                 yield _finding(f"{here}.match", f"{method} {template} is also operation[{other}]", "remove one")
         needed = {name for kind in _line(each.resource, parents) for name in _captures_or_none(types[kind].id)}
-        if missing := needed - captures_of(parts):
+        yield from check_reading(here, each, operations[:index], captures_of(parts))
+        if missing := needed - captures_of(parts) - each.captures.keys():
             names = ", ".join(f"{{{name}}}" for name in sorted(missing))
             yield _finding(
                 f"{here}.match", f"the id of '{each.resource}' needs {names}", "capture it, or act on the service"

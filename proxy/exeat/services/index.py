@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from exeat.model.service import Group, Service
 from exeat.services.operations import Matcher
-from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, Chain, compile_chains
+from exeat.services.readers.choices import Choices, shared_matches
+from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, Chain, compile_chains, id_captures
 
 HTTP_ACTIONS: Mapping[str, Group] = {"http:read": Group.READ, "http:write": Group.WRITE, "http:delete": Group.DELETE}
 """What can be done at a host that no service describes."""
@@ -27,11 +28,12 @@ class ActionInfo:
 
 @dataclass(frozen=True, slots=True)
 class CompiledService:
-    """A service with its templates and resource types compiled."""
+    """A service with its templates and resource types compiled; ``choices`` by method and template, where bodies are read."""
 
     service: Service
     matcher: Matcher
     chains: Mapping[str, Chain]
+    choices: Mapping[tuple[str, str], Choices]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,18 @@ def actions_of(service: Service) -> Mapping[str, ActionInfo]:
     return found
 
 
+def _compile(service: Service) -> CompiledService:
+    chains = compile_chains(service)
+
+    def inner(resource: str) -> set[str]:
+        """Captures that something follows in some id of the resource's chain."""
+        kinds = [kind for _, kind in chains[resource].types]
+        return {name for kind in kinds for name in id_captures(kind.id) if not kind.id.endswith(f"{{{name}}}")}
+
+    operations, choices = shared_matches(service.operations, inner)
+    return CompiledService(service, Matcher(operations), chains, choices)
+
+
 def index_services(services: Sequence[Service]) -> ServiceIndex:
     """Compile services that have been checked; raise ValueError on what the checks should have found."""
     exact: dict[tuple[str, int], CompiledService] = {}
@@ -90,7 +104,7 @@ def index_services(services: Sequence[Service]) -> ServiceIndex:
     }
     members: dict[str, set[str]] = {"http:*": set(HTTP_ACTIONS)} | {str(group): set() for group in Group}
     for service in services:
-        compiled = CompiledService(service, Matcher(service.operations), compile_chains(service))
+        compiled = _compile(service)
         for host in service.hosts:
             table, name = (below, host[2:]) if host.startswith("*.") else (exact, host)
             for port in service.ports:

@@ -114,7 +114,7 @@ class Matcher:
             choice = _walk(root, segments, 0, values)
             if choice is not None:
                 leaf = choice.pick(query)
-                return leaf and Matched(leaf.operation, dict(zip(leaf.names, values, strict=True)))
+                return None if leaf is None else Matched(leaf.operation, dict(zip(leaf.names, values, strict=True)))
         return self.match("GET", segments, query) if method == "HEAD" else None
 
 

@@ -11,13 +11,14 @@ const send = (method, url, body) => new Promise((resolve, reject) => {
 
 const read = async (stream) => Buffer.concat(await stream.toArray()).toString();
 
+async function request(method, url, body) {
+  const response = await send(method, url, body);
+  const text = await read(response);
+  return response.headers.location ? request('GET', response.headers.location) : { status: response.statusCode, text };
+}
+
 await main(cellsOf({
-  async request(method, url, body) {
-    const response = await send(method, url, body);
-    const text = await read(response);
-    if (response.headers.location) return this.request('GET', response.headers.location);
-    return { status: response.statusCode, text };
-  },
+  request,
   async *chunks(url) {
     yield* await send('GET', url);
   },

@@ -27,7 +27,7 @@ def main() -> None:
         return made
 
     ports = {
-        "git": serve_git.start(context("http/1.1"), Path(folder), journal),
+        "git": serve_git.start(context("http/1.1"), Path(folder).resolve(), journal),
         "ws": serve_ws.start(context("http/1.1"), journal),
         "grpc": serve_grpc.start(Path(pem).read_bytes(), journal),
         "mcp": serve_mcp.start(pem, journal),

@@ -35,7 +35,7 @@ def start(pem: str, journal: Journal) -> int:
     from mcp.server.transport_security import TransportSecuritySettings
 
     security = TransportSecuritySettings(allowed_hosts=["mcp.example.test"])
-    app = server.streamable_http_app(transport_security=security)
+    app = server.streamable_http_app(transport_security=security, max_request_body_size=32 * 1024 * 1024)
 
     async def noted(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":

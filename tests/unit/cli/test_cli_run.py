@@ -51,6 +51,13 @@ def test_real_credentials_ways_around_and_our_own_settings_are_taken_away(site):
     assert environment == {"HOME": "/home/x", "HTTPS_PROXY": "http://p"}
 
 
+def test_java_keeps_its_own_options_and_ours_come_last(site):
+    settings = load(site / "exeat.toml", {}).settings
+    opened = {"env": {"JAVA_TOOL_OPTIONS": "-Dours"}}
+    assert child_environment({"JAVA_TOOL_OPTIONS": "-Xmx1g"}, opened, settings)["JAVA_TOOL_OPTIONS"] == "-Xmx1g -Dours"
+    assert child_environment({}, opened, settings)["JAVA_TOOL_OPTIONS"] == "-Dours"
+
+
 @pytest.mark.parametrize("code", [0, 1, 2, 5, 125, 255])
 def test_the_commands_own_code_is_returned(site, stub, exeat, code):
     assert exeat(*RUN, *python(f"raise SystemExit({code})"))[0] == code

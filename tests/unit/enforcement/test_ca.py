@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from exeat.clock import SystemClock
 from exeat.enforcement.ca import CertificateAuthority, LeafCache, ensure_ca
@@ -28,9 +33,31 @@ def test_the_key_is_private_and_the_certificate_public(state: Path) -> None:
 
 
 def test_a_second_start_keeps_the_ca(state: Path) -> None:
-    before = (state / "ca.pem").read_bytes()
+    names = ("ca.pem", "ca-bundle.pem", "ca-truststore.p12")
+    before = [(state / name).read_bytes() for name in names]
     ensure_ca(state)
-    assert (state / "ca.pem").read_bytes() == before
+    assert [(state / name).read_bytes() for name in names] == before
+
+
+def test_java_gets_the_same_roots_in_a_store_of_its_own(state: Path) -> None:
+    store = state / "ca-truststore.p12"
+    assert store.stat().st_mode & 0o777 == 0o644
+    loaded = pkcs12.load_pkcs12(store.read_bytes(), b"changeit")
+    assert loaded.key is None
+    ours = x509.load_pem_x509_certificate((state / "ca.pem").read_bytes())
+    assert ours in [each.certificate for each in loaded.additional_certs]
+    store.unlink()
+    ensure_ca(state)
+    assert store.exists()
+
+
+@pytest.mark.skipif(shutil.which("keytool") is None, reason="no Java")
+def test_java_trusts_what_is_in_it(state: Path) -> None:
+    listed = subprocess.run(
+        ["keytool", "-list", "-keystore", str(state / "ca-truststore.p12"), "-storepass", "changeit"],
+        capture_output=True, text=True, timeout=60, env={**os.environ, "LC_ALL": "C"},
+    )  # fmt: skip
+    assert listed.stdout.count("trustedCertEntry") > 1, listed.stdout + listed.stderr
 
 
 def test_a_strict_client_accepts_the_leaf_and_only_for_its_name(state: Path) -> None:

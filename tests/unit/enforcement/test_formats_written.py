@@ -23,7 +23,7 @@ ASKED = {
     Form.JSON: Asked(accept="application/json"),
     Form.TEXT: Asked(user_agent="git/2.39"),
     Form.NPM: Asked(user_agent="npm/10"),
-    Form.S3: Asked(amz=True),
+    Form.S3: Asked(amz=True, s3=True),
     Form.AWS_QUERY: Asked(amz=True, content_type="application/x-www-form-urlencoded"),
     Form.AWS_JSON: Asked(amz=True, amz_target=True),
     Form.GRPC: Asked(content_type="application/grpc", version="HTTP/2.0"),

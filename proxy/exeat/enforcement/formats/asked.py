@@ -22,7 +22,7 @@ class Asked:
     """What matters of a request for the form of its refusal.
 
     ``setting`` is the service's own ``refusal``, ``""`` where it has none; field values are in lower case; ``amz`` says
-    that AWS fields are there, ``mcp`` that MCP's are, ``rpc_id`` is the id of the JSON-RPC call, ``None`` where it isn't known.
+    that AWS fields are there, ``s3`` that S3's are, ``mcp`` that MCP's are, ``rpc_id`` is the id of the JSON-RPC call, ``None`` where it isn't known.
     """
 
     method: str = ""
@@ -33,6 +33,7 @@ class Asked:
     upgrade: str = ""
     amz: bool = False
     amz_target: bool = False
+    s3: bool = False
     mcp: bool = False
     setting: str = ""
     rpc_id: str | int | None = None
@@ -69,6 +70,7 @@ def asked_by(request: WireRequest | CanonicalRequest | None, setting: str = "", 
         upgrade=request.upgrade if isinstance(request, CanonicalRequest) else fields.get(b"upgrade", ""),
         amz=amz,
         amz_target=b"x-amz-target" in fields,
+        s3=b"x-amz-content-sha256" in fields,
         mcp=mcp,
         setting=setting,
         rpc_id=None if body is None else _rpc_id(body),
@@ -76,7 +78,7 @@ def asked_by(request: WireRequest | CanonicalRequest | None, setting: str = "", 
 
 
 _MCP = frozenset({b"mcp-protocol-version", b"mcp-session-id"})
-_WANTED = frozenset({b"accept", b"content-type", b"user-agent", b"upgrade", b"x-amz-target"})
+_WANTED = frozenset({b"accept", b"content-type", b"user-agent", b"upgrade", b"x-amz-target", b"x-amz-content-sha256"})
 
 
 def _rpc_id(body: bytes) -> str | int | None:

@@ -72,9 +72,9 @@ def _is_grpc(content_type: str) -> bool:
 
 
 def _aws(asked: Asked) -> Form:
-    if asked.amz_target or "json" in asked.content_type:
-        return Form.AWS_JSON
-    return Form.AWS_QUERY if asked.content_type == "application/x-www-form-urlencoded" else Form.S3
+    if asked.s3 or asked.setting == "s3":
+        return Form.S3
+    return Form.AWS_QUERY if asked.content_type == "application/x-www-form-urlencoded" else Form.AWS_JSON
 
 
 def _wants_plain_json(accept: str) -> bool:

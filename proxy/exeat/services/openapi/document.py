@@ -128,7 +128,9 @@ def _endpoints(
             servers = _list(operation.get("servers") or inside.get("servers"))
             others = {urlsplit(_text(server.get("url"))).hostname for server in servers} - {None, *hosts}
             if others:
-                notes.append(f"{method.upper()} {path} isn't used: it is served by {', '.join(sorted(map(str, others)))}")
+                notes.append(
+                    f"{method.upper()} {path} isn't used: it is served by {', '.join(sorted(map(str, others)))}"
+                )
                 continue
             parameters = [_resolve(root, each) for each in (*common, *_list(operation.get("parameters")))]
             deep = {_text(each.get("name")) for each in parameters if each.get("x-multi-segment") is True}

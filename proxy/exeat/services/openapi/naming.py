@@ -16,17 +16,17 @@ DELETING = frozenset({"delete", "remove", "destroy", "purge", "erase", "drop", "
 """Words of an operationId or of the path's last part that make a write a delete."""
 ADMINISTERING = frozenset(
     {
-        "access", "acl", "admin", "admins", "apikeys", "app", "applications", "apps", "audit", "auth", "authorizations",
-        "billing", "blocks", "budgets", "collaborators", "credentials", "deploy-keys", "enterprise", "enterprises",
-        "environments", "grants", "hook", "hooks", "hosted-runners", "installations", "invitations", "invites", "keys",
-        "members", "memberships", "oauth", "oidc", "owners", "permissions", "personal-access-tokens", "policies",
-        "policy", "private-registries", "protection", "registration-token", "restrictions", "roles", "rotate", "rules",
-        "rulesets", "runner-groups", "runners", "saml", "scim", "secrets", "security", "service-accounts",
-        "service_accounts", "settings", "sso", "suspend", "suspended", "team", "teams", "tokens", "transfer",
-        "variables", "visibility", "webhook", "webhooks",
+        "access", "acl", "admin", "admins", "apikey", "apikeys", "app", "application", "applications", "apps", "audit",
+        "auth", "authorizations", "billing", "blocks", "budgets", "bypass", "bypasses", "collaborators", "credential",
+        "credentials", "emails", "enterprise", "enterprises", "environments", "grants", "hook", "hooks", "installation",
+        "installations", "invitations", "invites", "keys", "limit", "limits", "members", "memberships", "oauth", "oidc",
+        "owners", "permission", "permissions", "policies", "policy", "properties", "protection", "registries",
+        "restrictions", "role", "roles", "rotate", "rule", "rules", "rulesets", "runner", "runners", "saml", "scim",
+        "secrets", "security", "settings", "setup", "sso", "suspend", "suspended", "team", "teams", "token", "tokens",
+        "transfer", "variables", "visibility", "webhook", "webhooks",
     }
 )  # fmt: skip
-"""Literal parts of a path, and tags, that make any change an admin's: who may do what, and where secrets and code come from."""
+"""Words of a path's literal parts that make any change an admin's: who may do what, and where secrets and code come from."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _UNFIT = re.compile(r"[^a-z0-9._/-]+")
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -44,14 +44,13 @@ def group_of(endpoint: Endpoint) -> Group:
     if endpoint.method in ("GET", "HEAD", "OPTIONS"):
         return Group.READ
     group = Group.DELETE if endpoint.method == "DELETE" else Group.WRITE
-    literals = [part.lower() for part in endpoint.path.split("/") if part and "{" not in part]
-    last = literals[-1] if literals else ""
+    literals = [part for part in endpoint.path.split("/") if part and "{" not in part]
+    last = _kebab(literals[-1]) if literals else ""
     words = set(_WORDS.findall(_kebab(endpoint.operation_id.rpartition("/")[2]))) | set(_WORDS.findall(last))
     if words & DELETING:
         group = graver(group, Group.DELETE)
-    if ADMINISTERING.intersection(literals) or _kebab(endpoint.tag) in ADMINISTERING or last.startswith("set-"):
-        group = Group.ADMIN
-    return group
+    parts = {word for literal in literals for word in _WORDS.findall(_kebab(literal))}
+    return Group.ADMIN if parts & ADMINISTERING or _kebab(endpoint.tag) in ADMINISTERING else group
 
 
 def action_of(endpoint: Endpoint) -> str:

@@ -49,6 +49,15 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """One thing asked: what it is called, its operation (None when no select fits), its captures."""
+
+    select: str
+    operation: Operation | None
+    captures: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Choices:
     """How to read a request that fits one match; ``limit`` in bytes is the largest body that is read."""
 
@@ -62,15 +71,19 @@ class Choices:
         """Whether what is asked lies in the body."""
         return method not in ("GET", "HEAD")
 
-    def read(self, request: CanonicalRequest, body: bytes) -> tuple[tuple[Choice | None, Mapping[str, str]], ...]:
-        """Return for each thing asked its operation (None when unlisted) and captures; raise UnreadableError."""
+    def read(self, request: CanonicalRequest, body: bytes) -> tuple[Found, ...]:
+        """Return everything asked, each with its operation; raise UnreadableError."""
         if request.query and self._outside & names(request.query):
             raise UnreadableError("the query and the body both name the resource")
-        found: list[tuple[Choice | None, Mapping[str, str]]] = []
-        for asked in self._read(request, body):
-            choice = self.selects.find(asked.select)
-            found.append((choice, {} if choice is None else _captured(choice, asked)))
-        return tuple(found)
+        return tuple(self._found(asked) for asked in self._read(request, body))
+
+    def _found(self, asked: Asked) -> Found:
+        choice = self.selects.find(asked.select)
+        return (
+            Found(asked.select, None, {})
+            if choice is None
+            else Found(asked.select, choice.operation, _captured(choice, asked))
+        )
 
 
 def _captured(choice: Choice, asked: Asked) -> dict[str, str]:

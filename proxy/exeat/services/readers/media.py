@@ -52,7 +52,11 @@ def _media_type(request: CanonicalRequest) -> str:
             raise UnreadableError("the content type is malformed")
         name = parameter["name"].lower()
         value = parameter["plain"] if parameter["quoted"] is None else parameter["quoted"]
-        if name in seen or name.startswith("charset*") or (name == "charset" and value.lower() not in ("utf-8", "utf8")):
+        if (
+            name in seen
+            or name.startswith("charset*")
+            or (name == "charset" and value.lower() not in ("utf-8", "utf8"))
+        ):
             raise UnreadableError("the body is not in UTF-8")
         seen.add(name)
         end = parameter.end()

@@ -51,4 +51,6 @@ def _text(value: object) -> str:
         return value
     if type(value) is int and -_EXACT <= value <= _EXACT:
         return str(value)
-    raise UnreadableError("the body names the resource by something else than a text or a plain integer", Reason.OPERATION_UNKNOWN)
+    raise UnreadableError(
+        "the body names the resource by something else than a text or a plain integer", Reason.OPERATION_UNKNOWN
+    )

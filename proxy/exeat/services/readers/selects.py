@@ -25,7 +25,9 @@ def check_select(reader: str, select: str) -> None:
     if not 0 < len(select) <= _LONGEST or not _SELECT.fullmatch(select):
         raise ValueError("a select is a name without blanks, and '*' stands only at its end")
     if reader == "graphql" and not _GRAPHQL.fullmatch(select):
-        raise ValueError(f"'{select}': write 'query:FIELD', 'mutation:FIELD', 'subscription:FIELD', or '*' for the field")
+        raise ValueError(
+            f"'{select}': write 'query:FIELD', 'mutation:FIELD', 'subscription:FIELD', or '*' for the field"
+        )
 
 
 @final

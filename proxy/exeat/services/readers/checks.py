@@ -1,0 +1,59 @@
+"""Everything that can be wrong with how one operation reads bodies, found before it is compiled.
+
+Must not know: other services, files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from exeat.config.settings import OperationTable
+from exeat.errors import Finding
+from exeat.services.readers.choices import METHODS
+from exeat.services.readers.pointers import parse_pointer
+from exeat.services.readers.selects import check_select
+
+
+def share_a_match(one: OperationTable, other: OperationTable) -> bool:
+    """Whether two operations of one shape are told apart by the body: same template, same reader, different select."""
+    same = one.match.partition(" ")[2] == other.match.partition(" ")[2] and one.reader == other.reader
+    return bool(one.reader) and same and one.select != other.select
+
+
+def check_reading(
+    at: str, each: OperationTable, before: Sequence[OperationTable], path_captures: Collection[str]
+) -> Iterator[Finding]:
+    """Yield every finding about the fields of reading; ``before`` are the operations written above."""
+    if not each.reader:
+        unused = [name for name in ("select", "captures", "max_body") if name in each.model_fields_set]
+        if unused:
+            yield Finding("", f"{', '.join(unused)} without a reader", field=f"{at}.reader", fix='add reader = "json"')
+        return
+    methods, _, template = each.match.partition(" ")
+    unread = sorted(set(methods.split(",")) - METHODS[each.reader])
+    if unread:
+        message = f"a {each.reader} reader reads no {', '.join(unread)}"
+        yield Finding("", message, field=f"{at}.match", fix=f"write {', '.join(sorted(METHODS[each.reader]))}")
+    try:
+        check_select(each.reader, each.select)
+    except ValueError as error:
+        yield Finding("", str(error), field=f"{at}.select", fix='as in select = "tools/call:search"')
+    for other in before:
+        shared = set(methods.split(",")) & set(other.match.partition(" ")[0].split(","))
+        if (
+            shared
+            and other.match.partition(" ")[2] == template
+            and share_a_match(each, other) is False
+            and other.reader
+        ):
+            yield Finding(
+                "", f"{template} has this select or another reader above", field=f"{at}.select", fix="remove one"
+            )
+            break
+    for name, pointer in each.captures.items():
+        try:
+            parse_pointer(pointer)
+        except ValueError as error:
+            yield Finding("", str(error), field=f"{at}.captures.{name}", fix="as in '/model'")
+        if name in path_captures:
+            yield Finding("", f"the path captures {{{name}}} already", field=f"{at}.captures.{name}", fix="rename it")

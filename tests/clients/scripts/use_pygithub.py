@@ -1,0 +1,23 @@
+"""PyGithub."""
+
+from cells import API, KEY, UPLOAD, Outcome, run
+from github import Auth, Github
+
+client = Github(base_url=API, auth=Auth.Token(KEY), retry=None, seconds_between_requests=None)
+
+
+def get(name: str = "acme/site") -> Outcome:
+    return 200, client.get_repo(name).full_name
+
+
+def upload() -> Outcome:
+    release = client.get_repo("acme/site").get_release(1)
+    return 200, release.upload_asset(str(UPLOAD), content_type="application/octet-stream").name
+
+
+run(
+    get,
+    refused=lambda: (200, client.get_repo("acme/site").delete()),
+    large_upload=upload,
+    redirect_refused=lambda: (200, client.get_repo("moved/away").full_name),
+)

@@ -1,0 +1,129 @@
+"""The authorization server of the token exchange tests: npm's ``oidc-provider``, run by the system's Node.
+
+Its packages are installed once into ``$EXEAT_TEST_CACHE`` (default ``~/.cache/exeat-tests``), never into the repository.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any, Self
+
+from rig.config import free_port
+from rig.proxy import clean_environment
+
+HERE = Path(__file__).parent
+CLIENT_SECRET = "oidc+client/secret canary 7c1e"
+"""Of the client ``exeat``; with characters that show whether it is encoded as RFC 6749 §2.3.1 says."""
+
+
+def missing() -> str:
+    """Why the server can't be started here, or an empty string."""
+    absent = [name for name in ("node", "npm") if shutil.which(name) is None]
+    return f"{' and '.join(absent)} not installed" if absent else ""
+
+
+def installed() -> Path:
+    """The folder with the server and its packages, made at the first call; safe among parallel test processes."""
+    files = [HERE / name for name in ("package.json", "package-lock.json", "server.mjs")]
+    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    cache = Path(os.environ.get("EXEAT_TEST_CACHE") or Path.home() / ".cache" / "exeat-tests")
+    folder = cache / f"oidc-{digest}"
+    if not folder.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix="oidc-", dir=cache))
+        for file in files:
+            shutil.copy(file, made)
+        done = subprocess.run(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=made, capture_output=True, text=True, timeout=180,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        try:
+            made.rename(folder)
+        except OSError:  # another process was faster
+            shutil.rmtree(made)
+    return folder
+
+
+class OidcServer:
+    """One running server; ``trusted`` maps the issuers of subject tokens to their JWK sets."""
+
+    def __init__(self, trusted: dict[str, str], folder: Path) -> None:
+        self.port = free_port()
+        self.issuer = f"http://127.0.0.1:{self.port}"
+        self._trusted, self._folder = trusted, folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> Path:
+        return self._folder / "oidc.log"
+
+    def start(self) -> Self:
+        """Start it and wait until it answers; it keeps its port over restarts, but not its keys and tokens."""
+        kept = {key: value for key, value in clean_environment().items() if key in ("PATH", "LANG")}
+        environ = kept | {
+            "HOME": str(self._folder), "TRUSTED": json.dumps(self._trusted), "CLIENT_SECRET": CLIENT_SECRET,
+            "CLIENT_JWKS": next(iter(self._trusted.values()), ""), "NODE_NO_WARNINGS": "1",
+        }  # fmt: skip
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                ["node", str(installed() / "server.mjs"), str(self.port)], cwd=self._folder, env=environ,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                self.call("/.well-known/openid-configuration")
+                return self
+            except OSError:
+                time.sleep(0.05)
+        self.stop()
+        raise AssertionError(f"the authorization server didn't come up:\n{self.log.read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        """End it at once; its state is in memory alone."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(5)
+
+    def freeze(self, frozen: bool) -> None:
+        """Let it accept and answer nothing, or go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def call(self, path: str, form: dict[str, str] | None = None, client: str = "", secret: str = "") -> dict[str, Any]:
+        """One call as a client of it; errors are answers too."""
+        headers = {}
+        if client:
+            pair = f"{urllib.parse.quote_plus(client)}:{urllib.parse.quote_plus(secret)}"
+            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        data = None if form is None else urllib.parse.urlencode(form).encode()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(urllib.request.Request(self.issuer + path, data, headers), timeout=5) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return {"status": error.code, **json.load(error)}
+
+    def introspect(self, token: str) -> dict[str, Any]:
+        """What the server says of a token to the origin that received it (RFC 7662)."""
+        return self.call("/token/introspection", {"token": token}, "origin", "origin-secret")
