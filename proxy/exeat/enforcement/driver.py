@@ -13,7 +13,8 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable
-from typing import Any
+from dataclasses import fields
+from typing import Any, cast
 
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, server_hooks
@@ -87,7 +88,7 @@ class Driver(ABC):
                     self._backlog += len(data)
                     if self._backlog > _BACKLOG:
                         await self._resume.wait()
-                for other in list(self._pipes.values()):
+                for other in [each for each in self._pipes.values() if each.congested]:
                     await other.drain()
         except OSError:
             pass
@@ -209,7 +210,7 @@ class Driver(ABC):
 
     def run_hook(self, hook: commands.StartHook, reply_to: commands.StartHook | None) -> None:
         """Run a hook inline; only one that has to wait becomes a task."""
-        (data,) = hook.args()
+        data = _argument(hook)
         try:
             waiting = self.call_hook(hook.name, data)
             if waiting is None:
@@ -275,6 +276,19 @@ class Driver(ABC):
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             self.die("a task failed", fault)
+
+
+_ARGUMENTS: dict[type[commands.StartHook], str] = {}
+
+
+def _argument(hook: commands.StartHook) -> Any:
+    """A hook's one argument; which of its fields that is, is looked up once a class and not at every call."""
+    kind = type(hook)
+    name = _ARGUMENTS.get(kind)
+    if name is None:
+        (name,) = (field.name for field in fields(cast("Any", kind)))
+        _ARGUMENTS[kind] = name
+    return getattr(hook, name)
 
 
 def tell(what: str, fault: BaseException) -> None:

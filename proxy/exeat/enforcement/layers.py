@@ -85,6 +85,12 @@ class GovernedStream(HttpStream):
                 return
         yield from super().state_stream_request_body(event)
 
+    def check_invalid(self, request: bool) -> Commands:
+        """As mitmproxy's for answers and CONNECT; any other request is checked by the gate, more strictly."""
+        if request and self.flow.request.data.method != b"CONNECT":
+            return False
+        return (yield from super().check_invalid(request))
+
     def _answer(self) -> Commands:
         """Send the response that stands in the flow; whatever the client still sends is thrown away."""
         if self.client_state != self.state_done:

@@ -46,12 +46,17 @@ class Pipe:
             with contextlib.suppress(OSError):
                 self._writer.write_eof()
 
-    async def drain(self) -> None:
-        """Wait while the peer is slower than we are: the back-pressure of the whole connection."""
+    @property
+    def congested(self) -> bool:
+        """Whether the peer is slower than we are."""
         writer = self._writer
-        if writer is not None and not writer.is_closing() and writer.transport.get_write_buffer_size() > _HIGH_WATER:
+        return writer is not None and writer.transport.get_write_buffer_size() > _HIGH_WATER
+
+    async def drain(self) -> None:
+        """Wait until the peer has caught up: the back-pressure of the whole connection."""
+        if self._writer is not None and not self._writer.is_closing():
             with contextlib.suppress(OSError):
-                await writer.drain()
+                await self._writer.drain()
 
     def names(self) -> tuple[Any, Any]:
         """(peer, own) addresses."""
