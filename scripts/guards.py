@@ -111,6 +111,21 @@ GUARDS = (
     Guard(
         "pass-signature", "identity/passes.py", '"strict_aud": True,', '"strict_aud": True, "verify_signature": False,'
     ),
+    Guard("grant-scope", "credentials/oauth/grant.py", 'raise _wide("a wider scope than asked")', "return"),
+    Guard("grant-life", "credentials/oauth/grant.py", "if life > asked.ttl:", "if False:"),
+    Guard("grant-audience", "credentials/oauth/grant.py", "if not asked.audiences.issuperset(named):", "if False:"),
+    Guard(
+        "assertion-echo",
+        "credentials/issuers/oauth_exchange.py",
+        'if value.reveal() in (form["subject_token"], form.get("actor_token")):',
+        "if False:",
+    ),
+    Guard(
+        "token-of-one-session",
+        "credentials/issuers/oauth_exchange.py",
+        "if not self._holders.take(digest, session, grant.expires_at, self._clock.time()):",
+        "if False:",
+    ),
     Guard("admin-auth", "admin/guard.py", "return hmac.compare_digest(digest, self._digest)", "return True"),
     Guard(
         "token-scrub",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Any
+from typing import Any, cast
 
 from mitmproxy.proxy import mode_servers, mode_specs
 
@@ -29,7 +29,15 @@ def handler_class(parts: Parts) -> type[Host]:
             if not isinstance(mode, mode_specs.RegularMode) or not isinstance(writer, asyncio.StreamWriter):
                 writer.close()
                 raise PermissionError(f"mode {mode.full_spec} is not governed")
-            super().__init__(parts, reader, writer)
+            super().__init__(parts, cast("asyncio.Transport", writer.transport))
+            self._given = reader, writer  # kept: a StreamWriter that is dropped closes its socket
+
+        async def handle_client(self) -> None:
+            """What mitmproxy awaits: serve until the connection is over."""
+            self.layer = self.top_layer()
+            reader, _ = self._given
+            self.start(bytes(reader._buffer))  # noqa: SLF001 what the stream has read before we took its socket over
+            await self.over.wait()
 
     return StockHost
 

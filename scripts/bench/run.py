@@ -15,9 +15,8 @@ from bench.target import SCENARIOS, Target
 MODULES = ("origin", "mitmproxy", "proxy_py", "nono", "envoy", "exeat")
 
 
-def start_all(site: Site, arguments: Namespace, say: Callable[[str], None]) -> tuple[list[Target], dict[str, str]]:
-    """Start what can run here; return the targets and why the others can't."""
-    targets: list[Target] = []
+def start_all(site: Site, arguments: Namespace, say: Callable[[str], None], targets: list[Target]) -> dict[str, str]:
+    """Start what can run here, adding it to ``targets``; return why the others can't."""
     skipped: dict[str, str] = {}
     for name in MODULES:
         try:
@@ -30,6 +29,7 @@ def start_all(site: Site, arguments: Namespace, say: Callable[[str], None]) -> t
         targets.append(mitmproxy.stock(site, "mitmdump -O", "-O"))
         targets.append(mitmproxy.minimal(site, "minimal -O", "-O"))
         targets.append(exeat.one(site, "exeat hot -O", "-O"))
+        targets += [exeat.one(site, f"exeat {where.parent.name} -O", "-O", source=where) for where in arguments.beside]
     if arguments.beside:
         from bench.targets import exeat
 
@@ -44,7 +44,7 @@ def start_all(site: Site, arguments: Namespace, say: Callable[[str], None]) -> t
             continue
         target.seen = {"key": "the agent's" if KEY in seen else "another", "tag": "yes" if "spiffe:" in seen else "no"}
     say(f"{len(targets)} targets" + "".join(f"; {name} skipped: {why}" for name, why in skipped.items()))
-    return targets, skipped
+    return skipped
 
 
 def measure(site: Site, arguments: Namespace, say: Callable[[str], None]) -> dict[str, Any]:
@@ -54,18 +54,17 @@ def measure(site: Site, arguments: Namespace, say: Callable[[str], None]) -> dic
     measured: table.Measured = {}
     facts: dict[str, dict[str, Any]] = {}
     try:
-        targets, skipped = start_all(site, arguments, say)
-        if arguments.only:
-            targets = [target for target in targets if target.name in (*arguments.only, *table.BASES)]
+        skipped = start_all(site, arguments, say, targets)
+        wanted = {*arguments.only, *table.BASES} if arguments.only else {target.name for target in targets}
         for number in range(arguments.rounds):
             for scenario in arguments.scenarios:
-                for target in targets:
+                for target in (target for target in targets if target.name in wanted):
                     rows = measured.setdefault(target.name, {}).setdefault(scenario, [])
                     row = _once(generator, site, target, scenario, arguments)
                     if row:
                         rows.append(row)
             say(f"round {number + 1} of {arguments.rounds} done")
-        for target in targets:
+        for target in (target for target in targets if target.name in wanted):
             rows = [row for scenario in measured[target.name].values() for row in scenario]
             note = f"{target.note} (origin sees {target.seen['key']} key, tag: {target.seen['tag']})"
             errors = sum(row["errors"] for row in rows)
@@ -73,11 +72,10 @@ def measure(site: Site, arguments: Namespace, say: Callable[[str], None]) -> dic
                 "note": note, "why_not": target.why_not, "errors": errors, "rss_mib": round(target.resident(), 1),
             }  # fmt: skip
     finally:
-        for target in targets:
-            target.stop()
+        site.stop()
     return {
         "machine": table.machine() | {"load": "load.c" if len(generator) == 1 else "asyncio (costs more)"},
-        "arguments": {key: value for key, value in vars(arguments).items() if key not in ("json",)},
+        "arguments": {key: str(value) for key, value in vars(arguments).items() if key != "json"},
         "scenarios": {key: SCENARIOS[key] for key in arguments.scenarios},
         "targets": table.summary(measured),
         "ratios": table.ratios(measured),
@@ -120,14 +118,13 @@ def soak(site: Site, requests: int) -> list[tuple[int, float]]:
     from bench.targets import exeat, origin
 
     generator = load.command(site)
-    started = origin.start(site)
+    origin.start(site)
     try:
-        started.append(target := exeat.one(site, "exeat hot"))
+        target = exeat.one(site, "exeat hot")
         seen = [(0, round(target.resident(), 1))]
         while seen[-1][0] < requests:
             done = load.run(generator, site, target.routes["B"], fresh=False, connections=8, seconds=10)
             seen.append((seen[-1][0] + done.requests, round(target.resident(), 1)))
         return seen
     finally:
-        for target in started:
-            target.stop()
+        site.stop()

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Site:
     origin_tls: int
     python: str = sys.executable
     environ: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    """Everything started here."""
 
     @classmethod
     def make(cls, folder: Path) -> Site:
@@ -51,16 +54,32 @@ class Site:
         environ.pop("SSLKEYLOGFILE", None)
         return cls(folder, free_port(), free_port(), environ=environ)
 
-    def start(self, name: str, *command: str, core: int = PROXY_CORE, **environ: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, *command: str, core: int = PROXY_CORE, environ: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start a process pinned to one core; what it prints goes to ``<name>.log``."""
         with (self.folder / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 ["taskset", "-c", str(core), *command] if shutil.which("taskset") else list(command),
                 cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self.environ | environ,
+                env={**self.environ, **(environ or {})},
             )
+        self.processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End everything that still runs."""
+        left = [process for process in self.processes if process.poll() is None]
+        for process in left:
+            process.terminate()
+        for process in left:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(5)
 
     def bench_python(self, module: str) -> str:
         """Python of .venv-bench, where ``module`` is installed; raise SkippedError without it."""

@@ -70,22 +70,17 @@ def ratios(measured: Measured) -> dict[str, dict[str, dict[str, list[float]]]]:
 def render(result: dict[str, Any]) -> str:
     """Three tables and the notes."""
     lines: list[str] = []
+    scenarios = list(result["scenarios"])
     for base, rows in result["ratios"].items():
-        lines += [f"CPU per request beside {base} (median of the rounds' ratios; lower is better)", *_head()]
-        lines += [
-            f"{name:<18}"
-            + "".join(_cell(rows.get(name, {}).get(scenario), "{0:.2f} [{1:.2f}-{2:.2f}]") for scenario in SCENARIOS)
-            for name in result["targets"]
-        ]
+        lines += [f"CPU per request beside {base} (median of the rounds' ratios; lower is better)", _head(scenarios)]
+        for name in result["targets"]:
+            cells = (_ratio(rows.get(name, {}).get(scenario)) for scenario in scenarios)
+            lines.append(f"{name:<18}" + "".join(f"{cell:<{_WIDTH}}" for cell in cells).rstrip())
         lines.append("")
-    lines += ["CPU µs per request · requests/s · p50 / p99 ms", *_head()]
-    for name, scenarios in result["targets"].items():
-        cells = []
-        for scenario in SCENARIOS:
-            row = scenarios.get(scenario)
-            shape = "{cpu_us:.0f} · {rate:.0f} · {p50_ms:.1f} / {p99_ms:.1f}"
-            cells.append(f"{shape.format(**row) if row else '-':<{_WIDTH}}")
-        lines.append(f"{name:<18}" + "".join(cells))
+    lines += ["CPU µs per request · requests/s · p50 / p99 ms", _head(scenarios)]
+    for name, measured in result["targets"].items():
+        cells = (_figures(measured.get(scenario)) for scenario in scenarios)
+        lines.append(f"{name:<18}" + "".join(f"{cell:<{_WIDTH}}" for cell in cells).rstrip())
     lines += ["", f"{'':<18}{'MiB':<8}{'errors':<8}what it does"]
     for name, facts in result["facts"].items():
         lines.append(f"{name:<18}{facts['rss_mib']:<8.0f}{facts['errors']:<8.0f}{facts['note']}")
@@ -98,9 +93,13 @@ def render(result: dict[str, Any]) -> str:
 _WIDTH = 32
 
 
-def _head() -> list[str]:
-    return [f"{'':<18}" + "".join(f"{f'{key}: {what}':<{_WIDTH}}" for key, what in SCENARIOS.items())]
+def _head(scenarios: list[str]) -> str:
+    return f"{'':<18}" + "".join(f"{f'{key}: {SCENARIOS[key]}':<{_WIDTH}}" for key in scenarios).rstrip()
 
 
-def _cell(three: list[float] | None, shape: str) -> str:
-    return f"{shape.format(*three) if three else '-':<{_WIDTH}}"
+def _ratio(three: list[float] | None) -> str:
+    return "-" if three is None else "{:.2f} [{:.2f}-{:.2f}]".format(*three)
+
+
+def _figures(row: Row | None) -> str:
+    return "-" if row is None else "{cpu_us:.0f} · {rate:.0f} · {p50_ms:.1f} / {p99_ms:.1f}".format(**row)

@@ -118,7 +118,6 @@ def head(target: str, host: str, *fields: str, key: str | None = KEY) -> bytes:
 
 
 def forward_routes(
-    site: Site,
     port: int,
     ca: Path,
     *,

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from urllib.parse import unquote
 
+import orjson
 import pytest
 
-from rig.config import operation, service
+from rig.config import free_port, operation, service
 from rig.proxy import clean_environment
 from rig.wire import ask, tunnel
 from rig.wire_h2 import H2Wire
@@ -24,13 +25,21 @@ NPM = shutil.which("npm")
 
 
 def configure(config, origin):
+    config.allow("dead.example.test", local=free_port())
     config.allow("rpc.example.test")
     config.allow("s3.example.test")
     config.tables["service"] += [
         service("rpc", "rpc.example.test", operation("GET /x", "x", "read"), refusal="jsonrpc"),
         service("store", "s3.example.test", operation("GET /x", "x", "read"), refusal="s3"),
+        service(
+            "tools",
+            "tools.example.test",
+            operation("POST /mcp", "search", "read", reader="mcp", select="tools/call:search"),
+            operation("POST /mcp", "wipe", "delete", reader="mcp", select="tools/call:wipe"),
+        ),
     ]
-    config.template["operations"] += ["rpc:read", "store:read"]
+    config.allow("tools.example.test")
+    config.template["operations"] += ["rpc:read", "store:read", "tools:read"]
 
 
 FORMS = [
@@ -119,6 +128,49 @@ def test_the_reason_phrase_names_code_and_decision(exeat, mission):
     assert re.fullmatch(rb"HTTP/1\.1 403 Refused by Exeat: operation_unknown d_[0-9a-f]{32}", line)
 
 
+@pytest.mark.parametrize(
+    ("header", "status", "kind"),
+    [
+        ("User-Agent: git/2.39", 502, "text/plain; charset=utf-8"),
+        ("X-Amz-Content-Sha256: x", 502, "application/xml"),
+        ("Content-Type: application/grpc", 200, "application/grpc"),
+        ("Accept: */*", 502, "application/problem+json"),
+    ],
+)
+def test_what_fails_after_a_permit_is_told_in_the_same_form(exeat, mission, header, status, kind):
+    answer = ask(exeat, mission, "GET", "/x", header, host="dead.example.test")
+    assert (answer.status, answer.header("content-type")) == (status, kind)
+    (record,) = exeat.audit_records("outcome", decision_id=answer.header("exeat-decision-id"))
+    assert record["code"] == "upstream_unreachable"
+    told = exeat.cli("why", answer.header("exeat-decision-id")).stdout
+    assert told.startswith("PERMIT")
+    assert "could not be reached" in told
+
+
+def _tool(number, name):
+    return orjson.dumps(
+        {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": name, "arguments": {}}}
+    )
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_an_mcp_call_that_was_read_is_answered_as_a_json_rpc_error_with_its_id(exeat, mission, origin, http2):
+    body = _tool(41, "wipe")
+    fields = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")]
+    if http2:
+        with H2Wire(exeat, mission, "tools.example.test") as h2:
+            answer = h2.request("POST", "/mcp", *fields, body=body)
+    else:
+        lines = [f"{name}: {value}" for name, value in fields]
+        answer = ask(exeat, mission, "POST", "/mcp", *lines, host="tools.example.test", body=body)
+    assert (answer.status, answer.header("content-type")) == (200, "application/json")
+    error = answer.json()["error"]
+    assert answer.json()["id"] == 41
+    assert error["data"]["code"] == "policy_denied"
+    assert answer.header("exeat-decision-id") in error["message"]
+    assert origin.requests == []
+
+
 def test_a_missing_pass_stays_one_form_for_all(exeat):
     from rig.wire import Wire
 
@@ -164,8 +216,8 @@ def test_pip_prints_the_reason_phrase(shown):
 
 
 @pytest.mark.skipif(WGET is None, reason="no wget")
-def test_wget_prints_the_reason_phrase(shown, mission):
-    shown(WGET, "--tries=1", f"--ca-certificate={mission['ca_file']}", "https://api.example.test/file")
+def test_wget_prints_the_reason_phrase(shown):
+    shown(WGET, "--tries=1", "https://api.example.test/file")
 
 
 @pytest.mark.skipif(CURL is None, reason="no curl")
@@ -182,3 +234,27 @@ def test_npm_prints_the_error_as_text(shown, tmp_path):
         env={**home, "NODE_OPTIONS": "--no-warnings"},
     )  # fmt: skip
     assert "[object Object]" not in text
+
+
+# --- exeat why ------------------------------------------------------------------------------------------------
+
+
+def test_why_shows_the_policy_and_works_without_a_proxy(make_exeat, origin, decoy):
+    exeat = make_exeat(origin, decoy)
+    with exeat:
+        mission = exeat.open()
+        forbidden = ask(exeat, mission, "POST", "/v1/payouts", body=b"{}").header("exeat-decision-id")
+        elsewhere = ask(exeat, mission, "GET", "/", host=EVIL).header("exeat-decision-id")
+        told = exeat.cli("why", forbidden).stdout
+        assert "site.cedar:1" in told
+        assert 'forbid (principal, action == Action::"example:payouts/create", resource);' in told
+        site = exeat.folder / "policies" / "site.cedar"
+        site.write_text("// moved\n" + site.read_text())
+        assert "changed since this decision" in exeat.cli("why", forbidden).stdout
+        assert "[[destination]]" in exeat.cli("why", elsewhere).stdout
+    stopped = exeat.cli("why", elsewhere)
+    assert stopped.returncode == 0, stopped.stderr
+    assert "destination_not_allowed" in stopped.stdout
+    assert "read from the audit files" in stopped.stderr
+    assert elsewhere in exeat.cli("why", "last").stdout
+    assert exeat.cli("why", "d_404").returncode == 1

@@ -103,15 +103,6 @@ def _file(seen: SeenRequest) -> Answer:
 
 def _bearer_api(seen: SeenRequest) -> Answer | list[bytes] | None:
     match (seen.method, seen.path):
-        case ("GET", "/repos/acme/site"):
-            return _json(_REPOSITORY)
-        case ("POST", "/repos/acme/site/issues"):
-            return _json(_ISSUE, 201)
-        case ("POST", "/repos/acme/site/releases/1/assets"):
-            return _json({"id": 1, "name": "upload.bin", "size": seen.length, "state": "uploaded"}, 201)
-        case ("GET", "/repos/acme/site/releases/1"):
-            upload = "https://api.example.test/repos/acme/site/releases/1/assets{?name,label}"
-            return _json({"id": 1, "tag_name": "v1", "upload_url": upload, "url": "/repos/acme/site/releases/1"})
         case ("POST", "/slack/auth.test"):
             return _json(_SLACK)
         case ("POST", "/slack/files.getUploadURLExternal"):
@@ -131,6 +122,20 @@ def _bearer_api(seen: SeenRequest) -> Answer | list[bytes] | None:
         case ("GET", "/v1/refunds"):
             return _json({"object": "list", "ok": True, "data": [_REFUND], "has_more": False, "url": "/v1/refunds"})
     return None
+
+
+def _repos(seen: SeenRequest) -> Answer:
+    match (seen.method, seen.path):
+        case ("GET", "/repos/acme/site"):
+            return _json(_REPOSITORY)
+        case ("POST", "/repos/acme/site/issues"):
+            return _json(_ISSUE, 201)
+        case ("POST", "/repos/acme/site/releases/1/assets"):
+            return _json({"id": 1, "name": "upload.bin", "size": seen.length, "state": "uploaded"}, 201)
+        case ("GET", "/repos/acme/site/releases/1"):
+            upload = "https://repos.example.test/repos/acme/site/releases/1/assets{?name,label}"
+            return _json({"id": 1, "tag_name": "v1", "upload_url": upload, "url": "/repos/acme/site/releases/1"})
+    return _json({"message": "Not Found"}, 404)
 
 
 def _s3(seen: SeenRequest) -> Answer | list[bytes]:
@@ -157,11 +162,11 @@ class ServiceOrigin(Origin):
     async def answer(self, seen: SeenRequest, reply: Reply) -> None:
         host = (seen.authority or (seen.header("host") or [""])[0]).partition(".")[0]
         moved = "moved" in seen.path
-        if host in ("s3", "pypi"):
+        if host in ("s3", "pypi", "repos"):
             if moved:
                 await self._redirect(reply)
                 return
-            await self._give(reply, _s3(seen) if host == "s3" else _pypi(seen))
+            await self._give(reply, {"s3": _s3, "pypi": _pypi, "repos": _repos}[host](seen))
             return
         if self.tokens is not None:
             claims, why = await asyncio.to_thread(self.tokens.check, seen.header("authorization"))

@@ -8,12 +8,14 @@ from typing import Any
 from rig.config import SHARED_KEY, Config, operation, service
 from rig.origin import Origin
 
-_SDK = [
+_REPOS = [
     operation("GET /repos/{owner}/{repo}", "repos/get", "read"),
     operation("POST /repos/{owner}/{repo}/issues", "issues/create", "write"),
     operation("GET /repos/{owner}/{repo}/releases/{id}", "releases/get", "read"),
     operation("POST /repos/{owner}/{repo}/releases/{id}/assets", "assets/upload", "write"),
     operation("DELETE /repos/{owner}/{repo}", "repos/delete", "delete"),
+]
+_SDK = [
     operation("POST /slack/auth.test", "slack/auth", "read"),
     operation("POST /slack/files.getUploadURLExternal", "slack/upload-url", "write"),
     operation("POST /slack/files.completeUploadExternal", "slack/upload-done", "write"),
@@ -28,6 +30,8 @@ _SDK = [
 ]
 _GIT = [
     operation("GET /{repo}/info/refs", "refs", "read"),
+    operation("GET /frozen.git/info/refs?service=git-receive-pack", "frozen/push", "admin"),
+    operation("POST /frozen.git/info/lfs/objects/batch", "frozen/lfs", "admin"),
     operation("POST /{repo}/git-upload-pack", "fetch", "read"),
     operation("POST /{repo}/git-receive-pack", "push", "write"),
     operation("POST /{repo}/info/lfs/objects/batch", "lfs/batch", "read"),
@@ -46,7 +50,6 @@ def describe(config: Config, origin: Origin, rogue: Origin, ports: dict[str, int
     retire = (datetime.now(UTC) + timedelta(days=300)).date()
     shared = {"source": "env:EXAMPLE_KEY", "retire_by": retire}
     example = config.service("example")
-    example["hosts"].append("rogue.example.test")
     example["operation"] = [*example["operation"], *_SDK]
     bearer = {
         name: _service(
@@ -54,7 +57,8 @@ def describe(config: Config, origin: Origin, rogue: Origin, ports: dict[str, int
             issuer={"kind": "jwt", "audience": f"https://{name}.example.test", "ttl": "60s"},
         )
         for name, operations in {
-            "mcp": [operation("POST,GET,DELETE /mcp", "call", "write")],
+            "mcp": [operation("POST,GET,DELETE /mcp", "call", "write"), operation("POST,GET /moved", "moved", "read"),
+                    operation("POST,GET,DELETE /frozen", "frozen", "admin")],
             "grpc": [operation(f"POST /test.Echo/{name}", f"echo/{name}", "write") for name in ("Say", "Stream")]
             + [operation("POST /test.Echo/Wipe", "echo/wipe", "delete")],
             "ws": [operation("WEBSOCKET /chat", "chat", "write"), operation("WEBSOCKET /wipe", "wipe", "delete")],
@@ -65,16 +69,23 @@ def describe(config: Config, origin: Origin, rogue: Origin, ports: dict[str, int
     s3 = _service(
         "s3", [operation("GET,HEAD /bucket/{key...}", "objects/get", "read"), operation("PUT /bucket/{key...}", "objects/put", "write"),
                operation("DELETE /bucket/{key...}", "objects/delete", "delete")],
-        credential={"in": "header", "name": "Authorization"}, foreign="forward",
     )  # fmt: skip
-    pypi = _service("pypi", [operation("GET,HEAD /{rest...}", "files/get", "read")])
-    services = {**bearer, "git": git, "s3": s3, "pypi": pypi}
-    if not ports.get("websocket_operations", 1):
-        del services["ws"]
+    pypi = _service(
+        "pypi", [operation("GET,HEAD /simple/{name}/", "index", "read"), operation("GET,HEAD /moved/{name}/", "moved", "read"),
+                 operation("GET,HEAD /packages/{file}", "files/get", "read")],
+    )  # fmt: skip
+    repos = service("repos", "repos.example.test", *_REPOS, shared=shared | {"source": "env:REPOS_KEY"})
+    repos["credential"] = {"in": "header", "name": "Authorization", "scheme": "token"}
+    services = {**bearer, "git": git, "s3": s3, "pypi": pypi, "repos": repos}
+    s3["refusal"], services["mcp"]["refusal"] = "s3", "jsonrpc"
     for name, table in services.items():
         config.tables["service"].append(table)
         config.allow(f"{name}.example.test", local=ports.get(name, origin.port))
         config.template["operations"] += [f"{name}:read", f"{name}:write"]
         config.environ[f"{name.upper()}_KEY"] = f"{name}_live_canary_9f2c77d0aa51"
     config.environ["EXAMPLE_KEY"] = SHARED_KEY
-    config.allow("rogue.example.test", local=rogue.port)
+    for table in config.tables["service"]:
+        name = table["hosts"][0].partition(".")[0]
+        if name in {"api", *services}:
+            table["hosts"].append(f"{name}-rogue.example.test")
+            config.allow(f"{name}-rogue.example.test", local=rogue.port)

@@ -7,7 +7,6 @@ decoy counts what reaches it), ``s3`` and ``pypi`` (our origin), ``git``, ``ws``
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
@@ -30,7 +29,6 @@ from rig.proxy import Exeat, clean_environment
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PYTHON = ROOT / ".venv-clients" / "bin" / "python"
-DECISION = re.compile(r"dec_[0-9A-Za-z]+")
 
 
 @dataclass(frozen=True)
@@ -125,12 +123,19 @@ class World:
             return Ran(-9, said.decode(errors="replace") + "\n(ended by the test: too slow)")
         return Ran(process.returncode, said.decode(errors="replace"))
 
-    def decisions(self, expected: int = 1, limit: float = 3.0) -> list[dict[str, Any]]:
+    def decisions(self, expected: int = 1) -> list[dict[str, Any]]:
         """Decisions recorded since ``begin``, in order; waits a little for as many as ``expected``."""
+        return self._records("decision", expected)
+
+    def outcomes(self, expected: int = 1) -> list[dict[str, Any]]:
+        """Outcomes recorded since ``begin``; waits a little for as many as ``expected``."""
+        return self._records("outcome", expected)
+
+    def _records(self, kind: str, expected: int, limit: float = 3.0) -> list[dict[str, Any]]:
         deadline = time.monotonic() + limit
         while True:
             records = self.exeat.audit_records()[self._before :]
-            found = [record for record in records if record["kind"] == "decision"]
+            found = [record for record in records if record["kind"] == kind]
             if len(found) >= expected or time.monotonic() > deadline:
                 return found
             time.sleep(0.05)
@@ -165,4 +170,4 @@ def script(client: Client, cell: str) -> list[str]:
     return [str(PYTHON), str(HERE / "scripts" / f"use_{name}.py"), cell, *arguments]
 
 
-__all__ = ["DECISION", "PYTHON", "ROOT", "SIZE", "Ran", "World", "orjson", "script"]
+__all__ = ["PYTHON", "ROOT", "SIZE", "Ran", "World", "orjson", "script"]

@@ -9,7 +9,9 @@ from matrix import ENVIRONMENT, TUNNEL, Client
 
 _NODE_PROXY = "`HTTPS_PROXY` together with `NODE_USE_ENV_PROXY=1`, which Node knows from 22.21 and 24 on"
 _NODE_TRUST = "`NODE_EXTRA_CA_CERTS`, which adds to Node's own roots"
-_BODY_IN_ERROR = "`error.message` has the status only: what it prints uncaught, and `error.response`, hold the whole refusal"
+_BODY_IN_ERROR = (
+    "`error.message` has the status only: what it prints uncaught, and `error.response`, hold the whole refusal"
+)
 _STATUS_LINE = "the reason and the decision id in the error message, also when a tunnel is refused"
 _NO_STREAM = "the API of this SDK has no call that answers piece by piece"
 _NODE_TUNNEL = {"no_identity": TUNNEL}
@@ -17,7 +19,7 @@ _JAVA_PROXY = (
     "`-Dhttps.proxyHost` and `-Dhttps.proxyPort` by `JAVA_TOOL_OPTIONS`, with `-Djdk.http.auth.tunneling.disabledSchemes=`; "
     "the pass by an `Authenticator`, since no property holds it"
 )
-_JAVA_TRUST = "`-Djavax.net.ssl.trustStore` by `JAVA_TOOL_OPTIONS`, a PKCS12 store with our certificate"
+_JAVA_TRUST = "`-Djavax.net.ssl.trustStore` by `JAVA_TOOL_OPTIONS`, a PKCS12 store with our certificate (`state/ca-truststore.p12`)"
 
 NODE: tuple[Client, ...] = (
     Client("node_fetch_builtin", "Node 24 `fetch`", _NODE_PROXY, _NODE_TRUST, mute=_NODE_TUNNEL),
@@ -46,9 +48,18 @@ NODE: tuple[Client, ...] = (
         shows="status line and our message",
     ),
     Client("node20_undici", "undici 7 `EnvHttpProxyAgent` on Node 20", ENVIRONMENT, _NODE_TRUST, mute=_NODE_TUNNEL),
-    Client("node20_axios", "axios on Node 20", ENVIRONMENT, _NODE_TRUST, shows=_BODY_IN_ERROR),
-    Client("java_http_client", "Java 17 `HttpClient`", _JAVA_PROXY, _JAVA_TRUST, mute=_NODE_TUNNEL),
-    Client("java_url_connection", "Java 17 `HttpURLConnection`", _JAVA_PROXY, _JAVA_TRUST),
+    Client(
+        "node20_axios", "axios on Node 20", ENVIRONMENT, _NODE_TRUST, shows=_BODY_IN_ERROR,
+        absent={"keep_alive": "its own tunnel agent opens a tunnel for every call on a Node without proxy support"},
+    ),
+    Client(
+        "java_http_client", "Java 17 `HttpClient`", _JAVA_PROXY, _JAVA_TRUST,
+        shows="status, headers and body; of a refused tunnel status and headers (`exeat-decision-id`, `proxy-status`)",
+    ),
+    Client(
+        "java_url_connection", "Java 17 `HttpURLConnection`", _JAVA_PROXY, _JAVA_TRUST,
+        shows="status, headers and body; of a refused tunnel the status line (`getResponseMessage()`)",
+    ),
 )  # fmt: skip
 
 PROGRAMS: dict[str, tuple[str, str]] = {
@@ -66,6 +77,9 @@ MESSAGE = frozenset(
 )  # fmt: skip
 """The clients whose exception text itself holds reason and decision id; with the others it is in what they print."""
 
+CHALLENGED = frozenset({"java_http_client", "java_url_connection"})
+"""The clients that show their pass only after a 407, as git does: each of their tunnels begins with one refusal."""
+
 STRAY: dict[str, tuple[str, str]] = {
     "Node 20 `fetch`": ("20", "fetch.mjs"),
     "Node 20 `node:https`": ("20", "https.mjs"),
@@ -76,7 +90,7 @@ STRAY: dict[str, tuple[str, str]] = {
 
 NPM: dict[str, tuple[str, ...]] = {
     "permit": ("view", "tidy", "version"),
-    "refused": ("publish", "./tidy"),
+    "refused": ("view", "private", "version"),
     "no_identity": ("view", "tidy", "version"),
     "origin_tls_error": ("view", "tidy", "version", "--registry", "https://expired-registry.example.test/"),
     "large_upload": ("publish", "./large"),

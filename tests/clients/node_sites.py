@@ -47,7 +47,11 @@ def _anthropic_events() -> list[tuple[str, dict[str, Any]]]:
         ("content_block_delta", {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": f"piece {n} "}})
         for n in range(5)
     ]  # fmt: skip
-    return [("message_start", {"type": "message_start", "message": message}), *texts, ("message_stop", {"type": "message_stop"})]
+    return [
+        ("message_start", {"type": "message_start", "message": message}),
+        *texts,
+        ("message_stop", {"type": "message_stop"}),
+    ]
 
 
 class SdkOrigin(Origin):
@@ -83,10 +87,19 @@ def _json(host: str, seen: SeenRequest) -> dict[str, Any]:
         return {"id": "m1", "type": "message", "role": "assistant", "content": [{"type": "text", "text": "permitted"}],
                 "model": "claude-x", "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}}  # fmt: skip
     name = seen.path.rpartition("/")[2]
-    return {"ok": True, "ts": "permitted", "id": name, "object": "thing", "full_name": f"acme/{name}", "size": seen.length}
+    return {
+        "ok": True,
+        "ts": "permitted",
+        "id": name,
+        "object": "thing",
+        "full_name": f"acme/{name}",
+        "size": seen.length,
+    }
 
 
-async def _send(reply: Reply, status: int, body: bytes, *headers: tuple[str, str], kind: str = "application/json") -> None:
+async def _send(
+    reply: Reply, status: int, body: bytes, *headers: tuple[str, str], kind: str = "application/json"
+) -> None:
     await reply.start(status, [("content-type", kind), *headers], len(body))
     await reply.write(body)
     await reply.finish()
@@ -134,6 +147,9 @@ async def _registry(seen: SeenRequest, reply: Reply) -> None:
         await _send(reply, 201, orjson.dumps({"ok": True, "size": seen.length}))
         return
     name = seen.path.strip("/")
+    if name == "large":  # not published yet
+        await _send(reply, 404, b'{"error": "not found"}')
+        return
     version = {
         "name": name, "version": "1.0.0",
         "dist": {"tarball": f"https://{REGISTRY}/{name}/-/{name}-1.0.0.tgz",
@@ -175,7 +191,7 @@ def describe(config: Config, origin: Origin, expired: Origin) -> None:
              operation("DELETE /v1/customers/{customer}", "customers/delete", "delete"), credential=bearer),
         _sdk("NPM_TOKEN", "registry", (REGISTRY,),
              operation("GET /{name}", "packages/get", "read"), operation("GET /{name}/-/{file}", "packages/download", "read"),
-             operation("PUT /large", "large/publish", "write"), operation("PUT /{name}", "packages/publish", "admin"),
+             operation("PUT /{name}", "packages/publish", "write"), operation("GET /private", "private/get", "admin"),
              credential=bearer),
     ]  # fmt: skip
     for table in services:

@@ -14,16 +14,15 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Self
 
 import orjson
 import pytest
 
 from matrix_node import NPM, PROGRAMS, STRAY
-from node_sites import REGISTRY, SdkOrigin, describe
+from node_sites import KEYS, REGISTRY, SdkOrigin, describe
 from rig.certs import Authority
-from rig.config import Config
+from rig.config import SHARED_KEY, Config
 from rig.origin import Origin
 from rig.proxy import Exeat
 
@@ -42,7 +41,7 @@ def node_packages() -> Path:
 
 
 class Programs:
-    """What the cells run, laid out in a folder: our scripts beside the packages, two npm packages, the compiled Java client."""
+    """What the cells run, laid out in a folder: our scripts beside the packages, an npm package to publish, the compiled Java client."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.packages = folder, node_packages()
@@ -50,10 +49,10 @@ class Programs:
             shutil.copy(file, folder)
         (folder / "node_modules").symlink_to(self.packages / "node_modules")
         self._npm = folder / "npm"
-        for name, size in (("tidy", 10), ("large", SIZE)):
-            (package := self._npm / name).mkdir(parents=True)
-            (package / "package.json").write_text(f'{{"name": "{name}", "version": "1.0.0"}}')
-            (package / "data.bin").write_bytes(os.urandom(size))
+        (large := self._npm / "large").mkdir(parents=True)
+        (large / "package.json").write_text('{"name": "large", "version": "1.0.0"}')
+        (large / "data.bin").write_bytes(os.urandom(SIZE))
+        (self._npm / "package.json").write_text("{}")  # else npm takes the folder above for the project
         (self._npm / ".npmrc").write_text(
             f"registry=https://{REGISTRY}/\n//{REGISTRY}/:_authToken=${{NPM_TOKEN}}\n"
             "//expired-registry.example.test/:_authToken=${NPM_TOKEN}\n"
@@ -80,23 +79,6 @@ class Programs:
         return self._java
 
 
-def java_options(mission: dict[str, Any], folder: Path) -> str:
-    """What a JVM has to be told: ``JAVA_TOOL_OPTIONS`` as the mission's environment has it, else the documented recipe."""
-    if options := mission["env"].get("JAVA_TOOL_OPTIONS"):
-        return str(options)
-    store = folder / f"trust-{mission['mission']}.p12"
-    subprocess.run(
-        ["keytool", "-importcert", "-noprompt", "-alias", "exeat", "-file", mission["ca_file"], "-keystore", str(store),
-         "-storetype", "PKCS12", "-storepass", "changeit"],
-        check=True, capture_output=True, timeout=30,
-    )  # fmt: skip
-    proxy = urlsplit(mission["env"]["HTTPS_PROXY"])
-    return (
-        f"-Dhttps.proxyHost={proxy.hostname} -Dhttps.proxyPort={proxy.port} -Djdk.http.auth.tunneling.disabledSchemes= "
-        f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword=changeit"
-    )
-
-
 def need(*commands: str) -> None:
     """Skip unless these commands are there; say which Debian package brings them."""
     packages = {"java": "default-jre-headless", "chromium": "chromium", "certutil": "libnss3-tools"}
@@ -111,6 +93,23 @@ class Ran:
     code: int
     text: str
     said: dict[str, Any]
+
+    @classmethod
+    def of(cls, argv: list[str], folder: Path, environ: dict[str, str], limit: float = 40) -> Self:
+        """Run a client to its end, or end it after ``limit`` seconds with all it started."""
+        process = subprocess.Popen(
+            argv, env=environ, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            out, err = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            err += b"\n(ended by the test: too slow)"
+        lines = out.decode(errors="replace").splitlines()
+        said = orjson.loads(lines[-1]) if lines and lines[-1].startswith('{"ok":') else {}
+        return cls(process.returncode, out.decode(errors="replace") + err.decode(errors="replace"), said)
 
 
 class World:
@@ -147,38 +146,50 @@ class World:
             origin.wait_quiet(0.02)
             origin.clear()
         self.mission = self.exeat.open(**fields)
+        self._before = len(self.exeat.audit_records())
         return self.mission
 
     def environment(self, *, identity: bool = True, **more: str) -> dict[str, str]:
         """What opening the mission returned, and nothing of this process but PATH; ``identity=False`` takes the pass out."""
         given: dict[str, str] = dict(self.mission["env"])
         if not identity:
-            given = {name: re.sub(r"//[^@/]*@", "//", value) if "proxy" in name.lower() else value for name, value in given.items()}
+            given = {
+                name: re.sub(r"//[^@/]*@", "//", value) if "proxy" in name.lower() else value
+                for name, value in given.items()
+            }
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "NO_COLOR": "1"} | given | more
 
-    def run(self, argv: list[str], folder: Path, environ: dict[str, str], limit: float = 40) -> Ran:
-        """Run a client to its end, or end it after ``limit`` seconds with all it started."""
-        process = subprocess.Popen(
-            argv, env=environ, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            out, err = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
-            err += b"\n(ended by the test: too slow)"
-        lines = out.decode(errors="replace").splitlines()
-        said = orjson.loads(lines[-1]) if lines and lines[-1].startswith('{"ok":') else {}
-        return Ran(process.returncode, out.decode(errors="replace") + err.decode(errors="replace"), said)
+    def run(self, argv: list[str], folder: Path, environ: dict[str, str]) -> Ran:
+        """Run a client to its end."""
+        return Ran.of(argv, folder, environ)
 
-    def decisions(self, expected: int = 1, limit: float = 3.0) -> list[dict[str, Any]]:
-        """Decisions recorded for this mission, in order; waits a little for as many as ``expected``."""
+    def records(self, kind: str, expected: int, limit: float = 3.0) -> list[dict[str, Any]]:
+        """Records of one kind since ``begin``, in order; waits a little for as many as ``expected``."""
         deadline = time.monotonic() + limit
         while True:
-            found = [record for record in self.exeat.audit_records("decision") if self.mission["mission"] in orjson.dumps(record).decode()]
+            found = [record for record in self.exeat.audit_records()[self._before :] if record["kind"] == kind]
             if len(found) >= expected or time.monotonic() > deadline:
                 return found
             time.sleep(0.05)
+
+    def refusals(self, expected: int = 1) -> list[dict[str, Any]]:
+        """What was refused since ``begin``: decisions to deny, and permits whose origin then couldn't be trusted."""
+        denied = {
+            record["decision_id"]: record
+            for record in self.records("decision", expected)
+            if record["decision"] == "deny"
+        }
+        broken = {record["decision_id"]: record for record in self.records("outcome", expected) if record["code"]}
+        return list((denied | broken).values())
+
+    def check_what_was_written(self) -> None:
+        """After it has stopped: no key anywhere, no stack trace, an audit that verifies, each decision with its outcome."""
+        written = self.exeat.everything_written()
+        assert not [key for key in (*KEYS.values(), SHARED_KEY) if key.encode() in written]
+        assert "Traceback" not in self.exeat.log_text(), self.exeat.log_text()[-6000:]
+        verified = self.exeat.cli("audit", "verify")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+        decided = sorted(record["decision_id"] for record in self.exeat.audit_records("decision"))
+        assert sorted(record["decision_id"] for record in self.exeat.audit_records("outcome")) == decided

@@ -1,6 +1,6 @@
 import sys, pathlib, tempfile, os, time
 sys.path.insert(0, "tests"); sys.path.insert(0, "tests/clients")
-from client_world import World, script, DECISION
+from client_world import World, script
 from matrix import CELLS, Client
 from rig.certs import Authority
 t = pathlib.Path(tempfile.mkdtemp(prefix="h6p"))
@@ -12,7 +12,7 @@ with World(t, auth, Authority(t, "rogue-ca")) as w:
             w.begin()
             s = time.time()
             ran = w.run(script(Client(n, n, "", ""), c), w.environment(c))
-            d = w.decisions(1, 0.3)
+            d = w.decisions(1)
             codes = [(x["decision_id"], x.get("reason") or x.get("code") or x.get("verdict")) for x in d]
             vis = [i for i, _ in codes if i in ran.text]
             seen = w.seen()

@@ -50,7 +50,8 @@ def env(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     certificate, bundle = str(_file(config, "ca.pem")), str(_file(config, "ca-bundle.pem"))
     every = client_environment("", mission="", ca_file=certificate, bundle_file=bundle, placeholders={}, variables={})
-    trust = {key: value for key, value in every.items() if value in (certificate, bundle) or key == "JAVA_TOOL_OPTIONS"}
+    folder = str(Path(certificate).parent)
+    trust = {key: value for key, value in every.items() if folder in value}
     if as_json:
         emit(trust)
         return

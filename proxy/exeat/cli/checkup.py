@@ -10,12 +10,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exeat.cli.clients import clients
+from exeat.cli.row import Row
 from exeat.config.endpoints import Listener, parse_listener
 from exeat.errors import AdminError, ExeatError, UnavailableError
 
@@ -27,16 +28,6 @@ _BEFORE_US = 1_735_689_600.0
 """2025-01-01: earlier than any Exeat; a clock that says less makes every expiry wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One check's result: ``ok``, ``warn``, ``fail`` or ``skip``; ``fix`` is a command or an act."""
-
-    name: str
-    state: str
-    detail: str
-    fix: str = ""
-
-
 def checkup(config: Path | None) -> list[Row]:
     """Run every check; never raises for what it finds."""
     from exeat.config.loading import load
@@ -45,7 +36,7 @@ def checkup(config: Path | None) -> list[Row]:
     try:
         loaded = load(config)
     except ExeatError as error:
-        return [*rows, Row("configuration", "fail", str(error), "exeat config check"), *_guarded("egress", _egress)]
+        return [*rows, Row("configuration", "fail", str(error), "exeat config check"), *_surroundings()]
     checks: tuple[tuple[str, Callable[[Loaded], Iterator[Row]]], ...] = (
         ("configuration", _configuration),
         ("ceilings", _ceilings),
@@ -56,7 +47,12 @@ def checkup(config: Path | None) -> list[Row]:
     )
     for name, check in checks:
         rows += _guarded(name, partial(check, loaded))
-    return [*rows, *_guarded("egress", _egress)]
+    return [*rows, *_surroundings()]
+
+
+def _surroundings() -> list[Row]:
+    """What doesn't depend on the configuration."""
+    return [*_guarded("egress", _egress), *_guarded("clients", clients)]
 
 
 def _guarded(name: str, check: Callable[[], Iterator[Row]]) -> list[Row]:

@@ -15,6 +15,8 @@ import orjson
 from exeat.errors import InvalidRequestError
 
 FORMATS = ("shell", "docker", "compose", "k8s", "github")
+_FILES = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "WGETRC")
+"""Variables that name a file, one for each file of ours."""
 _TRUSTSTORE = re.compile(r"-Djavax\.net\.ssl\.trustStore=([^\s\"]+)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -26,7 +28,7 @@ def render(form: str, opened: Mapping[str, Any]) -> str:
     can't carry.
     """
     environment = variables(opened)
-    ca_files = sorted({environment[key] for key in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS") if key in environment})
+    ca_files = sorted({environment[key] for key in _FILES if key in environment})
     ca_files += _TRUSTSTORE.findall(environment.get("JAVA_TOOL_OPTIONS", ""))
     if form == "shell":
         return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in environment.items())

@@ -6,6 +6,7 @@ Must not know: how requests are recognised, how a description is read.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -121,7 +122,9 @@ def show(
 
 @app.command("test")
 def run_examples(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One service; without it all of them.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="One service, or a service file (*.toml); without it all services.")
+    ] = "",
     config: ConfigOption = None,
     builtin: BuiltInOption = False,
     as_json: JsonOption = False,
@@ -130,7 +133,11 @@ def run_examples(
     from exeat.cli.examples import try_examples
     from exeat.services.catalogue import build_catalogue, merge
 
-    tables = _built_in() if builtin else [merge(each) for each in load_settings(config).settings.service]
+    if name.endswith(".toml"):
+        tables = [service_import.read_service(Path(name))]
+        name = ""
+    else:
+        tables = _built_in() if builtin else [merge(each) for each in load_settings(config).settings.service]
     chosen = [each for each in tables if name in ("", each.name)]
     if not chosen:
         close = get_close_matches(name, [each.name for each in tables], 1)
@@ -162,9 +169,13 @@ def run_examples(
 
 
 def _built_in() -> list[ServiceTable]:
+    """The built-in services; one that leaves its hosts to the site gets a name that exists nowhere."""
     from exeat.services.catalogue import built_in, built_in_names
 
-    return [found for name in built_in_names() if (found := built_in(name)) is not None]
+    found = [table for name in built_in_names() if (table := built_in(name)) is not None]
+    return [
+        each if each.hosts else each.model_copy(update={"hosts": (f"{each.name}.invalid.example",)}) for each in found
+    ]
 
 
 def _as_dict(service: Service) -> dict[str, Any]:

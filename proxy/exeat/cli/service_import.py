@@ -16,6 +16,7 @@ from exeat.cli.output import SCHEMA, emit, line, paint, printable, say
 from exeat.errors import ConfigurationError, Finding
 
 if TYPE_CHECKING:
+    from exeat.config.settings import ServiceTable
     from exeat.services.openapi.importing import Imported
 
 
@@ -53,6 +54,25 @@ def import_(
     if out is None and not dry_run:
         line(imported.text.rstrip("\n"))
     _show_import(imported, out, existing is not None, dry_run)
+
+
+def read_service(file: Path) -> ServiceTable:
+    """A service file on its own; raise ConfigurationError when it can't be read as one."""
+    import tomllib
+
+    from pydantic import ValidationError
+
+    from exeat.config.fields import name
+    from exeat.config.settings import ServiceTable
+
+    try:
+        return ServiceTable.model_validate(tomllib.loads(_existing(file)))
+    except tomllib.TOMLDecodeError as error:
+        findings = [Finding(str(file), f"isn't valid TOML: {error}")]
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        findings = [Finding(str(file), problem["msg"], field=name(problem["loc"])) for problem in problems]
+    raise ConfigurationError(findings)
 
 
 def _show_import(imported: Imported, out: Path | None, known: bool, dry_run: bool) -> None:

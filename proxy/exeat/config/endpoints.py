@@ -1,4 +1,4 @@
-"""Listener URLs and fixed addresses: the two written forms that name a socket.
+"""Listener URLs, fixed addresses and URLs of servers we trust: the written forms that name a socket.
 
 Must not know: sockets, settings, files.
 """

@@ -21,6 +21,7 @@ from exeat.config.locate import locate
 from exeat.config.overrides import Overridden, override
 from exeat.config.plain_words import explain
 from exeat.config.positions import Positions, positions
+from exeat.config.service_files import include
 from exeat.config.settings import Settings
 from exeat.errors import ConfigurationError, Finding
 
@@ -55,10 +56,10 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     environ = os.environ if environ is None else environ
     file = path or Path(environ.get("EXEAT_CONFIG") or DEFAULT)
     text = _text(file, named=path is not None, variable="EXEAT_CONFIG" in environ)
-    values = _toml(text, str(file))
+    values, file_findings = include(_toml(text, str(file)), file.absolute().parent)
     overridden = override(values, environ)
     blame = _Blame(str(file), positions(text), overridden)
-    findings = list(overridden.findings)
+    findings = [*overridden.findings, *file_findings]
     try:
         settings = Settings.model_validate(overridden.values)
     except ValidationError as error:

@@ -16,6 +16,7 @@ from exeat.config.endpoints import check_server_url
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SCOPE = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
 _SIZE = re.compile(r"(\d+)\s*(b|kb|kib|mb|mib|gb|gib)?", re.IGNORECASE)
 _SIZES = {"b": 1, "kb": 1000, "kib": 1024, "mb": 1000**2, "mib": 1024**2, "gb": 1000**3, "gib": 1024**3}
 
@@ -48,6 +49,12 @@ def _day(value: Any) -> float:
     if isinstance(value, date):
         return datetime.combine(value + timedelta(days=1), time(), UTC).timestamp()
     raise ValueError("write a date as YYYY-MM-DD")
+
+
+def _scope(value: str) -> str:
+    if not _SCOPE.fullmatch(value):
+        raise ValueError("must be the server's scopes with one space between, as in 'items:read items:write'")
+    return value
 
 
 Duration = Annotated[
@@ -223,7 +230,7 @@ class CredentialTable(PlaceTable):
 SourceReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|exec:.+)$")]
 """Where a secret is: ``env:NAME``, ``file:PATH`` or ``exec:COMMAND ARG…`` (no shell; it prints the secret alone)."""
 ServerUrl = Annotated[str, AfterValidator(check_server_url)]
-Scope = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$")]
+Scope = Annotated[str, AfterValidator(_scope)]
 """Scopes with a space between (RFC 6749 §3.3)."""
 
 
@@ -334,6 +341,10 @@ class ServiceTable(Table):
     """``[[service]]``; a built-in one needs only its name, and each field given replaces the built-in one."""
 
     name: Name
+    file: Path | None = None
+    """A file with this service's description, as ``exeat service import`` writes it; fields given here win over it."""
+    like: Name | None = None
+    """The built-in service to start from, where the name is another one."""
     namespace: Annotated[str, Field(pattern=r"^([A-Z][A-Za-z0-9]{0,62})?$")] = ""
     """Cedar namespace of its resource types; default is the name in CamelCase."""
     hosts: tuple[str, ...] = ()

@@ -34,23 +34,28 @@ def system_roots() -> Path:
 
 
 def ensure_ca(state: Path) -> None:
-    """Create in the state folder what is missing: ``ca.key``, ``ca.pem``, and the system's roots with ours for clients
-    that replace theirs, as ``ca-bundle.pem`` and, for Java, ``ca-truststore.p12``.
+    """Create in the state folder what is missing: ``ca.key`` and ``ca.pem``; and for clients that replace their roots
+    the system's with ours, as ``ca-bundle.pem``, for Java as ``ca-truststore.p12``, and a ``wgetrc`` that names them.
     """
     private_folder(state)
     key_pem = load_or_create(state / "ca.key", _new_key)
     certificate_file = state / "ca.pem"
     if not certificate_file.exists():
-        write_private(certificate_file, _self_signed(_load_key(key_pem, state / "ca.key")))
-        certificate_file.chmod(0o644)
+        _publish(certificate_file, _self_signed(_load_key(key_pem, state / "ca.key")))
     bundle = state / "ca-bundle.pem"
     content = system_roots().read_bytes().rstrip() + b"\n" + certificate_file.read_bytes()
-    store = state / "ca-truststore.p12"
+    store, wgetrc = state / "ca-truststore.p12", state / "wgetrc"
     if not bundle.exists() or bundle.read_bytes() != content or not store.exists():
-        write_private(store, java_truststore(content))
-        store.chmod(0o644)
-        write_private(bundle, content)  # last: it tells whether both are current
-        bundle.chmod(0o644)
+        _publish(store, java_truststore(content))
+        _publish(bundle, content)  # last: it tells whether both are current
+    line = f"ca_certificate = {bundle.resolve()}\n".encode()
+    if not wgetrc.exists() or wgetrc.read_bytes() != line:
+        _publish(wgetrc, line)
+
+
+def _publish(path: Path, content: bytes) -> None:
+    write_private(path, content)
+    path.chmod(0o644)
 
 
 def _new_key() -> bytes:

@@ -6,10 +6,8 @@ It trusts nothing the first gate did but the exchange it is handed. Must not kno
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import final
 
@@ -33,14 +31,6 @@ class SystemResolver:
         except (OSError, UnicodeError) as error:
             raise RefusalError(Reason.UPSTREAM_UNREACHABLE, f"{host} can't be resolved") from error
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-@dataclass(frozen=True, slots=True)
-class Dialled:
-    """An open TCP connection to an address that was checked."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
 
 
 @final
@@ -74,8 +64,8 @@ class Dialer:
         address = mapped or address
         return address.is_loopback or address.is_unspecified
 
-    async def dial(self, host: str, port: int) -> Dialled:
-        """Return a connection to one of the host's allowed addresses.
+    async def dial(self, host: str, port: int, protocol: Callable[[], asyncio.Protocol]) -> asyncio.Transport:
+        """Return a TCP connection to one of the host's allowed addresses, with ``protocol`` on it.
 
         Raise RefusalError with ADDRESS_NOT_ALLOWED when no address may be dialled, UPSTREAM_UNREACHABLE when none
         answers within the deadline.
@@ -83,7 +73,7 @@ class Dialer:
         try:
             async with asyncio.timeout(self._deadline):
                 endpoints = await self._endpoints(host, port)
-                return await self._connect(endpoints)
+                return await self._connect(endpoints, protocol)
         except TimeoutError as error:
             raise RefusalError(Reason.UPSTREAM_UNREACHABLE, f"{host}:{port} did not answer in time") from error
 
@@ -102,18 +92,18 @@ class Dialer:
             raise RefusalError(Reason.ADDRESS_NOT_ALLOWED if answers else Reason.UPSTREAM_UNREACHABLE, f"{host}: {why}")
         return allowed
 
-    async def _connect(self, endpoints: list[Endpoint]) -> Dialled:
+    async def _connect(self, endpoints: list[Endpoint], protocol: Callable[[], asyncio.Protocol]) -> asyncio.Transport:
+        loop = asyncio.get_running_loop()
         failure: OSError | None = None
         for address, port in endpoints:
             try:
-                reader, writer = await asyncio.open_connection(address, port)
+                transport, _ = await loop.create_connection(protocol, address, port)
             except OSError as error:
                 failure = error
                 continue
-            peer = writer.get_extra_info("peername")
+            peer = transport.get_extra_info("peername")
             if not peer or ip_address(peer[0]) != ip_address(address) or peer[1] != port:
-                with contextlib.suppress(OSError):
-                    writer.transport.abort()
+                transport.abort()
                 raise RefusalError(Reason.ADDRESS_NOT_ALLOWED, f"connected to {peer}, not to {address}:{port}")
-            return Dialled(reader, writer)
+            return transport
         raise RefusalError(Reason.UPSTREAM_UNREACHABLE, str(failure) if failure else "no address answered")

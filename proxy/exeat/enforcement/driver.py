@@ -20,7 +20,6 @@ from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, server_hooks
 
 from exeat.enforcement.deadlines import Deadlines
-from exeat.enforcement.dial import Dialled
 from exeat.enforcement.pipe import Pipe
 from exeat.errors import RefusalError
 from exeat.model.reason import Reason
@@ -42,12 +41,14 @@ class Driver(ABC):
         self.client = client
         self.dead = False
         self._pipes: dict[Connection, Pipe] = {client: pipe}
+        self._connections: dict[Pipe, Connection] = {pipe: client}
+        self._stalled: set[Pipe] = set()
         self._events: deque[events.Event] = deque()
         self._feeding = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0
         self._backlog = 0
-        self._resume = asyncio.Event()
+        self.over = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     # --- what the subclass decides --------------------------------------------------------------------------------------
@@ -69,37 +70,72 @@ class Driver(ABC):
         """Raise unless bytes may go to an origin now."""
 
     @abstractmethod
-    async def dial(self, server: Server) -> Dialled:
-        """Open a connection to an origin, or raise."""
+    async def dial(self, server: Server, pipe: Pipe) -> asyncio.Transport:
+        """Open a connection to an origin with ``pipe`` as its protocol, or raise."""
 
     @abstractmethod
     def cut(self, *, reset: bool = True) -> None:
         """End everything before returning."""
 
-    # --- bytes in -------------------------------------------------------------------------------------------------------
+    # --- what sockets tell ----------------------------------------------------------------------------------------------
 
-    async def read(self, connection: Connection) -> None:
-        """Read until the peer ends, then wait until our side may close too (TCP half-close)."""
-        pipe = self._pipes[connection]
-        try:
-            while not self.dead and (data := await pipe.read()):
-                self.feed(events.DataReceived(connection, data))
-                if connection is self.client and self._waiting:
-                    self._backlog += len(data)
-                    if self._backlog > _BACKLOG:
-                        await self._resume.wait()
-                for other in [each for each in self._pipes.values() if each.congested]:
-                    await other.drain()
-        except OSError:
-            pass
+    def received(self, pipe: Pipe, data: bytes) -> None:
+        """Bytes have arrived; while a request waits for a token, an agent may send only so much more."""
         if self.dead:
             return
-        connection.state &= ~ConnectionState.CAN_READ
-        self.feed(events.ConnectionClosed(connection))
-        if connection.state is ConnectionState.CAN_WRITE and not self.dead:
-            await pipe.closed.wait()
-        self._pipes.pop(connection, None)
-        pipe.close(reset=False)
+        connection = self._connections[pipe]
+        self.feed(events.DataReceived(connection, data))
+        if connection is self.client and self._waiting:
+            self._backlog += len(data)
+            if self._backlog > _BACKLOG:
+                pipe.pause()
+
+    def ended(self, pipe: Pipe) -> None:
+        """The peer will send no more; our side may still have something to say (TCP half-close)."""
+        connection = self._connections.get(pipe)
+        if connection is not None and not self.dead:
+            connection.state &= ~ConnectionState.CAN_READ
+            self.feed(events.ConnectionClosed(connection))
+
+    def lost(self, pipe: Pipe) -> None:
+        """The socket is gone, closed by us or by the peer."""
+        connection = self._connections.pop(pipe, None)
+        self.relieved(pipe)
+        if connection is None:
+            return
+        known = self._pipes.pop(connection, None) is not None
+        heard = connection.state & ConnectionState.CAN_READ
+        connection.state = ConnectionState.CLOSED
+        if known and heard and not self.dead:
+            self.feed(events.ConnectionClosed(connection))
+        if connection is self.client:
+            self.client_lost()
+        elif isinstance(connection, Server):
+            self.deadlines.handshake_complete(connection)
+            data = server_hooks.ServerConnectionHookData(connection, self.client)
+            self.run_hook(server_hooks.ServerDisconnectedHook(data), None)
+
+    def stalled(self, pipe: Pipe) -> None:
+        """One peer is slower than the others: nothing more is read until it has caught up."""
+        self._stalled.add(pipe)
+        for each in self._pipes.values():
+            each.pause()
+
+    def relieved(self, pipe: Pipe) -> None:
+        """It has caught up."""
+        self._stalled.discard(pipe)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._stalled or self.dead:
+            return
+        for connection, pipe in self._pipes.items():
+            if pipe.owner is not None and (connection is not self.client or self._backlog <= _BACKLOG):
+                pipe.resume()
+
+    @abstractmethod
+    def client_lost(self) -> None:
+        """The agent's socket is gone."""
 
     # --- the layers -----------------------------------------------------------------------------------------------------
 
@@ -136,7 +172,7 @@ class Driver(ABC):
         elif isinstance(command, commands.StartHook):
             self.run_hook(command, command)
         elif isinstance(command, commands.OpenConnection):
-            opening = Pipe(None, None)
+            opening = Pipe()
             self._pipes[command.connection] = opening
             opening.task = self._spawn(self._open(command, opening))
         elif isinstance(command, commands.CloseConnection):
@@ -159,7 +195,7 @@ class Driver(ABC):
         connection.state = ConnectionState.CLOSED
         self._pipes.pop(connection, None)
         pipe.close(reset=False)
-        if pipe.task is not None and pipe.task is not asyncio.current_task() and connection is not self.client:
+        if pipe.task is not None and pipe.task is not asyncio.current_task():
             pipe.task.cancel()
 
     async def _open(self, command: commands.OpenConnection, pipe: Pipe) -> None:
@@ -169,8 +205,7 @@ class Driver(ABC):
         failure: str | None = None
         try:
             self.call_hook("server_connect", data)
-            dialled = await self.dial(server)
-            pipe.attach(dialled.reader, dialled.writer)
+            transport = await self.dial(server, pipe)
             self.call_hook("server_connect", data)  # the grant may have ended while we dialled
         except RefusalError as error:
             failure = f"exeat:{error.reason}"
@@ -191,16 +226,14 @@ class Driver(ABC):
         server.timestamp_start = server.timestamp_tcp_setup = time.time()
         server.state = ConnectionState.OPEN
         server.peername, server.sockname = pipe.names()
+        self._connections[pipe] = server
+        pipe.adopt(transport, self)
         self.run_hook(server_hooks.ServerConnectedHook(data), None)
         if server.tls:
             self.deadlines.handshake_pending(server, pipe.close_now)
         self.feed(events.OpenConnectionCompleted(command, None))
-        try:
-            if not self.dead:
-                await self.read(server)
-        finally:
-            self.deadlines.handshake_complete(server)
-            self.run_hook(server_hooks.ServerDisconnectedHook(data), None)
+        if not self.dead:
+            self._read_on()
 
     async def _wake(self, command: commands.RequestWakeup) -> None:
         await asyncio.sleep(command.delay)
@@ -243,8 +276,7 @@ class Driver(ABC):
             self._waiting -= 1
             if not self._waiting:
                 self._backlog = 0
-                self._resume.set()
-                self._resume = asyncio.Event()
+                self._read_on()
         if not self.dead and hook.blocking:
             self.feed(events.HookCompleted(hook))
 

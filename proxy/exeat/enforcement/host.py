@@ -7,7 +7,6 @@ to an origin once the session is gone. Must not know: how anything is decided.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable
 from typing import Any
@@ -19,7 +18,6 @@ from mitmproxy.proxy import events, layer, mode_specs, server_hooks
 from mitmproxy.proxy.context import Context
 
 from exeat.enforcement.deadlines import Deadlines
-from exeat.enforcement.dial import Dialled
 from exeat.enforcement.driver import Driver, tell
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.hooks import AFTERWARDS, HOOKS, PER_STREAM, is_pending
@@ -39,42 +37,50 @@ _REGULAR = mode_specs.ProxyMode.parse("regular")
 class Host(Driver):
     """One agent connection with everything behind it. Implements ``parts.HostFace`` for its hooks and layers."""
 
-    def __init__(self, parts: Parts, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, parts: Parts, transport: asyncio.Transport) -> None:
         client = Client(
-            peername=writer.get_extra_info("peername"),
-            sockname=writer.get_extra_info("sockname"),
+            peername=transport.get_extra_info("peername"),
+            sockname=transport.get_extra_info("sockname"),
             timestamp_start=time.time(),
             proxy_mode=_REGULAR,
             state=ConnectionState.OPEN,
         )
-        super().__init__(client, Pipe(reader, writer))
+        pipe = Pipe()
+        super().__init__(client, pipe)
+        self._transport = transport
         self.parts = parts
         self.identity: Identity | None = None
         self.tunnel: tuple[str, int] | None = None
         self.deadlines = Deadlines(parts.limits, lambda: self.cut(reset=False), lambda: self._waiting > 0)
         options: Any = LayerOptions(self, parts.limits.idle)
-        self.layer = layer.NextLayer(Context(client, options), ask_on_start=True)
+        self._context = Context(client, options)
+        self.layer = self.top_layer()
         self._exchanges: set[Exchange] = set()
 
     # --- life -----------------------------------------------------------------------------------------------------------
 
-    async def handle_client(self) -> None:
-        """Serve the connection until it ends; leaves no task, socket or unfinished account behind."""
+    def top_layer(self) -> layer.Layer:
+        """What a new connection begins with: the question what it speaks."""
+        return layer.NextLayer(self._context, ask_on_start=True)
+
+    def start(self, early: bytes = b"") -> None:
+        """Begin to serve; ``early`` is what somebody else has read from the socket already."""
         self.parts.registry.add(self)
-        self._pipes[self.client].task = asyncio.current_task()
+        self._pipes[self.client].adopt(self._transport, self)
         self.head_pending()
-        try:
-            self.run_hook(server_hooks.ClientConnectedHook(self.client), None)
+        self.run_hook(server_hooks.ClientConnectedHook(self.client), None)
+        if not self.dead:
             self.feed(events.Start())
-            await self.read(self.client)
-        except asyncio.CancelledError:
-            if not self.dead and (task := asyncio.current_task()) and task.cancelling() > 1:
-                raise
-        finally:
-            self.cut(reset=False)
-            self.deadlines.stop()
-            self.run_hook(server_hooks.ClientDisconnectedHook(self.client), None)
-            self.parts.registry.remove(self.identity.mission if self.identity else None, self)
+        if early:
+            self.received(self._pipes[self.client], early)
+
+    def client_lost(self) -> None:
+        """The agent's socket is gone: leave no task, socket or unfinished account behind."""
+        self.cut(reset=False)
+        self.deadlines.stop()
+        self.run_hook(server_hooks.ClientDisconnectedHook(self.client), None)
+        self.parts.registry.remove(self.identity.mission if self.identity else None, self)
+        self.over.set()
 
     def cut(self, *, reset: bool = True) -> None:
         """End everything before returning: sockets are reset, tasks cancelled, accounts closed."""
@@ -175,17 +181,25 @@ class Host(Driver):
         if self.identity is None or not self.parts.world.is_live(self.identity.session):
             raise PermissionError("the session is gone")
 
-    async def dial(self, server: Server) -> Dialled:
+    async def dial(self, server: Server, pipe: Pipe) -> asyncio.Transport:
         """Dial the permitted name, through the gate where connections open."""
         if server.address is None:
             raise RefusalError(Reason.INTERNAL_ERROR, "no address")
-        return await self.parts.dialer.dial(server.address[0], server.address[1])
+        return await self.parts.dialer.dial(server.address[0], server.address[1], lambda: pipe)
 
 
-async def serve_connection(parts: Parts, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Handle one accepted connection; over the limit it is closed at once."""
-    if len(parts.registry) >= parts.limits.connections or parts.world.draining:
-        writer.transport.abort()
-        return
-    with contextlib.suppress(OSError):
-        await Host(parts, reader, writer).handle_client()
+class Accepting(asyncio.Protocol):
+    """What a listener makes of an accepted socket: a host, or nothing when there are too many."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio's call."""
+        parts = self._parts
+        if not isinstance(transport, asyncio.Transport):
+            transport.close()
+        elif len(parts.registry) >= parts.limits.connections or parts.world.draining:
+            transport.abort()
+        else:
+            Host(parts, transport).start()

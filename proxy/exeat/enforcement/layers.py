@@ -61,7 +61,9 @@ class GovernedStream(HttpStream):
             yield from self._answer()
 
     def state_consume_request_body(self, event: RequestData | RequestTrailers | RequestEndOfMessage) -> Commands:
-        """As mitmproxy's, but what is kept for a decision is bounded."""
+        """As mitmproxy's, but what is kept for a decision is bounded, and nothing that wasn't judged goes beside it."""
+        if isinstance(event, RequestTrailers):
+            return
         host = self.context.options.host
         if isinstance(event, RequestData) and (
             len(self.request_body_buf) + len(event.data) > host.parts.limits.inspected_body

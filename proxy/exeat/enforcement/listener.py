@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import final
 
 from exeat.config.endpoints import Listener
@@ -44,7 +44,7 @@ def bind(address: Listener) -> socket.socket:
     raise StartError(f"can't listen on {address.host}:{address.port}")
 
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ProtocolFactory = Callable[[], asyncio.Protocol]
 
 
 @final
@@ -60,10 +60,11 @@ class Listeners:
         """(host, port) of each, as bound."""
         return [listener.getsockname()[:2] for listener in self._sockets]
 
-    async def start(self, handler: Handler) -> None:
+    async def start(self, factory: ProtocolFactory) -> None:
         """Begin to accept."""
+        loop = asyncio.get_running_loop()
         for listener in self._sockets:
-            self._servers.append(await asyncio.start_server(handler, sock=listener, backlog=_BACKLOG))
+            self._servers.append(await loop.create_server(factory, sock=listener, backlog=_BACKLOG))
 
     async def stop(self) -> None:
         """Accept no more; connections already open go on."""

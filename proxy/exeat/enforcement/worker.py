@@ -11,7 +11,7 @@ from typing import final
 
 from exeat.decision.engine import Engine
 from exeat.decision.snapshot import with_engine, with_mission
-from exeat.enforcement.host import serve_connection
+from exeat.enforcement.host import Accepting
 from exeat.enforcement.listener import Listeners
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
@@ -52,7 +52,7 @@ class Worker:
 
     async def start(self) -> None:
         """Begin to accept connections."""
-        await self._listeners.start(lambda reader, writer: serve_connection(self._parts, reader, writer))
+        await self._listeners.start(lambda: Accepting(self._parts))
 
     async def apply(self, mission: Mission) -> Applied:
         """Act on a changed mission; when this returns, nothing of an ended or suspended one is sent any more.

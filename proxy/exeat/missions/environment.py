@@ -55,6 +55,7 @@ def client_environment(
     environment["NODE_USE_ENV_PROXY"] = "1"  # Node 22 and later look at HTTPS_PROXY only then
     environment["NODE_EXTRA_CA_CERTS"] = ca_file  # adds to Node's roots instead of replacing them
     environment["JAVA_TOOL_OPTIONS"] = _java(proxy_url, str(PurePath(ca_file).with_name("ca-truststore.p12")))
+    environment["WGETRC"] = str(PurePath(ca_file).with_name("wgetrc"))  # a wget with GnuTLS reads no variable for trust
     environment["EXEAT_MISSION"] = mission
     return environment
 

@@ -32,6 +32,8 @@ from exeat.services.index import ServiceIndex, index_services
 _STORED_KEY = IssuerSpec("stored_key", ttl=60.0)
 """A service with a shared credential and no issuer: the key itself, in our custody. The life is how long a copy is kept."""
 
+_KNOWN = "see exeat service list --builtin"
+
 
 def built_in(name: str) -> ServiceTable | None:
     """Return the built-in description of a service, or None."""
@@ -51,7 +53,12 @@ def build_catalogue(tables: Sequence[ServiceTable]) -> ServiceIndex:
     Every field the site gives replaces the built-in one. Raise ConfigurationError with all findings.
     """
     merged = [merge(table) for table in tables]
-    findings = [finding for table in merged for finding in check_service(table, _namespace(table))]
+    findings = [
+        Finding("", f"no built-in service is called '{table.like}'", field=f"service.{table.name}.like", fix=_KNOWN)
+        for table in tables
+        if table.like is not None and built_in(table.like) is None
+    ]
+    findings += [finding for table in merged for finding in check_service(table, _namespace(table))]
     findings += _check_together(merged)
     if findings:
         raise ConfigurationError(findings)
@@ -59,13 +66,19 @@ def build_catalogue(tables: Sequence[ServiceTable]) -> ServiceIndex:
 
 
 def merge(table: ServiceTable) -> ServiceTable:
-    """A table laid over the built-in one of its name: every field the site gives replaces the built-in one."""
-    base = built_in(table.name)
-    return (
-        table
-        if base is None
-        else base.model_copy(update={name: getattr(table, name) for name in table.model_fields_set})
-    )
+    """A table laid over the built-in one of its name, or the one it is like: every field given replaces that one's.
+
+    Examples stand only as long as the operations and the name they speak of.
+    """
+    base = built_in(table.like or table.name)
+    if base is None:
+        return table
+    given = {name: getattr(table, name) for name in table.model_fields_set}
+    if table.like is not None:
+        given.setdefault("namespace", "")
+    if table.like is not None or "operation" in given:
+        given.setdefault("example", ())
+    return base.model_copy(update=given)
 
 
 def _namespace(table: ServiceTable) -> str:

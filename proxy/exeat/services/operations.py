@@ -1,6 +1,6 @@
 """How a method, a path and a query find their operation: every template of a service in one trie.
 
-A literal wins over a capture with a mark (``@{name}``, ``{name}:verb``), that over a plain capture, and a capture over a rest.
+A literal wins over a capture with a mark (``@{name}``, ``{name}:verb``, ``{name}.git``), that over a plain capture, and a capture over a rest.
 A trailing slash is a part of its own: only a template written with one matches a path that ends in one. Must not know: hosts,
 resources, percent-encoding (segments come decoded).
 """
@@ -70,13 +70,15 @@ class _Node:
 class Matcher:
     """All templates of one service, as a trie for each method. Built once; never changed after."""
 
-    __slots__ = ("_roots",)
+    __slots__ = ("_roots", "_verbs")
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         """Compile; raise ValueError for a bad template, an unknown method or two templates of one shape."""
         self._roots: dict[str, _Node] = {}
+        self._verbs = False
         for operation in operations:
             parts, conditions = parse_match(operation.template)
+            self._verbs |= any(part.suffix[:1] == ":" for part in parts)
             for method in operation.methods:
                 if method not in METHODS:
                     raise ValueError(f"{method} is not a method a request may use")
@@ -111,39 +113,47 @@ class Matcher:
         root = self._roots.get(method)
         if root is not None:
             values: list[str] = []
-            choice = _walk(root, segments, 0, values)
+            choice = _walk(root, segments, 0, values, ":" if self._verbs else "/")
             if choice is not None:
                 leaf = choice.pick(query)
                 return None if leaf is None else Matched(leaf.operation, dict(zip(leaf.names, values, strict=True)))
         return self.match("GET", segments, query) if method == "HEAD" else None
 
 
-def _walk(node: _Node, segments: tuple[str, ...], at: int, values: list[str]) -> _Choice | None:
+def _walk(node: _Node, segments: tuple[str, ...], at: int, values: list[str], barred: str) -> _Choice | None:
+    """``barred`` can't stand in a plain capture: where one operation has a verb, ``:`` means one everywhere in the service."""
     if at == len(segments):
         return node.leaf
     segment = segments[at]
     child = node.literals.get(segment)
-    if child is not None and (found := _walk(child, segments, at + 1, values)) is not None:
+    if child is not None and (found := _walk(child, segments, at + 1, values, barred)) is not None:
         return found
-    if node.affixed:
-        marked = False
-        for (prefix, suffix), inner in node.affixed.items():
-            marked = marked or bool((prefix and segment.startswith(prefix)) or (suffix and ":" in segment))
-            if len(segment) <= len(prefix) + len(suffix) or not segment.startswith(prefix):
-                continue
-            if segment.endswith(suffix):
-                values.append(segment[len(prefix) : len(segment) - len(suffix)])
-                if (found := _walk(inner, segments, at + 1, values)) is not None:
-                    return found
-                values.pop()
-        if marked:
-            return None  # a mark that is known here, but not so: never a plain name
-    if node.capture is not None and segment:
+    marked = False
+    for (prefix, suffix), inner in node.affixed.items():
+        if not _carries(segment, prefix, suffix):
+            continue
+        marked = True
+        name = segment.removeprefix(prefix).removesuffix(suffix)
+        if not name or prefix + name + suffix != segment or _carries(name, prefix, suffix):
+            continue
+        values.append(name)
+        if (found := _walk(inner, segments, at + 1, values, barred)) is not None:
+            return found
+        values.pop()
+    if marked:
+        return None  # a mark that is known here, but not so: never a plain name
+    if node.capture is not None and segment and barred not in segment:
         values.append(segment)
-        if (found := _walk(node.capture, segments, at + 1, values)) is not None:
+        if (found := _walk(node.capture, segments, at + 1, values, barred)) is not None:
             return found
         values.pop()
     if node.rest is not None and segments[-1]:
         values.append("/".join(segments[at:]))
         return node.rest
     return None
+
+
+def _carries(segment: str, prefix: str, suffix: str) -> bool:
+    """Whether some server could see one of the marks in a segment: any ``:``, or an extension in any case."""
+    verb = ":" in segment if suffix[:1] == ":" else suffix != "" and segment.lower().endswith(suffix.lower())
+    return verb or (prefix != "" and segment.startswith(prefix))

@@ -2,7 +2,7 @@
 
     match    = template ["?" key "=" value *("&" key "=" value)]
     template = "/" [ part *("/" part) ] ["/"]
-    part     = literal / ["@"] "{name}" [":" verb] one segment / "{name...}" one or more, last only
+    part     = literal / ["@"] "{name}" [":" verb / "." extension] one segment / "{name...}" one or more, last only
 
 Must not know: methods, operations, percent-encoding (segments come decoded).
 """
@@ -17,7 +17,7 @@ from enum import Enum
 Conditions = frozenset[tuple[str, str]]
 """Keys of the query with the one value each must have."""
 _LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()+,=:@-]+")
-_CAPTURE = re.compile(r"(@?)\{([a-z][a-z0-9_]{0,31})(\.\.\.)?\}(:[A-Za-z][A-Za-z0-9_-]{0,63})?")
+_CAPTURE = re.compile(r"(@?)\{([a-z][a-z0-9_]{0,31})(\.\.\.)?\}([:.][A-Za-z][A-Za-z0-9_-]{0,63})?")
 _CONDITION = re.compile(r"([a-z][A-Za-z0-9._-]{0,63})=([A-Za-z0-9._~:/-]{1,128})")
 _LONGEST = 32  # parts; deeper than any known API, and it bounds the walk
 
@@ -83,8 +83,8 @@ def parse_template(text: str) -> tuple[Part, ...]:
             raise ValueError("a template has no empty part inside")
         elif "{" in piece or "}" in piece:
             raise ValueError(
-                f"'{piece}': a capture is a whole part, written {{name}}, {{name...}}, {{name}}:verb or @{{name}}"
-                " in lower case"
+                f"'{piece}': a capture is a whole part, written {{name}}, {{name...}}, @{{name}},"
+                " {{name}}:verb or {{name}}.extension, in lower case"
             )
         elif not _LITERAL.fullmatch(piece) or not piece.strip("."):
             raise ValueError(f"'{piece}' never occurs in a decoded path; write letters, digits and -._~!$&'()+,=:@")

@@ -29,7 +29,7 @@ def start(site: Site) -> list[Target]:
             site.start("envoy", envoy, "-c", "envoy.json", "--concurrency", "1", "--log-level", "error"),
         ],
     )
-    target.routes = forward_routes(site, port, site.folder / "proxy-ca.pem")
+    target.routes = forward_routes(port, site.folder / "proxy-ca.pem")
     return [target.wait(site, authz, port)]
 
 

@@ -93,11 +93,13 @@ def one(site: Site, name: str, *flags: str, cold: bool = False, source: Path | N
         + _SERVICE.format(name="example", host=HOST, more=_CREDENTIAL)
         + _SERVICE.format(name="plain", host=PLAIN_HOST, more="ports = [80]\nplain_http = true")
     )
-    environ = {} if source is None else {"PYTHONPATH": str(source.absolute())}
+    environ = {"EXAMPLE_KEY": KEY}
+    if source is not None:
+        environ["PYTHONPATH"] = str(source.absolute())
     cli = [site.python, *flags, "-m", "exeat.cli.main"]
     config = ["-c", str(folder / "exeat.toml")]
     note = "another resource for each request: Cedar asked and a token minted" if cold else "one resource"
-    process = site.start(name, *cli, "serve", *config, EXAMPLE_KEY=KEY, **environ)
+    process = site.start(name, *cli, "serve", *config, environ=environ)
     target = Target(name, f"everything on; {note}", [process]).wait(site, proxy, admin)
     opening = [*cli, "mission", "open", "bench", "--agent", "bot", "--json", *config]
     opened = subprocess.run(opening, env=site.environ, cwd=folder, capture_output=True, check=False)
@@ -107,7 +109,7 @@ def one(site: Site, name: str, *flags: str, cold: bool = False, source: Path | N
     mission = orjson.loads(opened.stdout)
     number = f"/{NUMBER}" if cold else ""
     target.routes = forward_routes(
-        site, proxy, Path(mission["ca_file"]), credentials=(f"Proxy-Authorization: Bearer {mission['pass']}",),
+        proxy, Path(mission["ca_file"]), credentials=(f"Proxy-Authorization: Bearer {mission['pass']}",),
         items=f"/v1/items{number}", plain_items=f"/v1/items{number}", large=f"/v1/large{number}",
     )  # fmt: skip
     return target

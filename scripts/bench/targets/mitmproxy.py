@@ -34,8 +34,10 @@ def stock(site: Site, name: str = "mitmdump", *flags: str) -> Target:
         "--set", f"confdir={site.folder}/confdir", "--set", "connection_strategy=lazy",
         "--set", "upstream_cert=false", "--set", f"ssl_verify_upstream_trusted_ca={site.folder}/origin-ca.pem",
     ]  # fmt: skip
-    target = Target(name, "default addons, quiet; nothing swapped", [site.start(name, *command, PIN=_pin(site))])
-    target.routes = forward_routes(site, port, site.folder / "proxy-ca.pem")
+    target = Target(
+        name, "default addons, quiet; nothing swapped", [site.start(name, *command, environ={"PIN": _pin(site)})]
+    )
+    target.routes = forward_routes(port, site.folder / "proxy-ca.pem")
     return target.wait(site, port)
 
 
@@ -43,6 +45,8 @@ def minimal(site: Site, name: str, *flags: str) -> Target:
     """The least mitmproxy that proxies."""
     port = free_port()
     command = [site.python, *flags, str(INSIDE / "minimal.py"), str(port)]
-    target = Target(name, "mitmproxy's minimal master; nothing swapped", [site.start(name, *command, PIN=_pin(site))])
-    target.routes = forward_routes(site, port, site.folder / "proxy-ca.pem")
+    target = Target(
+        name, "mitmproxy's minimal master; nothing swapped", [site.start(name, *command, environ={"PIN": _pin(site)})]
+    )
+    target.routes = forward_routes(port, site.folder / "proxy-ca.pem")
     return target.wait(site, port)

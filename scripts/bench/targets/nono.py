@@ -15,7 +15,7 @@ def start(site: Site) -> list[Target]:
     python = site.bench_python("nono_py")
     port = free_port()
     command = [python, str(INSIDE / "nono.py"), str(port), str(site.origin_tls)]
-    process = site.start("nono", *command, BENCH_KEY="sk_live_real_0123456789abcdef")
+    process = site.start("nono", *command, environ={"BENCH_KEY": "sk_live_real_0123456789abcdef"})
     reverse = Target("nono", "", [process]).wait(site, port)
     token_file = site.folder / "nono.token"
     for _ in range(50):
@@ -39,7 +39,7 @@ def start(site: Site) -> list[Target]:
     intercept = replace(reverse, name="nono intercept", note="key swapped, no tag; closes after each answer")
     basic = base64.b64encode(f"nono:{token}".encode()).decode()
     intercept.routes = forward_routes(
-        site, port, site.folder / "nono-ca" / "intercept-ca.pem", authority="localhost", tls_port=site.origin_tls,
+        port, site.folder / "nono-ca" / "intercept-ca.pem", authority="localhost", tls_port=site.origin_tls,
         key=token, credentials=(f"Proxy-Authorization: Basic {basic}",),
     )  # fmt: skip
     del intercept.routes["A"]

@@ -34,7 +34,7 @@ def start(site: Site) -> list[Target]:
         config = site.folder / "nginx.conf"
         config.write_text(_NGINX.format(folder=site.folder, plain=site.origin_plain, tls=site.origin_tls))
         (site.folder / "www").chmod(0o755)
-        site.folder.chmod(0o755)  # noqa: S103 nginx reads it as another user; it holds made-up keys only
+        site.folder.chmod(0o755)  # nginx reads it as another user; it holds made-up keys only
         command = [nginx, "-c", str(config), "-p", str(site.folder)]
         note = "nginx, 1 worker"
     else:

@@ -20,7 +20,7 @@ def start(site: Site) -> list[Target]:
     ]  # fmt: skip
     target = Target("proxy.py", "1 acceptor, 1 worker; nothing swapped", [site.start("proxy.py", *command)])
     target.routes = forward_routes(
-        site, port, site.folder / "proxy-ca.pem", plain=f"localhost:{site.origin_plain}", authority="localhost",
+        port, site.folder / "proxy-ca.pem", plain=f"localhost:{site.origin_plain}", authority="localhost",
         tls_port=site.origin_tls,
     )  # fmt: skip
     return [target.wait(site, port)]

@@ -94,7 +94,8 @@ class Use {
       @Override public Answer send(String method, String url, byte[] body) throws Exception {
         var content = body == null ? BodyPublishers.noBody() : BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(body));
         var answer = client.send(HttpRequest.newBuilder(URI.create(url)).method(method, content).build(), BodyHandlers.ofString());
-        return new Answer(answer.statusCode(), answer.body());
+        var why = answer.headers().firstValue("proxy-status").orElse("") + " " + answer.headers().firstValue("exeat-decision-id").orElse("");
+        return new Answer(answer.statusCode(), answer.body() == null ? why : answer.body());
       }
       @Override public InputStream open(String url) throws Exception {
         return client.send(HttpRequest.newBuilder(URI.create(url)).build(), BodyHandlers.ofInputStream()).body();
@@ -115,7 +116,8 @@ class Use {
         }
         int status = connection.getResponseCode();
         try (var in = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
-          return new Answer(status, in == null ? "" : new String(in.readAllBytes(), StandardCharsets.UTF_8));
+          // A refused tunnel has no body here; its reason stands in the status line.
+          return new Answer(status, in == null ? connection.getResponseMessage() : new String(in.readAllBytes(), StandardCharsets.UTF_8));
         }
       }
       @Override public InputStream open(String url) throws Exception {

@@ -15,8 +15,14 @@ from typing import Any
 
 CELL = sys.argv[1]
 HTTP2 = "h2" in sys.argv[2:]
-ROGUE = "https://rogue.example.test"
-API = ROGUE if CELL == "origin_tls_error" else "https://api.example.test"
+
+
+def host(label: str) -> str:
+    """The service's name, or in the cell ``origin_tls_error`` the one behind which a certificate nobody trusts is shown."""
+    return f"{label}-rogue.example.test" if CELL == "origin_tls_error" else f"{label}.example.test"
+
+
+API = f"https://{host('api')}"
 KEY = os.environ["EXAMPLE_KEY"]
 BEARER = {"Authorization": f"Bearer {KEY}"}
 UPLOAD = Path(os.environ.get("CELL_UPLOAD", "/dev/null"))
@@ -70,7 +76,11 @@ def run(read: Callable[[], Outcome], **others: Callable[[], Outcome]) -> None:
 
 
 def _whole(error: BaseException) -> list[str]:
-    """The error's own text; of a group, that of its members, as a traceback shows it."""
+    """The error's text and that of its causes and members: what a traceback of it shows."""
+    texts = [str(error)]
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        texts += ["\n  because of", *_whole(before)]
     if isinstance(error, BaseExceptionGroup):
-        return [str(error), *(text for member in error.exceptions for text in _whole(member))]
-    return [str(error)]
+        texts += [text for member in error.exceptions for text in _whole(member)]
+    return texts

@@ -2,7 +2,5 @@
 # shellcheck shell=bash disable=SC2154
 export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.test
 export GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@example.test
-host=git.example.test
-[ "$cell" = origin_tls_error ] && host=rogue.example.test
-remote="https://agent:$GIT_KEY@$host"
+remote="https://agent:$GIT_KEY@git$rogue.example.test"
 if git lfs version >/dev/null 2>&1; then export GIT_CONFIG_GLOBAL=$work/gitconfig; fi

@@ -2,8 +2,9 @@
 # shellcheck shell=bash disable=SC2034
 set -u
 cell=$1
-api=https://api.example.test
-[ "$cell" = origin_tls_error ] && api=https://rogue.example.test
+rogue=''
+[ "$cell" = origin_tls_error ] && rogue=-rogue
+api=https://api$rogue.example.test
 bearer="Authorization: Bearer $EXAMPLE_KEY"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

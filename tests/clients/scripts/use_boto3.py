@@ -1,13 +1,13 @@
 """boto3's S3 client with path-style addresses."""
 
 import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
-from cells import CELL, ROGUE, UPLOAD, Outcome, paced, run
+from cells import UPLOAD, Outcome, host, paced, run
 
 client = boto3.client(
-    "s3", endpoint_url=ROGUE if CELL == "origin_tls_error" else "https://s3.example.test", region_name="eu-central-1",
-    aws_access_key_id="AKIAMATRIX", aws_secret_access_key="its-own-secret",
-    config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+    "s3", endpoint_url=f"https://{host('s3')}", region_name="eu-central-1",
+    config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
 )  # fmt: skip
 
 

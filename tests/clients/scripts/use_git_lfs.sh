@@ -10,7 +10,7 @@ case $cell in
         { cat "$CELL_UPLOAD" && echo "$$ $RANDOM"; } >new.bin
         git add . && git commit -q -m second
         [ "$cell" = refused ] && git config lfs.url "$remote/frozen.git/info/lfs"
-        git push -q "$remote/acme.git" "HEAD:lfs-$$"
+        git push -q "$remote/acme.git" "HEAD:refs/heads/lfs-$$"
         ;;
 esac
 done_with $?

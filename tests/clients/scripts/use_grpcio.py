@@ -3,11 +3,11 @@
 import os
 
 import grpc
-from cells import CELL, UPLOAD, Outcome, paced, run
+from cells import UPLOAD, Outcome, host, paced, run
 
-HOST = "rogue" if CELL == "origin_tls_error" else "grpc"
+HOST = host("grpc")
 channel = grpc.secure_channel(
-    f"{HOST}.example.test:443", grpc.ssl_channel_credentials(), options=[("grpc.max_send_message_length", -1)]
+    f"{HOST}:443", grpc.ssl_channel_credentials(), options=[("grpc.max_send_message_length", -1)]
 )
 METADATA = (("authorization", f"Bearer {os.environ['GRPC_KEY']}"),)
 

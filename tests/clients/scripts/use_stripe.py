@@ -18,4 +18,5 @@ run(
     lambda: (200, client.v1.refunds.retrieve("re_1").amount),
     refused=lambda: (200, client.v1.payouts.create({"amount": 1, "currency": "eur"})),
     large_upload=upload,
+    redirect_refused=lambda: (200, client.raw_request("get", "/moved/refunds")),
 )

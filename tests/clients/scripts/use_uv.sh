@@ -1,7 +1,6 @@
 # uv with an index of our own.
 . "$(dirname "$0")/shell.sh"
-index=https://pypi.example.test
-[ "$cell" = origin_tls_error ] && index=https://rogue.example.test
+index=https://pypi$rogue.example.test
 export UV_HTTP_RETRIES=0 UV_NO_CONFIG=1 UV_CACHE_DIR=$work/cache
 unset UV_INDEX_URL UV_DEFAULT_INDEX UV_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS
 uv=("$CELL_BIN/uv" pip install -q --no-deps --target "$work/out" --python "$CELL_BIN/python")

@@ -3,19 +3,20 @@
 import os
 import time
 
-from cells import CELL, TIMES, UPLOAD, Outcome, pace, run
-from websockets.exceptions import InvalidStatus
+from cells import TIMES, UPLOAD, Outcome, host, pace, run
+from websockets.exceptions import InvalidProxyStatus, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-HOST = "rogue" if CELL == "origin_tls_error" else "ws"
+HOST = host("ws")
 HEADERS = {"Authorization": f"Bearer {os.environ['WS_KEY']}"}
 
 
 def dial(path: str) -> ClientConnection:
     try:
-        return connect(f"wss://{HOST}.example.test{path}", additional_headers=HEADERS, max_size=None)
-    except InvalidStatus as error:
-        raise RuntimeError(f"{error} {(error.response.body or b'').decode()}") from None
+        return connect(f"wss://{HOST}{path}", additional_headers=HEADERS, max_size=None)
+    except (InvalidStatus, InvalidProxyStatus) as error:
+        answer = error.response
+        raise RuntimeError(f"{error} {answer.reason_phrase} {(answer.body or b'').decode()}") from None
 
 
 def talk(*messages: str | bytes) -> Outcome:

@@ -1,6 +1,7 @@
-"""The authorization server of the token exchange tests: npm's ``oidc-provider``, run by the system's Node.
+"""The authorization server of the token exchange tests: npm's ``oidc-provider``.
 
-Its packages are installed once into ``$EXEAT_TEST_CACHE`` (default ``~/.cache/exeat-tests``), never into the repository.
+Its packages, among them the Node that it supports, are installed once into ``$EXEAT_TEST_CACHE`` (default
+``~/.cache/exeat-tests``), never into the repository. Any npm will do for that.
 """
 
 from __future__ import annotations
@@ -31,7 +32,13 @@ CLIENT_SECRET = "oidc+client/secret canary 7c1e"
 def missing() -> str:
     """Why the server can't be started here, or an empty string."""
     absent = [name for name in ("node", "npm") if shutil.which(name) is None]
-    return f"{' and '.join(absent)} not installed" if absent else ""
+    return f"{' and '.join(absent)} not installed (Debian: nodejs npm)" if absent else ""
+
+
+def node() -> str:
+    """The installed Node, or the system's where there is none for this machine."""
+    own = installed() / "node_modules" / "node-24" / "bin" / "node"
+    return str(own) if own.exists() else "node"
 
 
 def installed() -> Path:
@@ -85,7 +92,7 @@ class OidcServer:
         }  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["node", str(installed() / "server.mjs"), str(self.port)], cwd=self._folder, env=environ,
+                [node(), str(installed() / "server.mjs"), str(self.port)], cwd=self._folder, env=environ,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + 20

@@ -8,6 +8,12 @@ import orjson
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def no_clients(monkeypatch):
+    """What is on this machine's PATH is test_cli_clients' business."""
+    monkeypatch.setattr("exeat.cli.checkup.clients", lambda: iter(()))
+
+
 @pytest.fixture
 def rows(exeat):
     def run(*arguments):

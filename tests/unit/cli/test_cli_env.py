@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import textwrap
 
 import orjson
 import pytest
+from ruamel.yaml import YAML
 
 from exeat.cli.formats import FORMATS, render
 from exeat.errors import InvalidRequestError
@@ -108,3 +110,45 @@ def test_wrong_use_is_told_before_anything_is_opened(site, stub, exeat, words):
     code, out, _ = exeat("env", *words)
     assert (code, out) == (2, "")
     assert not stub.asked
+
+
+JAVA = "-Djavax.net.ssl.trustStore=/s/ca-truststore.p12 -Djavax.net.ssl.trustStorePassword=changeit"
+FULL = {**OPENED, "env": {**OPENED["env"], "JAVA_TOOL_OPTIONS": JAVA, "WGETRC": "/s/wgetrc"}}
+
+
+def yaml(text):
+    """A real YAML 1.2 reader: mitmproxy's own."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def test_a_real_yaml_reader_reads_compose_as_meant():
+    service = yaml("services:\n  agent:\n    image: x\n" + textwrap.indent(render("compose", FULL), "    "))[
+        "services"
+    ]["agent"]
+    assert {key: value.replace("$$", "$") for key, value in service["environment"].items()} == FULL["env"]
+    files = ("ca-bundle.pem", "ca.pem", "wgetrc", "ca-truststore.p12")
+    assert service["volumes"] == [f"/s/{name}:/s/{name}:ro" for name in files]
+
+
+def test_a_real_yaml_reader_reads_the_secret_as_meant():
+    secret = yaml(render("k8s", FULL))
+    assert (secret["apiVersion"], secret["kind"], secret["type"]) == ("v1", "Secret", "Opaque")
+    assert secret["stringData"] == FULL["env"]
+
+
+def test_a_real_bash_reads_every_variable_as_meant():
+    done = subprocess.run(
+        ["bash", "-c", 'eval "$1"; env -0', "bash", render("shell", FULL)], capture_output=True, text=True, timeout=10, env={},
+    )  # fmt: skip
+    assert FULL["env"].items() <= dict(entry.split("=", 1) for entry in done.stdout.split("\0") if entry).items()
+
+
+def docker_reads(text):
+    """docker run --env-file: '#' lines and empty ones are left out, the rest is cut at the first '='; no quoting."""
+    lines = (line.lstrip(" \t") for line in text.split("\n"))
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("form", ["docker", "github"])
+def test_a_line_by_line_reader_reads_as_meant(form):
+    assert docker_reads(render(form, FULL)) == FULL["env"]

@@ -39,6 +39,7 @@ class FakeServer:
         self.revoke_status = 200
         self.forms: list[dict[str, str]] = []
         self.authorizations: list[str | None] = []
+        self.cookies: list[dict[str, str]] = []
         self.revoked: list[dict[str, str]] = []
         app = web.Application()
         app.router.add_post("/token", self._token)
@@ -57,12 +58,11 @@ class FakeServer:
     async def _token(self, request: web.Request) -> web.StreamResponse:
         self.forms.append(dict(await request.post()))
         self.authorizations.append(request.headers.get("Authorization"))
+        self.cookies.append(dict(request.cookies))
         await asyncio.sleep(self.delay)
         says = self.says(self.forms[-1]) if callable(self.says) else self.says
         body = says if isinstance(says, bytes) else json.dumps(says).encode()
-        return web.Response(
-            body=body, status=self.status, headers={"Content-Type": "application/json", **self.headers}
-        )
+        return web.Response(body=body, status=self.status, headers={"Content-Type": "application/json", **self.headers})
 
     async def _revoke(self, request: web.Request) -> web.Response:
         self.revoked.append(dict(await request.post()))

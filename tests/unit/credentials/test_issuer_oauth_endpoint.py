@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 from pathlib import Path
 
 import pytest
 import trustme
-from aiohttp import ClientTimeout
 
 from exeat.credentials.oauth import endpoint
 from exeat.credentials.oauth.endpoint import Endpoints, client_context
@@ -76,10 +76,10 @@ async def test_a_long_answer_is_not_read_to_its_end(server, endpoints):
 
 
 async def test_a_packed_answer_is_not_unpacked(server, endpoints):
-    """None was offered."""
+    """None was offered, and a small one may become huge."""
     server.headers = {"Content-Encoding": "gzip"}
-    server.says = __import__("gzip").compress(b'{"access_token":"' + b"x" * 10_000_000 + b'"}')
-    assert await fails(endpoints, server.url("/token"))
+    server.says = gzip.compress(b'{"access_token":"x"}')
+    assert "can't be read" in await fails(endpoints, server.url("/token"))
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -96,10 +96,7 @@ async def test_cookies_are_not_kept(server, endpoints):
     server.headers = {"Set-Cookie": "sid=1; Path=/"}
     for _ in range(2):
         await endpoints.post(server.url("/token"), {}, {})
-    assert "Cookie" not in server.headers
-    session = endpoints._session
-    assert session is not None
-    assert len(list(session.cookie_jar)) == 0
+    assert server.cookies == [{}, {}]
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -140,7 +137,7 @@ def test_retry_after_in_both_forms_within_bounds(clock, asked, seconds):
 
 async def test_a_late_server_is_given_up_and_left_alone(server, endpoints, clock, monkeypatch):
     """The time-out is ours, and the next caller doesn't wait for another."""
-    monkeypatch.setattr(endpoint, "_TIMEOUT", ClientTimeout(total=0.2))
+    monkeypatch.setattr(endpoint, "_LONGEST", 0.2)
     server.delay = 5
     assert "in time" in await fails(endpoints, server.url("/token"))
     assert "left alone" in await fails(endpoints, server.url("/token"))
@@ -169,6 +166,29 @@ async def test_broken_http_is_unavailable(endpoints, raw):
     async with listening:
         port = listening.sockets[0].getsockname()[1]
         assert "can't be reached" in await fails(endpoints, f"http://127.0.0.1:{port}/token")
+
+
+async def test_a_kept_connection_that_just_ended_is_no_failure(endpoints):
+    """Servers close idle connections whenever they like; the exchange is asked once more, and only once."""
+    opened = []
+
+    async def answer(reader, writer):
+        opened.append(writer)
+        while len(opened) != 3:  # the third connection is never answered
+            head = await reader.readuntil(b"\r\n\r\n")
+            if len(opened) == 1 and b"second" in head:
+                break
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            if len(opened) == 2:
+                break
+        writer.close()
+
+    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+        for name in ("first", "second"):
+            assert (await endpoints.post(url, {}, {"X-Name": name})).status == 200
+        assert len(opened) == 2
 
 
 def tls(tmp_path: Path, *names: str) -> tuple[ssl.SSLContext, Path]:

@@ -53,6 +53,8 @@ def test_narrower_or_the_same_is_taken(changed):
     assert check(**changed).expires_at <= NOW + 60
 
 
+@pytest.mark.guard("grant-scope")
+@pytest.mark.guard("grant-life")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -109,6 +111,7 @@ def test_a_jwt_no_wider_is_taken(changed):
     assert check_jwt(**changed).expires_at <= NOW + 60
 
 
+@pytest.mark.guard("grant-audience")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -183,7 +186,9 @@ def test_json_that_is_not_one_clear_object_is_refused(raw):
 
 
 @settings(max_examples=100)
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5), max_size=5))
+@given(
+    st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5), max_size=5)
+)
 def test_a_clear_object_is_read_as_it_is(value):
     """Property: what Python writes is what is read."""
     try:

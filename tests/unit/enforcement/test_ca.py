@@ -33,7 +33,7 @@ def test_the_key_is_private_and_the_certificate_public(state: Path) -> None:
 
 
 def test_a_second_start_keeps_the_ca(state: Path) -> None:
-    names = ("ca.pem", "ca-bundle.pem", "ca-truststore.p12")
+    names = ("ca.pem", "ca-bundle.pem", "ca-truststore.p12", "wgetrc")
     before = [(state / name).read_bytes() for name in names]
     ensure_ca(state)
     assert [(state / name).read_bytes() for name in names] == before

@@ -39,7 +39,7 @@ async def listening() -> AsyncIterator[tuple[int, list[object]]]:
 
 async def refusal(dialer: Dialer, host: str = "api.example.com", port: int = 443) -> Reason:
     with pytest.raises(RefusalError) as caught:
-        await dialer.dial(host, port)
+        await dialer.dial(host, port, asyncio.Protocol)
     return caught.value.reason
 
 
@@ -56,8 +56,10 @@ async def test_a_name_with_a_refused_address_opens_no_connection(address: str) -
 async def test_an_override_reaches_a_private_address_and_asks_no_resolver(listening) -> None:
     port, seen = listening
     names = Names("203.0.113.1")
-    dialled = await Dialer(names, {("api.example.com", 443): ("127.0.0.1", port)}, [], 1).dial("api.example.com", 443)
-    dialled.writer.close()
+    dialer = Dialer(names, {("api.example.com", 443): ("127.0.0.1", port)}, [], 1)
+    transport = await dialer.dial("api.example.com", 443, asyncio.Protocol)
+    await asyncio.sleep(0.02)
+    transport.close()
     assert names.asked == 0
     assert len(seen) == 1
 

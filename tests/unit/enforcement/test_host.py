@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,11 +88,12 @@ class Rig:
         return made
 
     async def run(self, seconds: float = 0.2) -> None:
-        task = asyncio.create_task(self.host.handle_client())
-        await asyncio.wait([task], timeout=seconds)
+        self.host.start()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.host.over.wait(), seconds)
         self.agent.close()
         self.host.cut()  # the layers of these tests never close anything
-        await asyncio.wait([task], timeout=1)
+        await asyncio.wait_for(self.host.over.wait(), 1)
         await asyncio.sleep(0.02)
 
 
@@ -105,13 +107,14 @@ async def rig() -> AsyncIterator[Rig]:
     parts = Parts(books, world, dialer, None, None, Registry(), LimitsTable())  # type: ignore[arg-type]
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    reader, writer = await asyncio.open_connection(sock=ours)
-    host = Host(parts, reader, writer)
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+    host = Host(parts, transport)
     host.bind(Identity("m", "bot"))
     async with server:
         yield Rig(host, world, books, origin, port, theirs)
         theirs.close()
-        writer.close()
+        transport.abort()
+        host.deadlines.stop()
         await asyncio.sleep(0)
 
 

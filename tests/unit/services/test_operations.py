@@ -91,7 +91,10 @@ def test_head_has_its_own_operation_where_one_is_listed():
         "/a/{rest...}/b",
         "/a/{id}/{id}",
         "/a/x{id}",
-        "/a/{id}.json",
+        "/a/{id}json",
+        "/a/{id}.json.gz",
+        "/a/{id}-{x}",
+        "/a/@{rest...}",
         "/a/{ID}",
         "/a/{}",
         "/a/{0}",
@@ -150,3 +153,108 @@ def test_the_trie_agrees_with_trying_every_template(templates, segments):
         assert matched.operation.template in fitting
         filled = [matched.captures.get(part[1:-1], part) for part in texts[matched.operation.template]]
         assert filled == segments
+
+
+GIT = Matcher(
+    [
+        operation("fetch", "/{owner}/{repo}.git/info/refs?service=git-upload-pack"),
+        operation("push", "/{owner}/{repo}.git/info/refs?service=git-receive-pack"),
+        operation("page", "/{owner}/{repo}/page"),
+        operation("acl", "/objects/{key...}?acl=full"),
+        operation("object", "/objects/{key...}"),
+        operation("both", "/two?a=1&b=2"),
+        operation("one", "/two?a=1"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "action"),
+    [
+        ("acme/site.git/info/refs", "service=git-upload-pack", "fetch"),
+        ("acme/site.git/info/refs", "x=1&service=git-receive-pack", "push"),
+        ("acme/site.git/info/refs", "", None),
+        ("acme/site.git/info/refs", "service=other", None),
+        ("acme/site.git/info/refs", "service=git-upload-pack&service=git-receive-pack", None),
+        ("acme/site.git/info/refs", "service=git-upload-pack&Service=git-receive-pack", None),
+        ("acme/site.git/info/refs", "service=git-upload-pack&service[]=git-receive-pack", None),
+        ("acme/site.git/info/refs", "service=git-upload-pack;service=git-receive-pack", None),
+        ("acme/site.git/info/refs", "service=git-upload-pack&a=b;service=git-receive-pack", None),
+        ("acme/site.git/info/refs", "service=git%2Dupload-pack", None),
+        ("acme/site.git/info/refs", "SERVICE=git-upload-pack", None),
+        ("acme/site.git/info/refs", "servic%65=git-upload-pack", None),
+        ("objects/a/b", "acl=full", "acl"),
+        ("objects/a/b", "", "object"),
+        ("objects/a/b", "other=1", "object"),
+        ("objects/a/b", "ACL=full", None),
+        ("objects/a/b", "acl", None),
+        ("objects/a/b", "acl=", None),
+        ("two", "a=1&b=2", "both"),
+        ("two", "b=2&a=1&c=3", "both"),
+        ("two", "a=1", "one"),
+        ("two", "a=1&b=3", None),
+    ],
+)
+def test_a_query_decides_only_when_it_has_one_reading(path, query, action):
+    """And never leads to the operation without conditions while it says something about a key that is judged."""
+    matched = GIT.match("GET", tuple(path.split("/")), query)
+    assert (matched and matched.operation.action) == action
+
+
+@pytest.mark.parametrize(
+    ("path", "captures"),
+    [
+        ("acme/site.git/info/refs", {"owner": "acme", "repo": "site"}),
+        ("acme/site.GIT/info/refs", None),
+        ("acme/site.git.git/info/refs", None),
+        ("acme/.git/info/refs", None),
+        ("acme/site/page", {"owner": "acme", "repo": "site"}),
+        ("acme/site.git/page", None),
+        ("acme/site.Git/page", None),
+    ],
+)
+def test_a_name_with_an_extension_is_the_name_without_it_or_nothing(path, captures):
+    """Two spellings of one repository must not become two resources."""
+    matched = GIT.match("GET", tuple(path.split("/")), "service=git-upload-pack")
+    assert (matched and matched.captures) == captures
+
+
+MARKS = Matcher(
+    [
+        operation("generate", "/models/{model}:generate", "POST"),
+        operation("get", "/models/{model}"),
+        operation("scoped", "/@{scope}/{name}"),
+        operation("plain", "/{name}/{version}"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "found"),
+    [
+        ("POST", "models/m-1:generate", ("generate", {"model": "m-1"})),
+        ("POST", "models/m-1:other", None),
+        ("POST", "models/a:b:generate", None),
+        ("POST", "models/:generate", None),
+        ("GET", "models/m-1", ("get", {"model": "m-1"})),
+        ("GET", "models/m-1:generate", None),
+        ("GET", "@types/node", ("scoped", {"scope": "types", "name": "node"})),
+        ("GET", "node/1", ("plain", {"name": "node", "version": "1"})),
+        ("GET", "@/node", None),
+        ("GET", "@@a/node", None),
+    ],
+)
+def test_a_mark_is_never_part_of_a_plain_name(method, path, found):
+    matched = MARKS.match(method, tuple(path.split("/")))
+    assert (matched and (matched.operation.action, matched.captures)) == found
+
+
+@pytest.mark.parametrize("query", ["", "a", "a=", "=b", "a=1&a=2", "a=1&A=2", "a b=1", "a=%20", "a=1&", "a=1;b=2"])
+def test_a_condition_that_could_be_misread_is_refused(query):
+    with pytest.raises(ValueError, match=r"\S"):
+        Matcher([operation("x", f"/a?{query}")])
+
+
+def test_two_templates_with_one_shape_and_query_are_refused():
+    with pytest.raises(ValueError, match="same shape"):
+        Matcher([operation("one", "/a/{x}?k=1"), operation("two", "/a/{y}?k=1")])

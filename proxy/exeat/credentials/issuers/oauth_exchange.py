@@ -17,7 +17,8 @@ from urllib.parse import quote_plus
 
 from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Answer, Endpoints
-from exeat.credentials.oauth.grant import ACCESS_TOKEN, Asked, check_grant, granted_value
+from exeat.credentials.oauth.grant import ACCESS_TOKEN, Asked, Grant, check_grant, granted_value
+from exeat.credentials.oauth.holders import Holders
 from exeat.errors import RefusalError
 from exeat.model.decision import TokenRequest
 from exeat.model.reason import Reason
@@ -49,12 +50,14 @@ class OAuthExchangeIssuer:
         self._secrets = secrets
         self._key = hmac.digest(key, b"exeat exchanged token id v1", hashlib.sha256)
         self._clock = clock
+        self._holders = Holders()
 
     async def mint(self, request: TokenRequest, spec: IssuerSpec) -> Token:
         """Exchange our assertion for a token of exactly this scope and audience; it lives ``spec.ttl`` at most.
 
         Raise RefusalError(TOKEN_UNAVAILABLE) with the server's error code when it refuses, is late or can't be
-        reached, RefusalError(TOKEN_TOO_WIDE) when it grants more than asked; that token is revoked where it can be.
+        reached, RefusalError(TOKEN_TOO_WIDE) when it grants more than asked, in which case that token is revoked where
+        it can be, or what another session holds.
         """
         exchange = _exchange_of(spec)
         scope = exchange.scopes.get(request.scope, request.scope)
@@ -77,7 +80,7 @@ class OAuthExchangeIssuer:
             if error.reason is Reason.TOKEN_TOO_WIDE:
                 await self._withdraw(value, exchange)
             raise
-        return Token(grant.value, grant.id or self._id(grant.value), Grade.A, grant.expires_at)
+        return self._token(grant, request.session)
 
     async def revoke(self, token: Token, spec: IssuerSpec) -> bool:
         """Revoke at the server (RFC 7009); False without a ``revoke_url``, or when it doesn't say that it did.
@@ -135,9 +138,13 @@ class OAuthExchangeIssuer:
                 async with asyncio.timeout(_REVOKE_WIDE):
                     await self._revoke(value, exchange)
 
-    def _id(self, value: Secret) -> str:
-        digest = hmac.digest(self._key, value.reveal().encode("ascii"), hashlib.sha256)
-        return "xt-" + base64.b32encode(digest)[:20].decode("ascii").lower()
+    def _token(self, grant: Grant, session: str) -> Token:
+        digest = hmac.digest(self._key, grant.value.reveal().encode("ascii"), hashlib.sha256)
+        if not self._holders.take(digest, session, grant.expires_at, self._clock.time()):
+            # Not revoked: it is the other session's.
+            raise RefusalError(Reason.TOKEN_TOO_WIDE, "the authorization server granted what another session holds")
+        public_id = grant.id or "xt-" + base64.b32encode(digest)[:20].decode("ascii").lower()
+        return Token(grant.value, public_id, Grade.A, grant.expires_at)
 
 
 def _exchange_of(spec: IssuerSpec) -> TokenExchange:

@@ -5,6 +5,7 @@ Must not know: what is asked, what an answer grants.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from collections.abc import Mapping, Sequence
@@ -21,8 +22,10 @@ from exeat.errors import RefusalError, StartError
 from exeat.model.reason import Reason
 from exeat.ports import Clock
 
-_TIMEOUT = aiohttp.ClientTimeout(total=4.5, sock_connect=3.0)
-"""Seconds; a little less than the broker gives a mint, so that the record says who was late."""
+_LONGEST = 4.5
+"""Seconds for a whole answer; a little less than the broker gives a mint, so that the record says who was late."""
+_CONNECT = 3.0
+"""Seconds for TCP and TLS."""
 _LARGEST = 64 * 1024
 """Bytes of an answer."""
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -79,20 +82,29 @@ class Endpoints:
         left = self._pauses.left(url)
         if left > 0:
             raise _unavailable(f"left alone for {left:.0f} s more, as it failed or asked for it")
+        body, every = urlencode(form).encode("ascii"), {**_HEADERS, **headers}
         try:
-            async with self._open().post(
-                url, data=urlencode(form).encode("ascii"), headers={**_HEADERS, **headers}, allow_redirects=False
-            ) as response:
-                if response.status in {429, 503}:
-                    seconds = self._pauses.begin(url, response.headers.get("Retry-After"))
-                    raise _unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
-                return await _read(response)
+            async with asyncio.timeout(_LONGEST):
+                try:
+                    return await self._send(url, body, every)
+                except aiohttp.ClientConnectorError:
+                    raise
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                    # A kept connection may end just when it is used again: nothing was answered, so ask once more.
+                    return await self._send(url, body, every)
         except TimeoutError:
             self._pauses.begin(url)
             raise _unavailable("did not answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
             self._pauses.begin(url)
             raise _unavailable(f"can't be reached: {type(error).__name__}") from None
+
+    async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as response:
+            if response.status in {429, 503}:
+                seconds = self._pauses.begin(url, response.headers.get("Retry-After"))
+                raise _unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
+            return await _read(response)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -105,7 +117,7 @@ class Endpoints:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._tls, limit=32, limit_per_host=16),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=_TIMEOUT,
+                timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT),
                 trust_env=False,
                 auto_decompress=False,  # nothing was offered, and a small answer may unpack to a huge one
             )

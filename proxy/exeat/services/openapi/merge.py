@@ -37,7 +37,7 @@ class Change:
         name = self.field.upper() if self.field == "group" else self.field
         if self.kind == "changed":
             return f"~ {self.match}  {name} {self.old or '-'} -> {self.new or '-'}"
-        return f"= {self.match}  {name} {self.old or '-'} kept; the description says {self.new or '-'}"
+        return f"= {self.match}  {name} {self.old or '-'} kept; the import says {self.new or '-'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def _part(piece: str, last: bool, deep: frozenset[str], used: set[str]) -> str:
         return piece
     whole = _BRACES.fullmatch(piece) is not None
     name = _fresh("_".join(written) if len(written) > 1 else written[0], used)
-    if verb := re.fullmatch(r"(@?)\{[^{}]*\}(:[A-Za-z][A-Za-z0-9_-]*)?", piece):
+    if verb := re.fullmatch(r"(@?)\{[^{}]*\}([:.][A-Za-z][A-Za-z0-9_-]*)?", piece):
         if whole and last and written[0] in deep:
             return f"{{{name}...}}"
         return f"{verb[1]}{{{name}}}{verb[2] or ''}"

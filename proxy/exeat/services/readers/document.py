@@ -5,6 +5,8 @@ Must not know: operations, resources.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from exeat.model.request import CanonicalRequest
 from exeat.services.readers.media import check_form, check_json
 from exeat.services.readers.pairs import plain_key, read_pairs
@@ -15,7 +17,10 @@ from exeat.services.readers.strict_json import read_json
 def read_json_body(request: CanonicalRequest, body: bytes) -> tuple[Asked, ...]:
     """Read a JSON body; raise UnreadableError."""
     check_json(request)
-    return (Asked("", read_json(body)),)
+    value = read_json(body)
+    if isinstance(value, dict):
+        _check_override(request, value)
+    return (Asked("", value),)
 
 
 def read_form_body(request: CanonicalRequest, body: bytes) -> tuple[Asked, ...]:
@@ -25,8 +30,16 @@ def read_form_body(request: CanonicalRequest, body: bytes) -> tuple[Asked, ...]:
         pairs = read_pairs(body.decode("ascii"))
     except UnicodeDecodeError:
         raise UnreadableError("the form is not urlencoded") from None
+    _check_override(request, pairs)
     plain = [plain_key(key) for key in pairs if "[" not in key]
     nested = {plain_key(key) for key in pairs if "[" in key}
     if len(set(plain)) != len(plain) or nested.intersection(plain):
         raise UnreadableError("two keys of the form are the same to some servers")
     return (Asked("", pairs),)
+
+
+def _check_override(request: CanonicalRequest, members: Mapping[str, object]) -> None:
+    """``_method`` in a body overrides the method in several frameworks (matrix P05)."""
+    for key, value in members.items():
+        if plain_key(key) == "_method" and value != request.method:
+            raise UnreadableError("the body asks for another method than the request line")

@@ -104,7 +104,7 @@ def _read_one(members: dict[str, Any], tokens: int, longest: int, *, reading: bo
 
 def _check_stored(extensions: dict[str, Any] | None, text: str) -> None:
     """A persisted query beside its own text is fine when it is that text's hash."""
-    stored = None if extensions is None else envelope(extensions).get("persistedQuery")
+    stored = None if extensions is None else envelope(extensions, "persistedQuery").get("persistedQuery")
     if stored is None:
         return
     if not isinstance(stored, dict) or stored.get("sha256Hash") != hashlib.sha256(text.encode()).hexdigest():

@@ -13,6 +13,7 @@ from exeat.services.readers.media import check_json
 from exeat.services.readers.reading import Asked, UnreadableError, bounded, one_asked
 from exeat.services.readers.strict_json import envelope, read_json
 
+_MEMBERS = ("jsonrpc", "id", "method", "params", "result", "error")
 _EXACT = 2**53 - 1
 
 
@@ -25,7 +26,7 @@ def messages(request: CanonicalRequest, body: bytes) -> list[dict[str, Any]]:
     """Return the messages of a body, one or a batch's, each with the version and a plain id or none."""
     check_json(request)
     value = read_json(body)
-    found = [envelope(each) for each in (value if isinstance(value, list) else [value])]
+    found = [envelope(each, *_MEMBERS) for each in (value if isinstance(value, list) else [value])]
     for message in found:
         if message.get("jsonrpc") != "2.0":
             raise UnreadableError("a message is not JSON-RPC 2.0")

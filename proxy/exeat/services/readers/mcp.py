@@ -3,11 +3,12 @@
 Selects are the method, with ``:name`` for ``tools/call`` and ``prompts/get``, ``:uri`` for ``resources/read``,
 ``resources/subscribe`` and ``resources/unsubscribe``; ``response`` is an answer to a question of the server's. Captures
 point into the params: ``/name``, ``/arguments/query``, ``/uri``. Cites: modelcontextprotocol.io, transports and schema of
-2025-06-18. Must not know: operations.
+2025-06-18 and 2026-07-28. Must not know: operations.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 from exeat.model.request import CanonicalRequest
@@ -16,6 +17,7 @@ from exeat.services.readers.reading import Asked, UnreadableError, bounded, one_
 from exeat.services.readers.strict_json import envelope
 
 RESPONSE = "response"
+_ENCODED = b"=?base64?"
 _NAMED = {
     "tools/call": "name",
     "prompts/get": "name",
@@ -41,7 +43,7 @@ def _asked(message: dict[str, Any]) -> Asked:
     if isinstance(params, list):
         raise UnreadableError("params are by position where they go by name")
     if params is not None:
-        envelope(params)
+        envelope(params, "name", "uri", "arguments")
     kind = _NAMED.get(method)
     if kind is None:
         return one_asked(method, params)
@@ -57,8 +59,16 @@ def _check_headers(request: CanonicalRequest, found: list[dict[str, Any]]) -> No
     """Servers may route by ``Mcp-Method`` and ``Mcp-Name``: where they come, they say what the body says."""
     for field, value in ((b"mcp-method", _method), (b"mcp-name", _name)):
         said = request.header(field)
-        if said and (len(said) != 1 or len(found) != 1 or said[0] != value(found[0]).encode("utf-8")):
+        if said and (len(said) != 1 or len(found) != 1 or not _says(said[0], value(found[0]))):
             raise UnreadableError("a header field says something else than the body")
+
+
+def _says(field: bytes, value: str) -> bool:
+    """Whether a field's value is ``value``, plain or in the base64 form for what isn't plain ASCII."""
+    raw = value.encode("utf-8")
+    if field.startswith(_ENCODED):
+        return field == _ENCODED + b64encode(raw) + b"?="
+    return field == raw
 
 
 def _method(message: dict[str, Any]) -> str:

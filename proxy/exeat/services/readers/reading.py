@@ -11,7 +11,7 @@ from exeat.model.reason import Reason
 
 MOST_ASKED = 100
 """Things one request may ask for: root fields of a document, messages of a batch."""
-_LONGEST_SELECT = 256
+_LONGEST_SELECT = 1024
 
 
 class UnreadableError(Exception):

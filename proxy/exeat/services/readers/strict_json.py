@@ -57,15 +57,17 @@ def _count_keys(value: object) -> int:
     return keys
 
 
-def envelope(value: object) -> dict[str, Any]:
+def envelope(value: object, *known: str) -> dict[str, Any]:
     """Return an object whose members say what is asked; raise UnreadableError for keys a parser could confuse.
 
-    Go's encoding/json, among others, matches keys without regard to case, and a C string ends at a NUL.
+    Go's encoding/json, among others, matches keys without regard to case, and a C string ends at a NUL. ``known`` are the
+    keys that mean something: no other may be taken for one, whether that one is there or not.
     """
     if not isinstance(value, dict):
         raise UnreadableError("an object is expected")
     folded = {key.casefold() for key in value}
-    if len(folded) != len(value) or not all(key.isprintable() for key in value):
+    meant = sum(key.casefold() in folded for key in known) - sum(key in value for key in known)
+    if len(folded) != len(value) or meant or not all(key.isprintable() for key in value):
         raise UnreadableError("an object has keys that some parsers take for the same")
     return value
 
