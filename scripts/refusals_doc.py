@@ -32,7 +32,8 @@ proxy too, from the audit files.
 Every refusal, whatever its form:
 
 * has the fields `exeat-decision-id`, `proxy-status` (RFC 9209) and `cache-control: no-store`;
-* holds fixed texts only, apart from a policy's own `@advice`: nothing an agent, an upstream or a user wrote is quoted;
+* holds fixed texts only, apart from a policy's own `@advice`: nothing an agent, an upstream or a user wrote is quoted, but for
+  the id of a JSON-RPC call (a number, or 64 letters, digits and `._:-` at most);
 * is never a 401, which would make SDKs drop the key they hold;
 * says over HTTP/1.1 in its reason phrase `Refused by Exeat: CODE DECISION`, which pip, wget, npm and Java print;
 * has no body when it answers HEAD: the fields tell it all.
@@ -55,6 +56,7 @@ FORMS = {
     Form.AWS_QUERY: ("other AWS fields with a form body (STS, EC2, …)", Asked(amz=True, content_type="application/x-www-form-urlencoded")),
     Form.AWS_JSON: ("`x-amz-target`, and all other AWS fields", Asked(amz=True, amz_target=True)),
     Form.GRPC: ("`content-type: application/grpc*`, gRPC-Web too", Asked(content_type="application/grpc", version="HTTP/2.0")),
+    Form.GRAPHQL: ("`Accept` with `application/graphql-response+json`", Asked(accept="application/graphql-response+json")),
     Form.JSONRPC: (
         'MCP clients (`mcp-*` fields, or what their first message accepts); or service `refusal = "jsonrpc"`',
         Asked(setting="jsonrpc", rpc_id=7),
@@ -110,6 +112,8 @@ def _body(form: Form, body: bytes) -> str:
     members = orjson.loads(body)
     if form is Form.JSON:
         return "{ the members of problem }"
+    if form is Form.GRAPHQL:
+        return f'{{ the members of problem, "errors": {orjson.dumps(members["errors"]).decode()} }}'
     if form is Form.NPM:
         return f'{{ the members of problem, "error": {orjson.dumps(members["error"]).decode()} }}'
     if form is Form.JSONRPC:

@@ -245,10 +245,9 @@ def test_the_next_request_on_the_connection_is_judged_for_itself(exeat, mission,
     assert [seen.sha256 for seen in origin.requests] == [hashlib.sha256(CALL).hexdigest()] * 2
 
 
-UNCHECKED = pytest.mark.xfail(strict=True, reason="the layers don't check trailers of a body that is read whole")
 
 
-@pytest.mark.parametrize("protocol", ["http/1.1", pytest.param("h2", marks=UNCHECKED)])
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
 def test_a_trailer_never_passes_beside_a_judged_body(exeat, mission, origin, protocol):
     """What was judged was the body: nothing may follow it, our own tag least of all."""
     if protocol == "h2":

@@ -52,7 +52,7 @@ def call(exeat, mission, origin):
         before = len(exeat.audit_records("decision"))
         answer = ask(exeat, mission, method, path, *headers, *kind, host=HOST[name], body=text)
         (record,) = exeat.audit_records("decision")[before:]
-        return answer.status, record, origin.last if answer.status < 300 else None
+        return answer.status, record, origin.last if origin.requests else None
 
     return run
 
@@ -82,7 +82,7 @@ def test_github_takes_a_bearer_or_a_token_and_the_origin_gets_a_bearer(call, mis
 )
 def test_github_refuses_what_the_mission_or_a_policy_does_not_allow(call, origin, method, path, reason):
     status, record, _ = call("github", method, path)
-    assert (status, record["reason"]) == (403, reason)
+    assert (status, record["code"]) == (403, reason)
     assert origin.requests == []
 
 
@@ -96,7 +96,7 @@ def test_a_clone_is_allowed_and_a_push_is_not(call, mission, origin, path):
     for refused in ("GET {}/info/refs?service=git-receive-pack", "POST {}/git-receive-pack"):
         method, _, target = refused.format(path).partition(" ")
         status, record, _ = call("github-git", method, target, held)
-        assert (status, record["reason"]) == (403, "policy_denied")
+        assert (status, record["code"]) == (403, "policy_denied")
         assert origin.requests == []
 
 
@@ -114,7 +114,7 @@ def test_a_clone_is_allowed_and_a_push_is_not(call, mission, origin, path):
 )
 def test_no_spelling_of_a_repository_or_query_gets_around_the_policy(call, origin, path, query, reason):
     status, record, _ = call("github-git", "GET", f"{path}/info/refs" + (f"?{query}" if query else ""))
-    assert (status, record["reason"]) == (403, reason)
+    assert (status, record["code"]) == (403, reason)
     assert origin.requests == []
 
 
@@ -132,7 +132,7 @@ def test_anthropic_finds_the_key_in_either_place_and_sends_it_in_one(call, missi
 def test_a_model_that_is_forbidden_is_refused_before_anything_is_dialled(call, origin):
     body = {"model": "claude-opus-4-1", "messages": []}
     status, record, _ = call("anthropic", "POST", "/v1/messages", body=body)
-    assert (status, record["reason"]) == (403, "policy_denied")
+    assert (status, record["code"]) == (403, "policy_denied")
     assert origin.requests == []
 
 
@@ -140,7 +140,7 @@ def test_two_keys_are_refused(call, mission, origin):
     held = mission["placeholders"]["anthropic"]
     both = (f"x-api-key: {held}", f"Authorization: Bearer {held}")
     status, record, _ = call("anthropic", "POST", "/v1/messages", *both, body={"model": "m", "messages": []})
-    assert (status, record["reason"]) == (403, "credential_foreign")
+    assert (status, record["code"]) == (403, "credential_foreign")
     assert origin.requests == []
 
 
@@ -152,7 +152,7 @@ def test_gemini_takes_the_key_from_the_query_and_sends_it_in_the_header(call, mi
     assert seen.target == path.removesuffix("&key=")
     assert record["resource"] == 'Gemini::Model::"gemini-2.5-flash"'
     status, record, _ = call("gemini", "POST", "/v1beta/models/gemini-2.5-pro%3AgenerateContent", body={})
-    assert (status, record["reason"]) == (403, "policy_denied")
+    assert (status, record["code"]) == (403, "policy_denied")
 
 
 def test_an_mcp_tool_is_judged_by_its_name(call, origin):
@@ -164,5 +164,5 @@ def test_an_mcp_tool_is_judged_by_its_name(call, origin):
     assert record["resource"] == 'MCP::Tool::"search"'
     assert json.dumps(tool("search")).encode() == bytes(seen.body)
     _, record, _ = call("mcp", "POST", "/mcp", body=tool("shell"))
-    assert record["reason"] == "policy_denied"
+    assert record["code"] == "policy_denied"
     assert origin.requests == []

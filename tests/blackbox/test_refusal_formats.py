@@ -159,7 +159,9 @@ def test_an_mcp_call_that_was_read_is_answered_as_a_json_rpc_error_with_its_id(e
     fields = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")]
     if http2:
         with H2Wire(exeat, mission, "tools.example.test") as h2:
-            answer = h2.request("POST", "/mcp", *fields, body=body)
+            number = h2.open("POST", "/mcp", *fields, end=False)
+            h2.data(number, body)
+            answer = h2.finish(number)
     else:
         lines = [f"{name}: {value}" for name, value in fields]
         answer = ask(exeat, mission, "POST", "/mcp", *lines, host="tools.example.test", body=body)

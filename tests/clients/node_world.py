@@ -18,9 +18,9 @@ from typing import Any, Self
 
 import orjson
 import pytest
-
 from matrix_node import NPM, PROGRAMS, STRAY
 from node_sites import KEYS, REGISTRY, SdkOrigin, describe
+
 from rig.certs import Authority
 from rig.config import SHARED_KEY, Config
 from rig.origin import Origin
@@ -123,7 +123,7 @@ class World:
         self._authority = authority
         self.mission: dict[str, Any] = {}
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         for origin in (self.origin, self.expired, self.decoy):
             origin.__enter__()
         config = Config(self.origin, self._authority.file, self.decoy)

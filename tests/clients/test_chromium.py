@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from browser_site import MESSAGES, Site
 from node_world import HERE, Ran, need, node_packages
+
 from rig.certs import Authority
 from rig.config import Config, operation, service
 from rig.origin import Origin
@@ -73,10 +73,12 @@ class Robot:
         ):
             subprocess.run(["certutil", "-d", f"sql:{store}", *arguments], check=True, timeout=20)
 
-    def browse(self) -> Ran:
-        """Walk through the site to the end."""
+    def browse(self, **more: str) -> Ran:
+        """Walk through the site to the end, or as far as it goes."""
         node = self._scripts / "node_modules" / "node-24" / "bin" / "node"
-        environ = {"PATH": "/usr/bin:/bin", "ROBOT": self.name} | self.mission["env"] | {"HOME": str(self._folder)}
+        environ = (
+            {"PATH": "/usr/bin:/bin", "ROBOT": self.name} | self.mission["env"] | {"HOME": str(self._folder)} | more
+        )
         return Ran.of([str(node), "browse.mjs", "browse", str(self._folder)], self._scripts, environ, 90)
 
     def found(self) -> dict[str, Any]:
@@ -107,9 +109,13 @@ def test_a_browser_logs_in_talks_and_downloads(
     site.visits.clear()
     found = robot.found()
     check(robot, found, site)
-    denied = [r for r in exeat.audit_records("decision", mission=robot.mission["mission"]) if r["decision"] == "deny"]
-    for record, page in zip(denied[-2:], (found["refused"], found["elsewhere"]), strict=True):
-        assert record["decision_id"] in page["text"]
+    denied = {
+        record["path"]: record["decision_id"]
+        for record in exeat.audit_records("decision", mission=robot.mission["mission"])
+        if record["decision"] == "deny"
+    }
+    assert denied["/admin"] in found["refused"]["text"]
+    assert denied["/collect"] in found["elsewhere"]["text"]
     assert {visit.path for visit in site.visits} >= {
         "/login",
         "/session",
@@ -143,3 +149,25 @@ def test_two_missions_side_by_side_share_nothing(
         records = exeat.audit_records("decision", mission=robot.mission["mission"])
         assert {r["agent"] for r in records} == {robot.mission["agent"]}
         assert len([r for r in records if r["decision"] == "permit"]) == len(visits)
+
+
+def test_a_browser_without_a_pass_gets_nowhere(exeat: Exeat, scripts: Path, site: Site, tmp_path: Path) -> None:
+    robot = Robot(exeat, scripts, tmp_path, "invoice-bot")
+    site.visits.clear()
+    ran = robot.browse(HTTPS_PROXY=f"http://127.0.0.1:{exeat.port}")
+    assert ran.code != 0
+    assert "ERR_" in ran.said["message"], ran.text
+    assert not site.visits
+    assert not exeat.audit_records("decision", mission=robot.mission["mission"])
+
+
+def test_a_browser_that_does_not_trust_our_authority_sends_nothing(
+    exeat: Exeat, scripts: Path, site: Site, tmp_path: Path
+) -> None:
+    """The checks that a browser makes are on in these tests: without our certificate it refuses us."""
+    robot = Robot(exeat, scripts, tmp_path, "invoice-bot")
+    site.visits.clear()
+    (stranger := tmp_path / "stranger").mkdir()
+    ran = robot.browse(HOME=str(stranger))
+    assert "ERR_CERT_AUTHORITY_INVALID" in ran.said["message"], ran.text
+    assert not site.visits

@@ -30,6 +30,7 @@ ROWS = [
     ("problem", Form.JSON, [("Accept", "application/vnd.github.v3+json")]),
     ("problem", Form.JSON, [("Accept", "application/vnd.github+json; q=0.9")]),
     ("json", Form.JSON, [("Accept", "*/*")]),
+    ("", Form.GRAPHQL, [("Accept", "application/graphql-response+json, application/json;q=0.9")]),
     ("", Form.TEXT, [("User-Agent", "git/2.39.5"), ("Accept", "*/*")]),
     ("", Form.TEXT, [("User-Agent", "JGit/7"), ("Content-Type", "application/x-git-upload-pack-request")]),
     ("", Form.TEXT, [("User-Agent", "x"), ("Accept", "application/x-git-receive-pack-result")]),

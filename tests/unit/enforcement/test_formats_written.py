@@ -27,6 +27,7 @@ ASKED = {
     Form.AWS_QUERY: Asked(amz=True, content_type="application/x-www-form-urlencoded"),
     Form.AWS_JSON: Asked(amz=True, amz_target=True),
     Form.GRPC: Asked(content_type="application/grpc", version="HTTP/2.0"),
+    Form.GRAPHQL: Asked(accept="application/graphql-response+json"),
     Form.JSONRPC: Asked(setting="jsonrpc"),
 }
 
@@ -62,6 +63,12 @@ def test_git_gets_two_short_lines():
     lines = written.body.decode().splitlines()
     assert len(lines) == 2
     assert lines[1] == "policy_denied, decision d_1"
+
+
+def test_graphql_gets_errors():
+    (error,) = orjson.loads(write(Form.GRAPHQL, DENIED, Asked()).body)["errors"]
+    assert error["message"] == DENIED["message"]
+    assert error["extensions"] == {"code": "policy_denied", "decision_id": "d_1"}
 
 
 def test_npm_gets_error_as_a_string():

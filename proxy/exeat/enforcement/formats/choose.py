@@ -30,11 +30,14 @@ class Form(StrEnum):
     """``__type`` and ``message``."""
     GRPC = "grpc"
     """A status without a message body."""
+    GRAPHQL = "graphql"
+    """Problem members and ``errors``, which GraphQL clients read whatever the status."""
     JSONRPC = "jsonrpc"
     """A JSON-RPC 2.0 error."""
 
 
 _PACKAGERS = ("npm/", "pnpm/", "yarn/")
+_GRAPHQL = "application/graphql-response+json"
 _GIT_TYPES = "application/x-git-"
 _SETTINGS = {"json": Form.JSON, "npm": Form.NPM}
 """The others are looked at before; ``problem`` leaves it to what the client accepts."""
@@ -54,6 +57,8 @@ def choose(asked: Asked) -> Form:
         return _aws(asked)
     if asked.mcp or asked.setting == "jsonrpc" or _is_mcp(asked):
         return Form.JSONRPC
+    if _GRAPHQL in asked.accept:
+        return Form.GRAPHQL
     json = _wants_plain_json(asked.accept)
     if asked.setting == "git" and not json:  # git-lfs asks such a host for JSON
         return Form.TEXT

@@ -41,6 +41,16 @@ def _json(problem: Problem, _asked: Asked) -> Written:
     return Written(problem["status"], b"application/json", orjson.dumps(problem))
 
 
+def _graphql(problem: Problem, _asked: Asked) -> Written:
+    """GraphQL over HTTP: with this media type a client reads ``errors`` under any status."""
+    error = {
+        "message": problem["message"],
+        "extensions": {"code": problem["code"], "decision_id": problem["decision_id"]},
+    }
+    body = orjson.dumps({**problem, "errors": [error]})
+    return Written(problem["status"], b"application/graphql-response+json", body)
+
+
 def _npm(problem: Problem, _asked: Asked) -> Written:
     body = {**problem, "error": problem["message"]}
     return Written(problem["status"], b"application/json", orjson.dumps(body))
@@ -140,5 +150,6 @@ _WRITERS: dict[Form, Callable[[Problem, Asked], Written]] = {
     Form.AWS_QUERY: _aws_query,
     Form.AWS_JSON: _aws_json,
     Form.GRPC: _grpc,
+    Form.GRAPHQL: _graphql,
     Form.JSONRPC: _jsonrpc,
 }

@@ -77,9 +77,10 @@ def _text(value: Any) -> str:
 
 
 def _servers(servers: Sequence[dict[str, Any]], notes: list[str]) -> tuple[tuple[str, ...], str]:
-    """All hosts, and the base path of the first server; servers with another base path are left out."""
+    """All hosts, and the base path of the first server that can be used; servers with another base path are left out."""
     hosts: list[str] = []
     base: str | None = None
+    unused: list[str] = []
     for server in servers:
         url = _text(server.get("url"))
         for name, variable in _dict(server.get("variables")).items():
@@ -88,13 +89,14 @@ def _servers(servers: Sequence[dict[str, Any]], notes: list[str]) -> tuple[tuple
         path = parts.path.rstrip("/")
         if "{" in url or (parts.scheme and parts.scheme != "https"):
             notes.append(f"server {url} isn't used: not a plain https address")
+            unused.append(path)
         elif base is not None and path != base:
             notes.append(f"server {url} isn't used: another base path than the first one's")
         else:
             base = path
             if parts.hostname and parts.hostname not in hosts:
                 hosts.append(parts.hostname)
-    return tuple(hosts), base or ""
+    return tuple(hosts), next(iter(unused), "") if base is None else base
 
 
 def _resolve(root: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
