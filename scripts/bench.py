@@ -1,7 +1,7 @@
 """``make bench``: CPU per request, throughput, latency and memory of Exeat beside what else could carry the request.
 
     python scripts/bench.py [--quick] [--rounds 3] [--seconds 2] [--connections 8] [--scenarios ABCD] [--only NAME …]
-                            [--beside FOLDER …] [--optimized] [--soak N] [--json FILE]
+                            [--beside FOLDER …] [--optimized] [--soak N] [--json FILE] [--docs]
 
 One run, one machine, the targets in turn within each round, equal flags; proxies on one core, load and origin on the
 other. CPU is user and system time of the whole process tree. Never passes or fails. What isn't installed is skipped, with
@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--optimized", action="store_true")
     parser.add_argument("--soak", type=int, default=0)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--docs", action="store_true", help="write the tables into docs/performance.md")
     arguments = parser.parse_args()
     rounds, seconds, warm_up = (1, 0.6, 0.2) if arguments.quick else (3, 1.6, 0.3)
     arguments.rounds = arguments.rounds or rounds
@@ -46,6 +48,9 @@ def main() -> None:
         site = Site.make(Path(name))
         result = run.measure(site, arguments, lambda text: print(text, file=sys.stderr))
     print(table.render(result))
+    if arguments.docs:
+        page = Path(__file__).parents[1] / "docs" / "performance.md"
+        table.write_docs(page, result, datetime.now(UTC).date().isoformat())
     if arguments.soak:
         with tempfile.TemporaryDirectory(prefix="exeat-soak-") as name:
             result["soak"] = run.soak(Site.make(Path(name)), arguments.soak)

@@ -35,7 +35,7 @@ Every refusal, whatever its form:
 * holds fixed texts only, apart from a policy's own `@advice`: nothing an agent, an upstream or a user wrote is quoted, but for
   the id of a JSON-RPC call (a number, or 64 letters, digits and `._:-` at most);
 * is never a 401, which would make SDKs drop the key they hold;
-* says over HTTP/1.1 in its reason phrase `Refused by Exeat: CODE DECISION`, which pip, wget, npm and Java print;
+* says over HTTP/1.1 in its reason phrase `Refused by Exeat: CODE DECISION`, which pip and wget print;
 * has no body when it answers HEAD: the fields tell it all.
 
 A request without a valid pass is answered 407 with problem details and a `Basic` challenge, whoever asks.
@@ -55,7 +55,7 @@ FORMS = {
     Form.S3: ('`x-amz-content-sha256`; or service `refusal = "s3"`', Asked(amz=True, s3=True)),
     Form.AWS_QUERY: ("other AWS fields with a form body (STS, EC2, …)", Asked(amz=True, content_type="application/x-www-form-urlencoded")),
     Form.AWS_JSON: ("`x-amz-target`, and all other AWS fields", Asked(amz=True, amz_target=True)),
-    Form.GRPC: ("`content-type: application/grpc*`, gRPC-Web too", Asked(content_type="application/grpc", version="HTTP/2.0")),
+    Form.GRPC: ("a POST of `application/grpc*`, gRPC-Web too", Asked(method="POST", content_type="application/grpc", version="HTTP/2.0")),
     Form.GRAPHQL: ("`Accept` with `application/graphql-response+json`", Asked(accept="application/graphql-response+json")),
     Form.JSONRPC: (
         'MCP clients (`mcp-*` fields, or what their first message accepts); or service `refusal = "jsonrpc"`',

@@ -103,3 +103,42 @@ def _ratio(three: list[float] | None) -> str:
 
 def _figures(row: Row | None) -> str:
     return "-" if row is None else "{cpu_us:.0f} · {rate:.0f} · {p50_ms:.1f} / {p99_ms:.1f}".format(**row)
+
+
+BEGIN, END = "<!-- begin: scripts/bench.py --docs -->", "<!-- end -->"
+
+
+def markdown(result: dict[str, Any], day: str) -> str:
+    """The same for ``docs/performance.md``."""
+    scenarios = list(result["scenarios"])
+    heads = " | ".join(f"{key}: {SCENARIOS[key]}" for key in scenarios)
+    rule = "| --- |" + " --- |" * len(scenarios)
+    about = "; ".join(f"{key} {value}" for key, value in result["machine"].items() if value)
+    rounds, seconds = result["arguments"]["rounds"], result["arguments"]["seconds"]
+    lines = [BEGIN, f"Measured {day}, {rounds} rounds of {seconds} s. {about}."]
+    for base, rows in result["ratios"].items():
+        lines += ["", f"CPU per request, {base} = 1 (median of the rounds' ratios [least-most]; lower is better):", ""]
+        lines += [f"| target | {heads} |", rule]
+        for name in result["targets"]:
+            cells = " | ".join(_ratio(rows.get(name, {}).get(scenario)) for scenario in scenarios)
+            lines.append(f"| {name} | {cells} |")
+    lines += ["", "CPU µs per request · requests/s · p50 / p99 ms:", "", f"| target | {heads} | MiB |", rule + " --- |"]
+    for name, measured in result["targets"].items():
+        cells = " | ".join(_figures(measured.get(scenario)) for scenario in scenarios)
+        lines.append(f"| {name} | {cells} | {result['facts'][name]['rss_mib']:.0f} |")
+    lines.append("")
+    for name, facts in result["facts"].items():
+        why = "".join(f"; {scenario}: {text}" for scenario, text in facts["why_not"].items())
+        lines.append(f"* **{name}**: {facts['note']}{why}")
+    lines += [f"* **{name}**: skipped: {why}" for name, why in result["skipped"].items()]
+    return "\n".join([*lines, END])
+
+
+def write_docs(path: Path, result: dict[str, Any], day: str) -> None:
+    """Put the tables between the two markers of a page."""
+    text = path.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not rest or END not in rest:
+        raise ValueError(f"{path} has no place for the tables")
+    path.write_text(before + markdown(result, day) + after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -37,7 +38,7 @@ def configure(config, origin):
         operation("POST /v1/form", "form/send", "write", reader="form"),
     ]  # fmt: skip
     config.service("example")["resource"] = [{"type": "Model", "id": "{model}"}]
-    config.tables["proxy"]["limits"] = {"inspected_body": 2 * LIMIT, "idle": "2s"}
+    config.tables["proxy"]["limits"] = {"inspected_body": 2 * LIMIT, "idle": "2s", "head": "2s"}
     config.policies["site.cedar"] += """
 @id("no-large-models")
 forbid (principal, action, resource == Example::Model::"gpt-large");
@@ -103,6 +104,7 @@ def test_http2_bodies_are_read_whole(exeat, mission, origin, length):
     assert sent_exactly(origin, CALL)
 
 
+@pytest.mark.guard("body-length")
 @pytest.mark.parametrize("length", [True, False])
 def test_an_origin_of_http1_gets_the_length_of_an_http2_body(authority, make_exeat, length):
     """Without a length nor chunks, what follows the head would be another request to it."""
@@ -149,6 +151,7 @@ def test_what_is_refused_is_never_dialled(exeat, mission, origin, protocol):
     assert untouched(origin)
 
 
+@pytest.mark.guard("all-questions")
 @pytest.mark.parametrize(("document", "code", "detail"), [
     ("mutation { deleteIssue(id: 1) { id } }", "policy_denied", ""),
     ("mutation { createIssue { id } deleteIssue { id } }", "policy_denied", ""),
@@ -192,6 +195,7 @@ def test_the_model_of_a_call_is_its_resource(exeat, mission, origin):
     assert origin.requests == []
 
 
+@pytest.mark.guard("body-key-twice")
 @pytest.mark.parametrize(("fields", "body"), [
     ([JSON], b'{"model": "gpt-small", "model": "gpt-large"}'), ([JSON], b'{"model": "gpt-small", "Model": "gpt-large"}'),
     ([JSON], b"\xef\xbb\xbf" + b'{"model": "gpt-small"}'), ([JSON + "; charset=utf-16"], '{"model": "gpt-small"}'.encode("utf-16")),
@@ -227,6 +231,23 @@ def test_a_body_that_never_ends_is_given_up(exeat, mission, origin):
     assert untouched(origin)
 
 
+@pytest.mark.xfail(strict=True, reason="only silence ends a body that is waited for, not slowness")
+def test_a_body_that_trickles_is_given_up(exeat, mission, origin):
+    """A byte at a time is no silence; what is waited for has an end all the same."""
+    with tunnel(exeat, mission) as wire:
+        wire.send(f"POST /v1/mcp HTTP/1.1\r\nHost: {HOST}\r\n{JSON}\r\nContent-Length: 500\r\n\r\n")
+        wire.sock.settimeout(0.3)
+        ended = False
+        deadline = time.monotonic() + 6
+        while not ended and time.monotonic() < deadline:
+            wire.send(b" ")
+            with suppress(TimeoutError):
+                wire.sock.recv(1)
+                ended = True
+    assert ended
+    assert untouched(origin)
+
+
 def test_a_mission_that_ends_meanwhile_sends_nothing(exeat, origin, mission):
     """The second decision asks everything anew."""
     with tunnel(exeat, mission) as wire:
@@ -243,8 +264,6 @@ def test_the_next_request_on_the_connection_is_judged_for_itself(exeat, mission,
         for body, status in ((CALL, 201), (CALL.replace(b"search", b"drop"), 403), (CALL, 201)):
             assert wire.request("POST", "/v1/mcp", JSON, host=HOST, body=body).status == status
     assert [seen.sha256 for seen in origin.requests] == [hashlib.sha256(CALL).hexdigest()] * 2
-
-
 
 
 @pytest.mark.parametrize("protocol", ["http/1.1", "h2"])

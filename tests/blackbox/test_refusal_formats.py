@@ -133,7 +133,7 @@ def test_the_reason_phrase_names_code_and_decision(exeat, mission):
     [
         ("User-Agent: git/2.39", 502, "text/plain; charset=utf-8"),
         ("X-Amz-Content-Sha256: x", 502, "application/xml"),
-        ("Content-Type: application/grpc", 200, "application/grpc"),
+        ("Content-Type: application/grpc", 502, "application/problem+json"),
         ("Accept: */*", 502, "application/problem+json"),
     ],
 )

@@ -12,15 +12,14 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
-import orjson
-
-from client_origin import SIZE, ServiceOrigin, payload
+from client_origin import ServiceOrigin, payload
 from client_sites import describe
 from matrix import Client
 from real_servers import RealServers
+
 from rig.certs import Authority
 from rig.config import Config
 from rig.origin import Origin
@@ -58,14 +57,14 @@ class World:
         self.exeat: Exeat
         self.mission: dict[str, Any] = {}
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         try:
             return self._start()
         except BaseException:
             self.__exit__()
             raise
 
-    def _start(self) -> World:
+    def _start(self) -> Self:
         self.upload.write_bytes(payload())
         for origin in (self.origin, self.rogue, self.decoy):
             origin.__enter__()
@@ -102,12 +101,16 @@ class World:
         """Exactly what opening the mission returned, on top of a clean environment; without its pass for ``no_identity``."""
         given = dict((mission or self.mission)["env"])
         if cell == "no_identity":
-            given |= {name: _without_pass(value) for name, value in given.items() if name.lower().endswith("s_proxy")}
-            given |= {name: _without_pass(value) for name, value in given.items() if name.lower() == "http_proxy"}
+            proxies = {name for name in given if name.lower() in ("http_proxy", "https_proxy")}
+            given |= {name: _without_pass(given[name]) for name in proxies}
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         plain = {name: value for name, value in clean_environment().items() if name not in given}
-        return plain | {"HOME": str(home), "CELL_UPLOAD": str(self.upload), "CELL_BIN": str(PYTHON.parent), "PYTHONUTF8": "1"} | given
+        return (
+            plain
+            | {"HOME": str(home), "CELL_UPLOAD": str(self.upload), "CELL_BIN": str(PYTHON.parent), "PYTHONUTF8": "1"}
+            | given
+        )
 
     def run(self, argv: list[str], environ: dict[str, str], folder: Path | None = None, limit: float = 40) -> Ran:
         """Run a client to its end, or end it after ``limit`` seconds with all it started."""
@@ -168,6 +171,3 @@ def script(client: Client, cell: str) -> list[str]:
     name = client.name.removesuffix("_h2")
     arguments = ["h2"] if client.name != name else []
     return [str(PYTHON), str(HERE / "scripts" / f"use_{name}.py"), cell, *arguments]
-
-
-__all__ = ["PYTHON", "ROOT", "SIZE", "Ran", "World", "orjson", "script"]

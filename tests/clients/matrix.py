@@ -153,6 +153,7 @@ COMMANDS: tuple[Client, ...] = (
     Client(
         "pip", "pip", ENVIRONMENT, "`PIP_CERT` or `REQUESTS_CA_BUNDLE`", shows="the status line with reason and decision id",
         absent={"streaming": _WHOLE_FILE, "large_upload": _NO_UPLOAD},
+        mute={"origin_tls_error": "it repeats a 502 until it gives up, and then tells of that; `exeat why last` tells more"},
         caution="what an index refused is shown only with `-vv`; otherwise it says `no matching distribution`",
     ),
     Client(

@@ -22,7 +22,11 @@ class RealServers:
     """``ports`` by host label; ``seen`` is what they wrote down about requests since ``clear``."""
 
     def __init__(self, folder: Path, authority: Authority) -> None:
-        self._log, self._folder, self._errors = folder / "servers.jsonl", folder / "repositories", folder / "servers.log"
+        self._log, self._folder, self._errors = (
+            folder / "servers.jsonl",
+            folder / "repositories",
+            folder / "servers.log",
+        )
         leaf = authority._ca.issue_cert("*.example.test")
         self._pem = folder / "servers.pem"
         chain = b"".join(part.bytes() for part in leaf.cert_chain_pems)

@@ -17,7 +17,7 @@ from exeat.errors import InvalidRequestError
 FORMATS = ("shell", "docker", "compose", "k8s", "github")
 _FILES = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "WGETRC")
 """Variables that name a file, one for each file of ours."""
-_TRUSTSTORE = re.compile(r"-Djavax\.net\.ssl\.trustStore=([^\s\"]+)")
+_TRUSTSTORE = "-Djavax.net.ssl.trustStore="
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -29,7 +29,7 @@ def render(form: str, opened: Mapping[str, Any]) -> str:
     """
     environment = variables(opened)
     ca_files = sorted({environment[key] for key in _FILES if key in environment})
-    ca_files += _TRUSTSTORE.findall(environment.get("JAVA_TOOL_OPTIONS", ""))
+    ca_files += _truststores(environment.get("JAVA_TOOL_OPTIONS", ""))
     if form == "shell":
         return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in environment.items())
     if form == "docker":
@@ -56,6 +56,15 @@ def variables(opened: Mapping[str, Any]) -> dict[str, str]:
         if not _NAME.fullmatch(key) or not isinstance(value, str) or "\0" in value:
             raise InvalidRequestError("a variable in it can't be exported", "make it with: exeat mission open … --json")
     return dict(environment)
+
+
+def _truststores(java: str) -> list[str]:
+    """The stores that Java's options name; Java reads quotes as a shell does."""
+    try:
+        words = shlex.split(java)
+    except ValueError:
+        return []
+    return [word.removeprefix(_TRUSTSTORE) for word in words if word.startswith(_TRUSTSTORE)]
 
 
 def _plain(environment: Mapping[str, str]) -> list[str]:

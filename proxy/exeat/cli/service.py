@@ -39,15 +39,12 @@ def list_services(
     ] = False,
 ) -> None:
     """Show every configured service."""
-    from exeat.cli.bundle import catalogue
-    from exeat.services.catalogue import build_catalogue
-
     if markdown:
         from exeat.cli.catalogue_table import markdown_table
 
         line(markdown_table())
         return
-    services = build_catalogue(_built_in()).services if builtin else catalogue(load_settings(config)).services
+    services = _services(config, builtin=builtin)
     if as_json:
         emit({"schema": SCHEMA, "services": [_as_dict(service) for service in services]})
     elif not services:
@@ -70,12 +67,13 @@ def list_services(
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigOption = None, as_json: JsonOption = False
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    config: ConfigOption = None,
+    builtin: BuiltInOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show one service with its operations, as missions and policies name them."""
-    from exeat.cli.bundle import catalogue
-
-    services = {service.name: service for service in catalogue(load_settings(config)).services}
+    services = {service.name: service for service in _services(config, builtin=builtin)}
     service = services.get(name)
     if service is None:
         close = get_close_matches(name, services, 1)
@@ -166,6 +164,13 @@ def run_examples(
         say(f"{len(tried)} examples, {len(failed)} wrong")
     if failed:
         raise typer.Exit(Exit.FAILED)
+
+
+def _services(config: Path | None, *, builtin: bool) -> tuple[Service, ...]:
+    from exeat.cli.bundle import catalogue
+    from exeat.services.catalogue import build_catalogue
+
+    return build_catalogue(_built_in()).services if builtin else catalogue(load_settings(config)).services
 
 
 def _built_in() -> list[ServiceTable]:

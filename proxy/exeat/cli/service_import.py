@@ -33,6 +33,9 @@ def import_(
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Drop operations the description doesn't have.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Let the description win over what the file says.")] = False,
+    summaries: Annotated[
+        bool, typer.Option("--summaries/--no-summaries", help="Write each operation's summary above it.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,7 +48,9 @@ def import_(
     data = _read(file)
     existing = _existing(out) if out is not None and out.exists() else None
     name = name or _service_name(file)
-    imported = import_description(data, name, existing=existing, file=str(file), prune=prune, fresh=fresh)
+    imported = import_description(
+        data, name, existing=existing, file=str(file), prune=prune, fresh=fresh, summaries=summaries
+    )
     if out is not None and not dry_run:
         _write(out, imported.text)
     if as_json:

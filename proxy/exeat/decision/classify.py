@@ -52,6 +52,8 @@ def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | 
         )
     matched = compiled.matcher.match(request.verb, request.segments, request.query)
     if matched is None:
+        if compiled.matcher.knows(request.verb, request.segments):
+            return _unknown(compiled.service, "the query asks for no operation of this path")
         return _unlisted(compiled, unlisted_group(request.verb))
     operation = matched.operation
     if operation.reader:

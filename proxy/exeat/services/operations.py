@@ -110,14 +110,22 @@ class Matcher:
 
         The path alone chooses the template; a query that none of its operations asks for never leads to a wider one.
         """
+        values: list[str] = []
+        choice = self._find(method, segments, values)
+        leaf = None if choice is None else choice.pick(query)
+        return None if leaf is None else Matched(leaf.operation, dict(zip(leaf.names, values, strict=True)))
+
+    def knows(self, method: str, segments: tuple[str, ...]) -> bool:
+        """Whether an operation describes this path, whatever query it asks for."""
+        return self._find(method, segments, []) is not None
+
+    def _find(self, method: str, segments: tuple[str, ...], values: list[str]) -> _Choice | None:
         root = self._roots.get(method)
-        if root is not None:
-            values: list[str] = []
-            choice = _walk(root, segments, 0, values, ":" if self._verbs else "/")
-            if choice is not None:
-                leaf = choice.pick(query)
-                return None if leaf is None else Matched(leaf.operation, dict(zip(leaf.names, values, strict=True)))
-        return self.match("GET", segments, query) if method == "HEAD" else None
+        found = None if root is None else _walk(root, segments, 0, values, ":" if self._verbs else "/")
+        if found is None and method == "HEAD":
+            values.clear()
+            return self._find("GET", segments, values)
+        return found
 
 
 def _walk(node: _Node, segments: tuple[str, ...], at: int, values: list[str], barred: str) -> _Choice | None:

@@ -5,7 +5,12 @@ import os
 from cells import UPLOAD, Outcome, host, run
 from github import Auth, Github
 
-client = Github(base_url=f"https://{host('repos')}", auth=Auth.Token(os.environ["REPOS_KEY"]), retry=None, seconds_between_requests=None)
+client = Github(
+    base_url=f"https://{host('repos')}",
+    auth=Auth.Token(os.environ["REPOS_KEY"]),
+    retry=None,
+    seconds_between_requests=None,
+)
 
 
 def get(name: str = "acme/site") -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import ssl
 import sys
 import threading
@@ -34,7 +33,7 @@ def main() -> None:
     }
     partial = Path(ready + ".part")
     partial.write_text(json.dumps(ports))
-    os.rename(partial, ready)
+    partial.rename(ready)
     threading.Event().wait()
 
 

@@ -61,6 +61,11 @@ def test_a_caller_gets_the_form_it_reads(setting, form, headers):
     assert choose(asked_by(wire(*((name.upper(), value) for name, value in headers)), setting)) is form
 
 
+def test_only_a_post_is_grpc_so_that_nobody_else_reads_a_refusal_as_success():
+    for method in ("GET", "HEAD", "PUT", "CONNECT"):
+        assert choose(asked_by(wire(("Content-Type", "application/grpc"), method=method))) is Form.PROBLEM
+
+
 def test_every_setting_a_service_may_say_is_understood():
     said = ServiceTable.model_fields["refusal"].annotation.__args__
     assert {choose(asked_by(wire(), setting)) for setting in said} == {

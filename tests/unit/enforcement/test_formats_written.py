@@ -26,7 +26,7 @@ ASKED = {
     Form.S3: Asked(amz=True, s3=True),
     Form.AWS_QUERY: Asked(amz=True, content_type="application/x-www-form-urlencoded"),
     Form.AWS_JSON: Asked(amz=True, amz_target=True),
-    Form.GRPC: Asked(content_type="application/grpc", version="HTTP/2.0"),
+    Form.GRPC: Asked(method="POST", content_type="application/grpc", version="HTTP/2.0"),
     Form.GRAPHQL: Asked(accept="application/graphql-response+json"),
     Form.JSONRPC: Asked(setting="jsonrpc"),
 }
@@ -120,7 +120,11 @@ def test_a_grpc_message_is_percent_encoded():
 
 def test_grpc_over_http2_has_headers_alone():
     assert b"content-length" not in dict(render(Deny(Reason.POLICY_DENIED), "d_1", ASKED[Form.GRPC]).headers)
-    web = render(Deny(Reason.POLICY_DENIED), "d_1", Asked(content_type="application/grpc-web-text", version="HTTP/1.1"))
+    web = render(
+        Deny(Reason.POLICY_DENIED),
+        "d_1",
+        Asked(method="POST", content_type="application/grpc-web-text", version="HTTP/1.1"),
+    )
     assert dict(web.headers)[b"content-length"] == b"0"
     assert dict(web.headers)[b"content-type"] == b"application/grpc-web-text+proto"
 

@@ -47,7 +47,7 @@ def choose(asked: Asked) -> Form:
     """Return the form for a caller; problem details where nothing speaks for another."""
     if "websocket" in asked.upgrade:
         return Form.TEXT
-    if _is_grpc(asked.content_type) or (asked.setting == "grpc" and not asked.content_type):
+    if _is_grpc(asked):
         return Form.GRPC
     if asked.user_agent.startswith("git/") or _GIT_TYPES in asked.content_type or _GIT_TYPES in asked.accept:
         return Form.TEXT
@@ -71,9 +71,11 @@ def _is_mcp(asked: Asked) -> bool:
     return accepts_both and asked.method == "POST" and asked.content_type == "application/json"
 
 
-def _is_grpc(content_type: str) -> bool:
-    """``application/grpc``, ``+proto`` and the like, and gRPC-Web."""
-    return content_type.startswith("application/grpc") and content_type[16:17] in ("", "+", "-", ";")
+def _is_grpc(asked: Asked) -> bool:
+    """A POST of ``application/grpc``, ``+proto`` and the like, or gRPC-Web: only such a caller knows a refusal under 200."""
+    kind = asked.content_type
+    named = kind.startswith("application/grpc") and kind[16:17] in ("", "+", "-")
+    return asked.method == "POST" and (named or (asked.setting == "grpc" and not kind))
 
 
 def _aws(asked: Asked) -> Form:

@@ -44,7 +44,7 @@ class Description:
 def read_description(data: bytes, file: str = "") -> Description:
     """Read a description; raise ConfigurationError when it is none."""
     try:
-        root = orjson.loads(data)
+        root = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         fix = "convert YAML to JSON first, for instance with yq -o json"
         raise ConfigurationError(

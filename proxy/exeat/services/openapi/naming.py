@@ -31,6 +31,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _UNFIT = re.compile(r"[^a-z0-9._/-]+")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _WORDS = re.compile(r"[a-z0-9]+")
+_EDGES = "-/._"
 _GRAVE = (Group.READ, Group.WRITE, Group.DELETE, Group.ADMIN)
 
 
@@ -55,16 +56,16 @@ def group_of(endpoint: Endpoint) -> Group:
 
 def action_of(endpoint: Endpoint) -> str:
     """The action's name: the operationId in lower case with dashes, under its tag; else the tag or path, and the method."""
-    name = _kebab(endpoint.operation_id).strip("-/.")
-    tag = _kebab(endpoint.tag).replace("/", "-").strip("-.")
+    name = _kebab(endpoint.operation_id).strip(_EDGES)
+    tag = _kebab(endpoint.tag).replace("/", "-").strip(_EDGES)
     if not name:
         literals = "-".join(part for part in endpoint.path.split("/") if part and "{" not in part)
-        name = f"{tag or _kebab(literals).strip('-.') or 'root'}/{endpoint.method.lower()}"
+        name = f"{tag or _kebab(literals).replace('/', '-').strip(_EDGES) or 'root'}/{endpoint.method.lower()}"
     elif "/" not in name and tag:
         name = f"{tag}/{name}"
     if name in Group or name.startswith("unlisted/"):
         name = f"operations/{name.replace('/', '-')}"
-    return name[:128].rstrip("-/.")
+    return name[:128].rstrip(_EDGES)
 
 
 def _kebab(text: str) -> str:
