@@ -52,6 +52,14 @@ GUARDS = (
     Guard("dial-grant", "enforcement/hooks.py", 'raise PermissionError("no admitted request leads there")', "return"),
     Guard("send-check", "enforcement/host.py", 'raise PermissionError("the session is gone")', "pass"),
     Guard("unknown-hook", "enforcement/host.py", "raise LookupError(", "return None\n            raise LookupError("),
+    Guard(
+        "body-key-twice",
+        "services/readers/strict_json.py",
+        'raise UnreadableError("an object of the body has a key twice")',
+        "pass",
+    ),
+    Guard("all-questions", "decision/decide.py", "if isinstance(each, Deny):", "if False:"),
+    Guard("body-length", "enforcement/gate.py", "request = framed(request, body)", "pass"),
     Guard("websocket-operation", "decision/classify.py", "matcher.match(request.verb", "matcher.match(request.method"),
     Guard(
         "address-check", "enforcement/dial.py", "if not refused(address) and not self.is_self(address, port)", "if True"

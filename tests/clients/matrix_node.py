@@ -12,6 +12,9 @@ _NODE_TRUST = "`NODE_EXTRA_CA_CERTS`, which adds to Node's own roots"
 _BODY_IN_ERROR = (
     "`error.message` has the status only: what it prints uncaught, and `error.response`, hold the whole refusal"
 )
+_BROWSER_TUNNEL = (
+    "a browser shows a page of its own, `ERR_…`, instead of what a proxy answers; `exeat audit tail` shows the decision"
+)
 _STATUS_LINE = "the reason and the decision id in the error message, also when a tunnel is refused"
 _NO_STREAM = "the API of this SDK has no call that answers piece by piece"
 _NODE_TUNNEL = {"no_identity": TUNNEL}
@@ -60,6 +63,12 @@ NODE: tuple[Client, ...] = (
         "java_url_connection", "Java 17 `HttpURLConnection`", _JAVA_PROXY, _JAVA_TRUST,
         shows="status, headers and body; of a refused tunnel the status line (`getResponseMessage()`)",
     ),
+    Client(
+        "chromium", "headless Chromium", "`--proxy-server`, or `proxy` of Playwright, with the pass as user name and password",
+        "our certificate in the NSS database of its HOME (`certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n exeat -i ca.pem`)",
+        mute={"no_identity": _BROWSER_TUNNEL}, shows="the refusal as the page",
+        caution="it asks for `/favicon.ico` too; `--disable-component-update` and `--disable-background-networking` keep it quiet",
+    ),
 )  # fmt: skip
 
 PROGRAMS: dict[str, tuple[str, str]] = {
@@ -69,15 +78,16 @@ PROGRAMS: dict[str, tuple[str, str]] = {
     "anthropic_node": ("24", "anthropic.mjs"), "stripe_node": ("24", "stripe.mjs"), "npm": ("24", "npm"),
     "node20_undici": ("20", "undici.mjs"), "node20_axios": ("20", "axios.mjs"),
     "java_http_client": ("java", "client"), "java_url_connection": ("java", "connection"),
+    "chromium": ("24", "chromium.mjs"),
 }  # fmt: skip
 
 MESSAGE = frozenset(
     {"node_fetch_builtin", "node_https", "undici", "got", "node_fetch", "octokit", "openai_node", "anthropic_node", "stripe_node",
-     "node20_undici", "java_http_client", "java_url_connection"}
+     "node20_undici", "java_http_client", "java_url_connection", "chromium"}
 )  # fmt: skip
 """The clients whose exception text itself holds reason and decision id; with the others it is in what they print."""
 
-CHALLENGED = frozenset({"java_http_client", "java_url_connection"})
+CHALLENGED = frozenset({"java_http_client", "java_url_connection", "chromium"})
 """The clients that show their pass only after a 407, as git does: each of their tunnels begins with one refusal."""
 
 STRAY: dict[str, tuple[str, str]] = {

@@ -63,6 +63,8 @@ class Programs:
     def command(self, name: str, cell: str) -> tuple[list[str], Path]:
         """The argument vector that takes a client through a cell, and the folder to run it in."""
         kind, what = PROGRAMS.get(name) or STRAY[name]
+        if name == "chromium":
+            need("chromium", "certutil")
         if kind == "java":
             return ["java", "-XX:TieredStopAtLevel=1", "-cp", str(self._compiled()), "Use", what, cell], self.folder
         modules = self.packages / "node_modules"
@@ -77,6 +79,16 @@ class Programs:
             compiler = ["java", "-m", "jdk.compiler/com.sun.tools.javac.Main", "-d", str(self._java)]
             subprocess.run([*compiler, str(HERE / "java" / "Use.java")], check=True, timeout=60)
         return self._java
+
+
+def trust_in_browser(home: Path, ca_file: str) -> None:
+    """Put a certificate into the NSS database of a HOME, once: Chromium's own checks then stay on."""
+    store = home / ".pki" / "nssdb"
+    if store.exists():
+        return
+    store.mkdir(parents=True)
+    for arguments in (("-N", "--empty-password"), ("-A", "-t", "C,,", "-n", "exeat", "-i", ca_file)):
+        subprocess.run(["certutil", "-d", f"sql:{store}", *arguments], check=True, timeout=20)
 
 
 def need(*commands: str) -> None:

@@ -6,7 +6,6 @@ It trusts our authority through the NSS database in its HOME and learns the pass
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from browser_site import MESSAGES, Site
-from node_world import HERE, Ran, need, node_packages
+from node_world import HERE, Ran, need, node_packages, trust_in_browser
 
 from rig.certs import Authority
 from rig.config import Config, operation, service
@@ -65,13 +64,7 @@ class Robot:
     def __init__(self, exeat: Exeat, scripts: Path, folder: Path, agent: str) -> None:
         self.name, self.mission = agent, exeat.open(agent=agent)
         self._scripts, self._folder = scripts, folder
-        store = folder / ".pki" / "nssdb"
-        store.mkdir(parents=True)
-        for arguments in (
-            ("-N", "--empty-password"),
-            ("-A", "-t", "C,,", "-n", "exeat", "-i", self.mission["ca_file"]),
-        ):
-            subprocess.run(["certutil", "-d", f"sql:{store}", *arguments], check=True, timeout=20)
+        trust_in_browser(folder, self.mission["ca_file"])
 
     def browse(self, **more: str) -> Ran:
         """Walk through the site to the end, or as far as it goes."""

@@ -24,7 +24,7 @@ class Deadlines:
         self._moved = self._loop.time()
         self._idle = self._loop.call_later(limits.idle, self._check_idle)
         self._head: asyncio.TimerHandle | None = None
-        self._handshakes: dict[Hashable, asyncio.TimerHandle] = {}
+        self._pending: dict[Hashable, asyncio.TimerHandle] = {}
 
     def moved(self) -> None:
         """Something happened."""
@@ -43,11 +43,15 @@ class Deadlines:
 
     def handshake_pending(self, key: Hashable, give_up: Callable[[], None]) -> None:
         """TLS with an origin has begun: one that accepts and says nothing is as absent as one that doesn't accept."""
-        self._handshakes[key] = self._loop.call_later(self._limits.connect, give_up)
+        self._pending[key] = self._loop.call_later(self._limits.connect, give_up)
 
-    def handshake_complete(self, key: Hashable) -> None:
-        """It is settled, one way or the other."""
-        timer = self._handshakes.pop(key, None)
+    def body_pending(self, key: Hashable) -> None:
+        """A body is waited for before anything is decided: a byte now and then must not keep it for ever."""
+        self._pending[key] = self._loop.call_later(self._limits.decision, self._expire)
+
+    def settled(self, key: Hashable) -> None:
+        """A handshake or a body has ended, one way or the other."""
+        timer = self._pending.pop(key, None)
         if timer is not None:
             timer.cancel()
 
@@ -55,9 +59,9 @@ class Deadlines:
         """The connection is over."""
         self._idle.cancel()
         self.head_complete()
-        for timer in self._handshakes.values():
+        for timer in self._pending.values():
             timer.cancel()
-        self._handshakes.clear()
+        self._pending.clear()
 
     def _check_idle(self) -> None:
         remaining = self._moved + self._limits.idle - self._loop.time()

@@ -111,7 +111,7 @@ class Driver(ABC):
         if connection is self.client:
             self.client_lost()
         elif isinstance(connection, Server):
-            self.deadlines.handshake_complete(connection)
+            self.deadlines.settled(connection)
             data = server_hooks.ServerConnectionHookData(connection, self.client)
             self.run_hook(server_hooks.ServerDisconnectedHook(data), None)
 

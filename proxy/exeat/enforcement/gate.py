@@ -196,7 +196,7 @@ class Gate:
         # A genuine pass whose mission isn't live: it ended too long ago to be remembered.
         return Deny(Reason.MISSION_ENDED if identity.mission else Reason.MISSION_MISSING)
 
-    def finish(self, exchange: Exchange, status: int | None, reason: Reason | None = None) -> None:
+    def finish(self, exchange: Exchange, status: int | None, reason: Reason | None = None, detail: str = "") -> None:
         """Write the one outcome of an admitted request; later calls do nothing.
 
         ``status`` is what the agent was answered with. Without one the outcome is ``not_sent`` when nothing was handed
@@ -209,7 +209,7 @@ class Gate:
             outcome = Sent.NOT_SENT
         else:
             outcome = Sent.UNKNOWN if status is None or reason is not None else Sent.SENT
-        self._recorder.outcome(exchange, outcome, status, reason)
+        self._recorder.outcome(exchange, outcome, status, reason, detail)
 
     def needles(self, exchange: Exchange) -> tuple[bytes, ...]:
         """What must not come back in this exchange's answer: every form of its token."""
@@ -232,9 +232,7 @@ class Gate:
         request = exchange.request
         asked = asked_by(request, self._setting(request.host, request.port))
         refusal = render(Deny(reason, exchange.permit.question, detail=detail), exchange.decision_id, asked)
-        if detail:
-            logger.info("%s: %s: %s", exchange.decision_id, reason, detail)
-        self.finish(exchange, refusal.status, reason)
+        self.finish(exchange, refusal.status, reason, detail)
         return refusal
 
     def _refuse(

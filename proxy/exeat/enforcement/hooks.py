@@ -113,7 +113,7 @@ def tls_start_server(host: HostFace, data: TlsData) -> None:
 
 def tls_settled(host: HostFace, data: TlsData) -> None:
     """An origin's handshake has ended, well or badly."""
-    host.handshake_complete(data.conn)
+    host.settled(data.conn)
 
 
 def server_connect(host: HostFace, data: ServerConnectionHookData) -> None:
@@ -152,6 +152,7 @@ def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     pending = flow.metadata.pop(_PENDING, None)
     if pending is None:
         return None
+    host.settled(flow.id)
     identity, limit = pending
     body = flow.request.raw_content or b""
     tunnel = None if host.tunnel is None else Tunnel(*host.tunnel, flow.client_conn.sni)
@@ -171,6 +172,7 @@ def is_pending(flow: http.HTTPFlow) -> bool:
 def _settle(host: HostFace, flow: http.HTTPFlow, admission: Admission, identity: Identity) -> Awaitable[None] | None:
     if isinstance(admission, NeedBody):
         flow.metadata[_PENDING] = (identity, admission.limit)
+        host.body_pending(flow.id)
         return None
     if not isinstance(admission, Pending):
         _apply(host, flow, admission)
@@ -237,6 +239,7 @@ def response(host: HostFace, flow: http.HTTPFlow) -> None:
 
 def error(host: HostFace, flow: mitmflow.Flow) -> None:
     """Write the outcome of a request that broke off."""
+    host.settled(flow.id)
     exchange = flow.metadata.get(STAMP)
     if exchange is not None:
         host.finish(exchange, None)

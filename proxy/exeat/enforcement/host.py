@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Hashable
 from typing import Any
 
 from mitmproxy import flow as mitmflow
 from mitmproxy import http
-from mitmproxy.connection import Client, Connection, ConnectionState, Server
+from mitmproxy.connection import Client, ConnectionState, Server
 from mitmproxy.proxy import events, layer, mode_specs, server_hooks
 from mitmproxy.proxy.context import Context
 
@@ -136,9 +136,13 @@ class Host(Driver):
         """The head is there."""
         self.deadlines.head_complete()
 
-    def handshake_complete(self, connection: Connection) -> None:
-        """TLS with an origin is settled, one way or the other."""
-        self.deadlines.handshake_complete(connection)
+    def body_pending(self, key: Hashable) -> None:
+        """A body is waited for before anything is decided."""
+        self.deadlines.body_pending(key)
+
+    def settled(self, key: Hashable) -> None:
+        """A handshake with an origin, or a body that was waited for, has ended one way or the other."""
+        self.deadlines.settled(key)
 
     # --- what the driver asks -------------------------------------------------------------------------------------------
 

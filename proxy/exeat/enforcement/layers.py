@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, cast
 
 from mitmproxy.connection import Connection, Server
@@ -46,12 +46,18 @@ from exeat.model.reason import Reason
 
 Commands = Generator[commands.Command, Any, Any]
 
+_BODIES_KEPT = 4
+"""How many bodies of the largest size one connection may keep for decisions at a time."""
 _HTTP1_CONNECTIONS = 16
 """To one HTTP/1 origin for one HTTP/2 agent; further streams wait. Browsers use 6, proxies a few dozen."""
 
 
 class GovernedStream(HttpStream):
-    """One request and its answer."""
+    """One request and its answer; ``siblings`` are all streams of its connection, itself included."""
+
+    def __init__(self, context: Context, stream_id: int, siblings: Mapping[int, HttpStream]) -> None:
+        super().__init__(context, stream_id)
+        self.siblings = siblings
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         """As mitmproxy's, but a refusal is answered now."""
@@ -65,14 +71,19 @@ class GovernedStream(HttpStream):
         if isinstance(event, RequestTrailers):
             return
         host = self.context.options.host
+        most = host.parts.limits.inspected_body
         if isinstance(event, RequestData) and (
-            len(self.request_body_buf) + len(event.data) > host.parts.limits.inspected_body
+            len(self.request_body_buf) + len(event.data) > most or self._kept_by_all() > _BODIES_KEPT * most
         ):
             self.request_body_buf.clear()
             self.flow.response = response_of(host.refuse_head("the body is too large to be judged"))
             yield from self._answer()
             return
         yield from super().state_consume_request_body(event)
+
+    def _kept_by_all(self) -> int:
+        """Bytes that all streams of this agent connection keep for decisions."""
+        return sum(len(stream.request_body_buf) for stream in self.siblings.values())
 
     def state_stream_request_body(self, event: RequestData | RequestTrailers | RequestEndOfMessage) -> Commands:
         """As mitmproxy's, but trailers that could change what was decided end the request, unfinished, at the origin too."""
@@ -213,7 +224,7 @@ class GovernedHttp(HttpLayer):
 
     def make_stream(self, stream_id: int) -> Commands:
         """Start a stream of ours."""
-        self.streams[stream_id] = GovernedStream(self.context.fork(), stream_id)
+        self.streams[stream_id] = GovernedStream(self.context.fork(), stream_id, self.streams)
         yield from self.event_to_child(self.streams[stream_id], events.Start())
 
     def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> Commands:  # noqa: ARG002 mitmproxy's signature

@@ -5,10 +5,9 @@ Must not know: how a connection is driven.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol
-
-from mitmproxy.connection import Connection
 
 from exeat.config.settings import LimitsTable
 from exeat.enforcement.dial import Dialer
@@ -74,6 +73,10 @@ class HostFace(Protocol):
         """The head is there."""
         ...
 
-    def handshake_complete(self, connection: Connection) -> None:
-        """TLS with an origin is settled, one way or the other."""
+    def body_pending(self, key: Hashable) -> None:
+        """A body is waited for before anything is decided."""
+        ...
+
+    def settled(self, key: Hashable) -> None:
+        """A handshake with an origin, or a body that was waited for, has ended one way or the other."""
         ...

@@ -111,7 +111,9 @@ class Recorder:
             }
         )
 
-    def outcome(self, exchange: Exchange, outcome: Sent, status: int | None, reason: Reason | None) -> None:
+    def outcome(
+        self, exchange: Exchange, outcome: Sent, status: int | None, reason: Reason | None, detail: str = ""
+    ) -> None:
         """Write what became of a permitted request. What is already sent can't be refused, so a failure is only logged."""
         token: dict[str, Any] = {"state": exchange.credential, "grade": exchange.permit.question.grade}
         if exchange.token is not None:
@@ -127,6 +129,7 @@ class Recorder:
                     "outcome": outcome,
                     "status": status,
                     "code": reason or "",
+                    **({"detail": detail} if detail else {}),
                     "credential": token,
                     "bytes": {"sent": exchange.sent_bytes, "received": exchange.received},
                     "ms": round((self._clock.monotonic() - exchange.started) * 1000, 3),

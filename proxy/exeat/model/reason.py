@@ -140,7 +140,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.PROTOCOL_NOT_ALLOWED: Explanation(
         403,
         "This protocol is not allowed",
-        "Use HTTPS through the proxy, without a protocol upgrade.",
+        "Use HTTPS or a WebSocket that the service describes.",
         "http_upgrade_failed",
     ),
     Reason.UPSTREAM_UNTRUSTED: Explanation(

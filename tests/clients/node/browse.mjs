@@ -4,21 +4,17 @@ import { chromium } from 'playwright-core';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { flags, proxyOf } from './browser.mjs';
 import { main } from './drive.mjs';
 
 const folder = process.argv[3];
 const site = 'https://app.example.test';
-const proxy = new URL(process.env.HTTPS_PROXY);
-const flags = [
-  '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-  '--disable-sync',
-];
 
 async function browse() {
   // A profile of its own, as a robot of its own has; trust comes from the NSS database in HOME.
   const browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
     executablePath: '/usr/bin/chromium', headless: true, chromiumSandbox: false, args: flags, acceptDownloads: true,
-    proxy: { server: proxy.origin, username: proxy.username, password: decodeURIComponent(proxy.password) },
+    proxy: proxyOf(process.env),
   });
   try {
     return await walk(await browser.newPage(), browser);

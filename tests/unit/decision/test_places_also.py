@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 from decision_world import SHARED, TABLE, request, services
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exeat.decision.places import read_place, strip_and_place
 from exeat.decision.recognise import recognise
@@ -120,3 +122,28 @@ def test_the_shared_credential_is_recognised_in_every_place_and_only_there(heade
 def test_places_that_cannot_be_told_apart_are_refused(also):
     with pytest.raises(ConfigurationError):
         services(credential={"in": "header", "name": "X-Api-Key", "also": also})
+
+
+FIELD = st.sampled_from(
+    [("Authorization", "Bearer a"), ("Authorization", "x"), ("X-Api-Key", "b"), ("X_Api_Key", "c"), ("Cookie", "sid=d; e=f"),
+     ("Cookie", "g"), ("X-Other", "h"), ("Api-Key", "i")]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(FIELD, max_size=4, unique_by=lambda field: field[0]),
+    st.lists(st.sampled_from(["key=1", "Key=2", "a=b", "key[]=3", "", "key"]), max_size=4),
+    st.sampled_from([LLM, GITHUB, replace(QUERY, also=(COOKIE, BEARER)), replace(COOKIE, also=(KEY, QUERY))]),
+)
+def test_what_was_put_is_the_only_credential_that_can_be_read(fields, pairs, place):
+    """Whatever could be read before: afterwards it is the fresh one, in the first place, or what was there had no reading."""
+    before = request(target="/v1/x?" + "&".join(pairs), headers=fields)
+    try:
+        read_place(place, before)
+    except ValueError:
+        return  # refused, so nothing is ever put there
+    headers, query = strip_and_place(before.headers, before.query, place, Secret("fresh"))
+    after = replace(before, headers=headers, query=query)
+    assert read_place(place, after) == "fresh"
+    assert read_place(replace(place, also=()), after) == "fresh"

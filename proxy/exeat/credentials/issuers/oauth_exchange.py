@@ -60,7 +60,9 @@ class OAuthExchangeIssuer:
         it can be, or what another session holds.
         """
         exchange = _exchange_of(spec)
-        scope = exchange.scopes.get(request.scope, request.scope)
+        # Several things asked at once are several words, each mapped for itself.
+        words = {exchange.scopes.get(word, word) for word in request.scope.split()}
+        scope = " ".join(sorted(" ".join(words).split()))
         if not scope:
             raise RefusalError(Reason.TOKEN_UNAVAILABLE, "without a scope the server would grant all it has")
         form, sent = self._form(request, spec, exchange, scope), self._clock.time()
