@@ -105,11 +105,7 @@ def told(client: Client, cell: str, records: list[dict[str, Any]]) -> list[dict[
         assert any(record["code"] == "identity_missing" for record in records), "it showed its pass unasked"
         records = [record for record in records if record["code"] != "identity_missing"]
     if client.name == "chromium":
-        records = [
-            r
-            for r in records
-            if r["kind"] == "outcome" or (r["host"].endswith(".example.test") and r["path"] != "/favicon.ico")
-        ]
+        return [r for r in records if ".example.test" in r["host"] + r["path"] and r["path"] != "/favicon.ico"]
     return records
 
 

@@ -90,8 +90,8 @@ class LimitsTable(Table):
     """A whole request head. curl, nginx and Node stop at 8 to 100 KiB; cookies and long tokens need some of it."""
     header_count: int = 100
     """Header fields in one request; Apache's default."""
-    inspected_body: Size = 1024 * 1024
-    """The largest body that is read before a decision when the operation lies in the body."""
+    inspected_body: Size = 8 * 1024 * 1024
+    """The largest body that is read before a decision when the operation lies in the body: a chat with a few images."""
     decision: Duration = 10.0
     """The longest a decision and a mint together may take; clients give up after 30 to 60 seconds."""
     connect: Duration = 5.0
