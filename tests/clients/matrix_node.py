@@ -27,6 +27,10 @@ _JAVA_TRUST = "`-Djavax.net.ssl.trustStore` by `JAVA_TOOL_OPTIONS`, a PKCS12 sto
 NODE: tuple[Client, ...] = (
     Client("node_fetch_builtin", "Node 24 `fetch`", _NODE_PROXY, _NODE_TRUST, mute=_NODE_TUNNEL),
     Client("node_https", "Node 24 `node:https`", _NODE_PROXY, _NODE_TRUST, shows=_STATUS_LINE),
+    Client(
+        "node_https_agent", "Node 24 `node:https` with an `Agent`", "`new Agent({ proxyEnv: process.env })`", _NODE_TRUST,
+        shows=_STATUS_LINE, caution="an agent of its own without `proxyEnv` ignores the proxy",
+    ),
     Client("undici", "undici 8 `EnvHttpProxyAgent`", ENVIRONMENT, _NODE_TRUST, mute=_NODE_TUNNEL),
     Client("axios", "axios", ENVIRONMENT, _NODE_TRUST, shows=_BODY_IN_ERROR),
     Client("got", "got", _NODE_PROXY, _NODE_TRUST, shows=_STATUS_LINE),
@@ -72,7 +76,8 @@ NODE: tuple[Client, ...] = (
 )  # fmt: skip
 
 PROGRAMS: dict[str, tuple[str, str]] = {
-    "node_fetch_builtin": ("24", "fetch.mjs"), "node_https": ("24", "https.mjs"), "undici": ("24", "undici.mjs"),
+    "node_fetch_builtin": ("24", "fetch.mjs"), "node_https": ("24", "https.mjs"),
+    "node_https_agent": ("24", "https.mjs agent"), "undici": ("24", "undici.mjs"),
     "axios": ("24", "axios.mjs"), "got": ("24", "got.mjs"), "node_fetch": ("24", "node-fetch.mjs"),
     "octokit": ("24", "octokit.mjs"), "slack_web_api": ("24", "slack.mjs"), "openai_node": ("24", "openai.mjs"),
     "anthropic_node": ("24", "anthropic.mjs"), "stripe_node": ("24", "stripe.mjs"), "npm": ("24", "npm"),
@@ -81,19 +86,17 @@ PROGRAMS: dict[str, tuple[str, str]] = {
     "chromium": ("24", "chromium.mjs"),
 }  # fmt: skip
 
-MESSAGE = frozenset(
-    {"node_fetch_builtin", "node_https", "undici", "got", "node_fetch", "octokit", "openai_node", "anthropic_node", "stripe_node",
-     "node20_undici", "java_http_client", "java_url_connection", "chromium"}
-)  # fmt: skip
+MESSAGE = frozenset(PROGRAMS) - {"axios", "slack_web_api", "npm", "node20_axios"}
 """The clients whose exception text itself holds reason and decision id; with the others it is in what they print."""
 
 CHALLENGED = frozenset({"java_http_client", "java_url_connection", "chromium"})
-"""The clients that show their pass only after a 407, as git does: each of their tunnels begins with one refusal."""
+"""The clients that show their pass only after a 407, as git does: their first tunnel begins with one refusal."""
 
 STRAY: dict[str, tuple[str, str]] = {
     "Node 20 `fetch`": ("20", "fetch.mjs"),
     "Node 20 `node:https`": ("20", "https.mjs"),
     "got on Node 20": ("20", "got.mjs"),
+    "Node 24 `node:https` with an agent of its own": ("24", "https.mjs own-agent"),
     "stripe with its own agent": ("24", "stripe-default.mjs"),
 }
 """Clients that ignore the proxy whatever the environment says: they must be found by ``exeat doctor`` and by a closed firewall."""

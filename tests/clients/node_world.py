@@ -71,7 +71,8 @@ class Programs:
         node = str(modules / f"node-{kind}" / "bin" / "node")
         if what == "npm":
             return [node, str(modules / "npm" / "bin" / "npm-cli.js"), *NPM[cell]], self._npm
-        return [node, what, cell], self.folder
+        script, *more = what.split()
+        return [node, script, cell, *more], self.folder
 
     def _compiled(self) -> Path:
         need("java")

@@ -53,7 +53,7 @@ def go(world: World, programs: Programs, name: str, cell: str) -> Ran:
 
 
 def test_the_matrix_has_all_its_cells() -> None:
-    assert (len(NODE), len(ROWS)) == (17, 130)
+    assert (len(NODE), len(ROWS)) == (18, 138)
     assert {client.name for client in NODE} == set(PROGRAMS)
     readable = [client.name for client in NODE if "refused" in client.cells and "refused" not in client.mute]
     assert len(readable) == len(NODE), "a refusal inside TLS is readable with every client"
@@ -81,7 +81,7 @@ def served(world: World, client: Client, cell: str, ran: Ran) -> None:
         assert seen.one("exeat-agent") == world.mission["agent"]
     if cell == "streaming":
         count, spread = pieces(ran)
-        assert count >= 4, ran.said
+        assert count >= 3, ran.said
         assert spread >= 150, "the pieces came together"
     if cell == "large_upload":
         assert requests[-1].length >= SIZE

@@ -1,10 +1,17 @@
-// node:https with the default agent; it follows no redirects, so the script does, as such scripts have to.
-import { request as open } from 'node:https';
+// node:https; it follows no redirects, so the script does, as such scripts have to. node https.mjs CELL [agent|own-agent]: with
+// the default agent, with one that is given the environment (`proxyEnv`), or with one that isn't and so knows no proxy.
+import { Agent, request as open } from 'node:https';
 import { Readable } from 'node:stream';
 import { cellsOf, main } from './drive.mjs';
 
+const agents = {
+  agent: () => new Agent({ keepAlive: true, proxyEnv: process.env }),
+  'own-agent': () => new Agent({ keepAlive: true }),
+};
+const agent = agents[process.argv[3]]?.();
+
 const send = (method, url, body) => new Promise((resolve, reject) => {
-  const outgoing = open(url, { method }, resolve).on('error', reject);
+  const outgoing = open(url, { method, agent }, resolve).on('error', reject);
   if (body instanceof Readable) body.pipe(outgoing);
   else outgoing.end(body);
 });
