@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: help demo test test-all test-guards check fix bench lock clean
+.PHONY: help demo test clients test-all test-guards check fix bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -14,11 +14,17 @@ help: ## show this list
 demo: $(READY) ## one request governed end to end, on embedded defaults, in under a minute
 	@$(BIN)/exeat demo $(if $(KEEP),--keep)
 
-test: $(READY) ## checks and all tests that a change has to pass
+test: $(READY) clients ## checks and all tests that a change has to pass
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/pytest -n $(JOBS) -q tests
 
-test-all: test test-guards ## the slow tier too: every guard taken away in turn
+clients: $(READY) ## the real clients that the tests use: Python SDKs in .venv-clients, Node in a cache outside the repository
+	@scripts/setup-clients
+	@if command -v npm >/dev/null; then scripts/setup-node; else echo "npm is missing: the Node clients are skipped"; fi
+
+test-all: test test-guards ## the slow tier too: every guard taken away in turn, and the promises in stock mitmdump and under -O
+	@RIG_EXEAT="$(BIN)/python tests/rig/stock.py" $(BIN)/pytest -n $(JOBS) -q tests/blackbox/test_promise_*.py
+	@RIG_EXEAT="$(BIN)/python -O -m exeat.cli.main" $(BIN)/pytest -n $(JOBS) -q tests/blackbox
 
 test-guards: $(READY) ## take each guard away and show that its test turns red
 	@$(BIN)/python scripts/guards.py
@@ -39,7 +45,7 @@ lock: $(READY) ## resolve the dependencies anew (needs uv on PATH)
 	@scripts/lock
 
 clean: ## remove everything that was made
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist .demo
+	@rm -rf $(VENV) .venv-clients .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist .demo
 
 $(READY): requirements/dev.lock pyproject.toml scripts/setup
 	@scripts/setup $(VENV) && touch $@

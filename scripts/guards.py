@@ -99,14 +99,14 @@ GUARDS = (
     Guard(
         "foreign-credential",
         "decision/decide.py",
-        "if found.state is CredentialState.FOREIGN and not forwarded:",
+        "if state is CredentialState.FOREIGN:",
         "if False:",
     ),
     Guard(
         "plain-http-no-credential",
         "decision/decide.py",
-        "if service and service.credential and secure and not forwarded",
-        "if service and service.credential and not forwarded",
+        "if service and service.credential and managed",
+        "if service and service.credential",
     ),
     Guard("session-binding", "enforcement/host.py", "return self.identity == identity", "return True"),
     Guard("cedar-errors-refuse", "decision/engine.py", "if errors := result.diagnostics.errors:", "if errors := ():"),

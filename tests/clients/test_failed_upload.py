@@ -17,10 +17,6 @@ from rig.wire_h2 import H2Wire
 
 HOST = "expired.example.test"
 
-pytestmark = pytest.mark.xfail(
-    reason="layers.py: mitmproxy sets server_state again after a failed start_request_stream", strict=False
-)
-
 
 @pytest.fixture(scope="module")
 def expired(authority: Authority) -> Iterator[Origin]:

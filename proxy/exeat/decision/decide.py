@@ -64,13 +64,14 @@ def decide(
     service = meanings[0].service
     found = recognise(service, request, view.session.agent.key, snapshot.fingerprints, now)
     secure = request.scheme == "https"
-    forwarded = found.state is CredentialState.FOREIGN and found.forwardable and _forwards(service)
-    issuer = service.issuer if service and service.credential and secure and not forwarded else None
+    state = _state(found, service, secure=secure)
+    managed = secure and state is not CredentialState.FORWARDED
+    issuer = service.issuer if service and service.credential and managed else None
     grade = Grade.NONE if issuer is None else GRADES.get(issuer.kind, Grade.NONE)
-    questions = _questions(meanings, found.state, grade)
-    if refused := _check_credential(found, questions[0], secure=secure, forwarded=forwarded):
+    questions = _questions(meanings, state, grade)
+    if refused := _check_credential(state, found.detail, questions[0], secure=secure):
         return refused
-    context = Context(found.state, grade, approvals, request.verb, request.host)
+    context = Context(state, grade, approvals, request.verb, request.host)
     answers = [
         _answer(snapshot.engine.judge(view.principal, each.action, each.resource, context), question)
         for each, question in zip(meanings, questions, strict=True)
@@ -117,19 +118,21 @@ def _check_name(request: CanonicalRequest, snapshot: Snapshot) -> Deny | None:
     return None
 
 
-def _forwards(service: Service | None) -> bool:
-    return service is not None and service.foreign == "forward"
+def _state(found: Recognition, service: Service | None, *, secure: bool) -> CredentialState:
+    """What was brought; a foreign credential is forwarded only alone in its place, over TLS, where the service says so."""
+    forwards = service is not None and service.foreign == "forward" and found.forwardable and secure
+    return CredentialState.FORWARDED if found.state is CredentialState.FOREIGN and forwards else found.state
 
 
-def _check_credential(found: Recognition, question: Question, *, secure: bool, forwarded: bool) -> Deny | None:
-    if found.state is CredentialState.NONE:
+def _check_credential(state: CredentialState, detail: str, question: Question, *, secure: bool) -> Deny | None:
+    if state is CredentialState.NONE:
         return None
     if not secure:
         return Deny(Reason.CREDENTIAL_FOREIGN, question, detail="a credential on plain HTTP")
-    if found.state is CredentialState.FOREIGN and not forwarded:
-        return Deny(Reason.CREDENTIAL_FOREIGN, question, detail=found.detail)
-    if found.state is CredentialState.RETIRED:
-        return Deny(Reason.CREDENTIAL_RETIRED, question, detail=found.detail)
+    if state is CredentialState.FOREIGN:
+        return Deny(Reason.CREDENTIAL_FOREIGN, question, detail=detail)
+    if state is CredentialState.RETIRED:
+        return Deny(Reason.CREDENTIAL_RETIRED, question, detail=detail)
     return None
 
 

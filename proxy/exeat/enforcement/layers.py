@@ -63,6 +63,8 @@ class GovernedStream(HttpStream):
         """As mitmproxy's, but a refusal is answered now."""
         mark_end(event.request, ends=event.end_stream)
         yield from super().state_wait_for_request_headers(event)
+        if self.client_state == self.state_discard_request_body:
+            self.server_state = self.state_done  # answered already, which mitmproxy's code above doesn't know
         if self.client_state == self.state_consume_request_body and self.flow.response is not None:
             yield from self._answer()
 

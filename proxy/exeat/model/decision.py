@@ -20,6 +20,8 @@ class CredentialState(StrEnum):
     SHARED = "shared"
     RETIRED = "retired"
     FOREIGN = "foreign"
+    FORWARDED = "forwarded"
+    """Foreign, and the service says that it goes on as it is."""
 
 
 @dataclass(frozen=True, slots=True)

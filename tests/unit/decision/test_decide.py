@@ -173,7 +173,7 @@ def test_a_foreign_credential_is_forwarded_only_where_a_service_says_so_and_alon
     verdict = judged(asked, foreign="forward")
     assert isinstance(verdict, Permit)
     assert verdict.obligations == (Tag("spiffe"),)  # ours is never put beside it
-    assert (verdict.question.credential, verdict.question.grade) == (CredentialState.FOREIGN, Grade.NONE)
+    assert (verdict.question.credential, verdict.question.grade) == (CredentialState.FORWARDED, Grade.NONE)
     managed = request(headers=[("Authorization", f"Bearer {OTHER_SHARED}")])
     assert refused(managed, foreign="forward") is Reason.CREDENTIAL_FOREIGN
     misplaced = request(headers=[("Authorization", "Bearer unknown"), ("X-A", SHARED)])

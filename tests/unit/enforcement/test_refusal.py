@@ -33,7 +33,7 @@ def test_every_reason_has_a_complete_answer(reason: Reason) -> None:
 
 def test_a_policys_advice_is_what_the_agent_reads() -> None:
     problem = orjson.loads(render(Deny(Reason.POLICY_DENIED, advice="Ask the treasury."), "d_1").body)
-    assert problem["detail"] == "Ask the treasury."
+    assert problem["detail"] == "Ask the treasury. (exeat policy_denied, decision d_1)"
     assert "Ask the treasury." in problem["error"]["message"]
 
 
