@@ -179,7 +179,16 @@ class Exeat:
     # --- what it wrote ---------------------------------------------------------------------------------------
 
     def audit_records(self, kind: str = "", **fields: Any) -> list[dict[str, Any]]:
-        """Records in file order, those of one kind and with these values."""
+        """Records in file order, those of one kind and with these values.
+
+        An outcome is written when an answer has ended, which a client may notice first: no outcome yet is asked again.
+        """
+        deadline = time.monotonic() + (0.5 if kind == "outcome" else 0)
+        while not (found := self._records(kind, fields)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return found
+
+    def _records(self, kind: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
         records = [
             orjson.loads(line)
             for file in sorted((self.folder / "audit").rglob("*.jsonl"))

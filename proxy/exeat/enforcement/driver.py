@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, server_hooks
+from mitmproxy.proxy.layer import Layer
 
 from exeat.enforcement.deadlines import Deadlines
 from exeat.enforcement.pipe import Pipe
@@ -45,6 +46,7 @@ class Driver(ABC):
         self._stalled: set[Pipe] = set()
         self._events: deque[events.Event] = deque()
         self._feeding = False
+        self._inner: Layer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0
         self._backlog = 0
@@ -152,11 +154,17 @@ class Driver(ABC):
                     self._carry_out(command)
                     if self._ended():
                         break
+            if self._inner is not None:
+                self.layer, self._inner = self._inner, None
         except BaseException as fault:  # noqa: BLE001 whatever it is, nothing may go on after it
             self.die("a layer failed", fault)
         finally:
             self._events.clear()
             self._feeding = False
+
+    def enter(self, inner: Layer) -> None:
+        """Feed ``inner`` itself from the next event on: once a tunnel is open, the layers around it only pass things on."""
+        self._inner = inner
 
     def _ended(self) -> bool:
         """Asked after each command, because carrying one out may have ended the connection."""
@@ -242,23 +250,25 @@ class Driver(ABC):
     # --- hooks ----------------------------------------------------------------------------------------------------------
 
     def run_hook(self, hook: commands.StartHook, reply_to: commands.StartHook | None) -> None:
-        """Run a hook inline; only one that has to wait becomes a task."""
+        """Run a hook and, when it is done, tell the layers."""
+        if self.run_now(hook) and reply_to is not None and reply_to.blocking:
+            self.feed(events.HookCompleted(reply_to))
+
+    def run_now(self, hook: commands.StartHook) -> bool:
+        """Run a hook inline; True when it is done. One that has to wait becomes a task, which tells the layers itself."""
         data = _argument(hook)
         try:
             waiting = self.call_hook(hook.name, data)
             if waiting is None:
                 self.check_hook(hook.name, data)
+                return True
         except BaseException as fault:  # noqa: BLE001 default deny: mitmproxy's dispatcher would log it and go on
-            waiting = None
-            if not self.hook_failed(hook.name, data, fault):
-                return
-        if waiting is not None:
-            self._waiting += 1
-            task = self._spawn(self._finish_hook(hook, data, waiting))
-            if asyncio.iscoroutine(waiting):  # a task cancelled before its first step never gets to it
-                task.add_done_callback(lambda _: waiting.close())
-        elif reply_to is not None and reply_to.blocking:
-            self.feed(events.HookCompleted(reply_to))
+            return self.hook_failed(hook.name, data, fault)
+        self._waiting += 1
+        task = self._spawn(self._finish_hook(hook, data, waiting))
+        if asyncio.iscoroutine(waiting):  # a task cancelled before its first step never gets to it
+            task.add_done_callback(lambda _: waiting.close())
+        return False
 
     async def _finish_hook(self, hook: commands.StartHook, data: Any, waiting: Awaitable[None]) -> None:
         try:

@@ -27,7 +27,7 @@ from exeat.enforcement.identified import Identity
 from exeat.enforcement.layers import GovernedHttp
 from exeat.enforcement.parts import HostFace
 from exeat.enforcement.refusal import Refusal
-from exeat.enforcement.scrub import mask
+from exeat.enforcement.scrub import mask, mask_fields
 from exeat.enforcement.translate import STAMP, response_of, target_of, wire_of, write_request
 from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason
@@ -55,6 +55,7 @@ def next_layer(host: HostFace, data: NextLayer) -> None:
     layer = ClientTLSLayer(context)
     layer.child_layer = GovernedHttp(context, HTTPMode.transparent)
     data.layer = layer
+    host.enter(layer)
 
 
 def http_connect(host: HostFace, flow: http.HTTPFlow) -> None:
@@ -218,7 +219,7 @@ def responseheaders(host: HostFace, flow: http.HTTPFlow) -> None:
     fields = tuple(field for field in response.headers.fields if field[0].lower() not in _STRIPPED)
     needles = host.parts.gate.needles(exchange)
     if needles:
-        fields = tuple((name, mask(value, needles)) for name, value in fields)
+        fields = mask_fields(fields, needles)
         exchange.scrub_with(needles)
     response.headers.fields = fields
     response.stream = exchange.count_received

@@ -22,6 +22,7 @@ from exeat.enforcement.driver import Driver, tell
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.hooks import AFTERWARDS, HOOKS, PER_STREAM, is_pending
 from exeat.enforcement.identified import Identity
+from exeat.enforcement.lean import slim
 from exeat.enforcement.options import LayerOptions
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.pipe import Pipe
@@ -31,6 +32,7 @@ from exeat.errors import RefusalError
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
 
+slim()
 _REGULAR = mode_specs.ProxyMode.parse("regular")
 
 

@@ -18,6 +18,7 @@ from mitmproxy.proxy import commands, events, tunnel
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http import (
+    DropStream,
     ErrorCode,
     GetHttpConnection,
     GetHttpConnectionCompleted,
@@ -35,6 +36,7 @@ from mitmproxy.proxy.layers.http import (
     ResponseProtocolError,
     SendHttp,
 )
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.tls import ServerTLSLayer
 
 from exeat.decision.fields import UnfitError, check_trailers
@@ -209,6 +211,14 @@ class GovernedClient(Layer):
         yield RegisterHttpConnection(self.context.server, error)
 
 
+def _fork(context: Context) -> Context:
+    """As ``context.fork()``, without making a server's record to throw it away."""
+    forked = object.__new__(Context)
+    forked.client, forked.server, forked.options = context.client, context.server, context.options
+    forked.layers = context.layers.copy()
+    return forked
+
+
 class GovernedHttp(HttpLayer):
     """HTTP on one agent connection, with its own connections to origins that nobody else shares."""
 
@@ -224,9 +234,47 @@ class GovernedHttp(HttpLayer):
         if self._taken:
             yield from self._release()
 
+    def event_to_child(self, child: Layer | HttpStream, event: events.Event) -> Commands:
+        """As mitmproxy's, asking first for what comes most often."""
+        command: Any
+        for command in child.handle_event(event):
+            kind = type(command)
+            if kind is SendHttp:
+                yield from self.event_to_child(self.connections[command.connection], command.event)
+            elif kind is ReceiveHttp:
+                if type(command.event) is RequestHeaders:
+                    yield from self.make_stream(command.event.stream_id)
+                stream = self.streams.get(command.event.stream_id)
+                if stream is not None:  # else it has ended already
+                    yield from self.event_to_child(stream, command.event)
+            elif kind is commands.SendData:
+                yield command
+            elif isinstance(command, commands.StartHook) and command.blocking and type(child) is GovernedStream:
+                host = self.context.options.host
+                if not host.dead and host.run_now(command):
+                    yield from self.event_to_child(child, events.HookCompleted(command))
+                else:
+                    self.command_sources[command] = child  # told later, or never: the connection is over
+            else:
+                yield from self._carry(child, command)
+
+    def _carry(self, child: Layer | HttpStream, command: Any) -> Commands:
+        if command.blocking or isinstance(command, commands.RequestWakeup):
+            self.command_sources[command] = child
+        if isinstance(command, DropStream):
+            self.streams.pop(command.stream_id, None)
+        elif isinstance(command, GetHttpConnection):
+            yield from self.get_connection(command)
+        elif isinstance(command, RegisterHttpConnection):
+            yield from self.register_connection(command)
+        else:
+            if isinstance(command, commands.OpenConnection):
+                self.connections[command.connection] = child
+            yield command
+
     def make_stream(self, stream_id: int) -> Commands:
         """Start a stream of ours."""
-        self.streams[stream_id] = GovernedStream(self.context.fork(), stream_id, self.streams)
+        self.streams[stream_id] = GovernedStream(_fork(self.context), stream_id, self.streams)
         yield from self.event_to_child(self.streams[stream_id], events.Start())
 
     def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> Commands:  # noqa: ARG002 mitmproxy's signature

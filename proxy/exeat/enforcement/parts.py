@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from exeat.config.settings import LimitsTable
 from exeat.enforcement.dial import Dialer
@@ -40,6 +40,15 @@ class HostFace(Protocol):
     parts: Parts
     identity: Identity | None
     tunnel: tuple[str, int] | None
+    dead: bool
+
+    def enter(self, inner: Any) -> None:
+        """Feed ``inner`` itself from the next event on."""
+        ...
+
+    def run_now(self, hook: Any) -> bool:
+        """Run a hook inline; True when it is done."""
+        ...
 
     def bind(self, identity: Identity) -> bool:
         """Fix for whom this connection acts; False when it already acts for somebody else."""

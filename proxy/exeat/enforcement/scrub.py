@@ -12,6 +12,7 @@ import base64
 from typing import final
 from urllib.parse import quote, quote_plus
 
+from exeat.model.request import Headers
 from exeat.model.secret import Secret
 
 _SHORTEST = 8
@@ -40,6 +41,14 @@ def mask(text: bytes, needles: tuple[bytes, ...]) -> bytes:
         if needle in text:
             text = text.replace(needle, b"*" * len(needle))
     return text
+
+
+def mask_fields(fields: Headers, needles: tuple[bytes, ...]) -> Headers:
+    """Cover every needle in the values."""
+    together = b"\n".join([value for _, value in fields])  # no needle holds a line feed, so none lies across two
+    if mask(together, needles) is together:
+        return fields
+    return tuple((name, mask(value, needles)) for name, value in fields)
 
 
 @final

@@ -36,7 +36,7 @@ def write(form: Form, problem: Problem, asked: Asked) -> Written:
 def _problem(problem: Problem, _asked: Asked) -> Written:
     # uv and others that know RFC 9457 print ``detail`` and nothing else.
     named = f"{problem['detail']} (exeat {problem['code']}, decision {problem['decision_id']})"
-    return Written(problem["status"], b"application/problem+json", orjson.dumps(problem | {"detail": named}))
+    return Written(problem["status"], b"application/problem+json", orjson.dumps({**problem, "detail": named}))
 
 
 def _json(problem: Problem, _asked: Asked) -> Written:
