@@ -363,6 +363,8 @@ class ServiceTable(Table):
     """Allow http:// to its hosts; no credential is ever put on such a request."""
     foreign: Literal["refuse", "forward"] = "refuse"
     """What to do with a credential we don't manage."""
+    encoded_slash: Literal["refuse", "separator"] = "refuse"
+    """How the service reads ``%2f`` in a path: not at all, or as ``/``; some clients encode names that hold a slash."""
     refusal: Literal["problem", "json", "git", "s3", "npm", "grpc", "jsonrpc"] = "problem"
     """The form of a refusal that its clients can read, where the request itself doesn't tell."""
     example: tuple[ExampleTable, ...] = ()

@@ -43,16 +43,21 @@ class Unread:
 
 
 def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | Unread | Deny:
-    """Return what a request head means, or Deny(OPERATION_UNKNOWN)."""
+    """Return what a request head means, Deny(OPERATION_UNKNOWN), or Deny(REQUEST_MALFORMED) for a path with two readings."""
     compiled = services.for_host(request.host, request.port)
+    segments = request.segments
+    if "%" in request.path and any("/" in segment for segment in segments):
+        if compiled is None or compiled.service.encoded_slash != "separator":
+            return Deny(Reason.REQUEST_MALFORMED, detail="an encoded slash, and no service says how it reads one")
+        segments = tuple("/".join(segments).split("/"))
     if compiled is None:
         action = _HTTP_ACTIONS.get(request.verb, "http:write")
         return Classified(
             None, action, Resource(EntityUid(HOST_TYPE, request.host), (), "any", Sensitivity.NORMAL), action
         )
-    matched = compiled.matcher.match(request.verb, request.segments, request.query)
+    matched = compiled.matcher.match(request.verb, segments, request.query)
     if matched is None:
-        if compiled.matcher.knows(request.verb, request.segments):
+        if compiled.matcher.knows(request.verb, segments):
             return _unknown(compiled.service, "the query asks for no operation of this path")
         return _unlisted(compiled, unlisted_group(request.verb))
     operation = matched.operation

@@ -13,14 +13,15 @@ from urllib.parse import unquote_to_bytes
 _UNFIT_PATH = re.compile(rb"[^\x21-\x7e]|[#\\;?]|//")
 _UNFIT_QUERY = re.compile(rb"[^\x21-\x7e]|#|%(?![0-9A-Fa-f]{2})")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_UNFIT_ESCAPE = re.compile(r"%(?:2f|5c|[01][0-9a-f]|7f|25[0-9a-f]{2})", re.IGNORECASE)
-"""An encoded slash, backslash or control character, or a percent sign that starts a second escape."""
+_UNFIT_ESCAPE = re.compile(r"%(?:5c|[01][0-9a-f]|7f|25[0-9a-f]{2})", re.IGNORECASE)
+"""An encoded backslash or control character, or a percent sign that starts a second escape."""
 
 
 def read_path(path: bytes) -> tuple[str, tuple[str, ...]]:
     """Return a path, unchanged, and its decoded segments; raise ValueError (fixed text) when it has two readings.
 
-    ``/`` has no segment; a trailing slash gives a last segment ``""``.
+    ``/`` has no segment; a trailing slash gives a last segment ``""``. An encoded slash stays inside its segment, where no
+    template takes it for plain text: ``classify`` refuses it unless the service says how it reads one.
     """
     if not path.startswith(b"/"):
         raise ValueError("the target is not a path")
@@ -36,7 +37,9 @@ def read_path(path: bytes) -> tuple[str, tuple[str, ...]]:
         if _UNFIT_ESCAPE.search(text):
             raise ValueError("the path holds an encoded separator, control character or percent sign")
         segments = [_decode(segment) if "%" in segment else segment for segment in segments]
-    for segment in segments:
+        if any("" in segment.split("/") for segment in segments if "/" in segment):
+            raise ValueError("the path holds an empty segment beside an encoded slash")
+    for segment in [piece for segment in segments for piece in (segment.split("/") if "/" in segment else (segment,))]:
         if segment[:1] in _DOTTY and segment and not segment.partition(";")[0].strip(". "):
             raise ValueError("the path holds a dot segment or an empty one with parameters")
     return text, tuple(segments)

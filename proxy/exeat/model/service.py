@@ -157,6 +157,7 @@ class Service:
     plain_http: bool = False
     foreign: str = "refuse"
     refusal: str = "problem"
+    encoded_slash: str = "refuse"
     extra_schema: str = ""
 
 

@@ -128,6 +128,7 @@ def _build(table: ServiceTable) -> Service:
         plain_http=table.plain_http,
         foreign=table.foreign,
         refusal=table.refusal,
+        encoded_slash=table.encoded_slash,
     )
 
 

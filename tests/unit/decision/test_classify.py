@@ -66,3 +66,18 @@ def test_a_host_without_a_service_is_known_by_its_name(method, action):
     found = meaning(method, "/any", host="www.example.test")
     assert (found.service, found.action) == (None, action)
     assert (found.resource.uid, found.resource.parents) == (EntityUid("Exeat::Host", "www.example.test"), ())
+
+
+@pytest.mark.parametrize("target", ["/v1%2frefunds%2Fr1", "/v1/refunds%2Fr1", "/v1/refunds/r%2F1"])
+def test_an_encoded_slash_is_refused_where_no_service_says_how_it_reads_one(target):
+    for host in ("api.example.test", "unknown.example.test"):
+        verdict = classify(request(target=target, host=host), services())
+        assert isinstance(verdict, Deny)
+        assert verdict.reason is Reason.REQUEST_MALFORMED
+
+
+def test_an_encoded_slash_means_what_the_service_reads_it_as():
+    index = services(encoded_slash="separator")
+    plain = classify(request(target="/v1/refunds/r1"), index)
+    assert classify(request(target="/v1%2frefunds%2Fr1"), index) == plain
+    assert isinstance(classify(request(target="/v1/refunds/r%2F1"), index), Deny)
