@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: help demo test clients test-all test-guards check fix bench lock clean
+.PHONY: help demo test clients test-all test-guards check fix bench docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -38,8 +38,13 @@ check: $(READY) ## lint, types, import contracts, no assert in product code
 fix: $(READY) ## format and mend what can be mended
 	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix .
 
-bench: $(READY) ## CPU per request beside mitmproxy's minimal master, in one run (no pass or fail)
-	@$(BIN)/python scripts/bench.py
+bench: $(READY) ## CPU per request beside eight other ways to carry it, interleaved in one run (no pass or fail)
+	@scripts/setup-bench
+	@$(BIN)/python scripts/bench.py $(BENCH)
+
+docs: $(READY) ## write the generated pages anew: refusals, clients, services
+	@$(BIN)/python scripts/refusals_doc.py
+	@$(BIN)/python scripts/clients_doc.py
 
 lock: $(READY) ## resolve the dependencies anew (needs uv on PATH)
 	@scripts/lock
