@@ -39,8 +39,9 @@ def read_path(path: bytes) -> tuple[str, tuple[str, ...]]:
         segments = [_decode(segment) if "%" in segment else segment for segment in segments]
         if any("" in segment.split("/") for segment in segments if "/" in segment):
             raise ValueError("the path holds an empty segment beside an encoded slash")
-    for segment in [piece for segment in segments for piece in (segment.split("/") if "/" in segment else (segment,))]:
-        if segment[:1] in _DOTTY and segment and not segment.partition(";")[0].strip(". "):
+    # Whoever decodes an encoded slash sees its pieces as segments.
+    for piece in segments if "%" not in text else "/".join(segments).split("/"):
+        if piece[:1] in _DOTTY and piece and not piece.partition(";")[0].strip(". "):
             raise ValueError("the path holds a dot segment or an empty one with parameters")
     return text, tuple(segments)
 

@@ -46,17 +46,19 @@ def main() -> int:
     """Do one chore and say how it went."""
     chore = sys.argv[1]
     if chore == "follow":
-        count = 0
+        count, last = 0, ""
         try:
             for line in events():
+                last = line or last
                 if line:
                     count += 1
                     sys.stdout.write(f"bot: event {count}\n")
                     sys.stdout.flush()
         except (OSError, ValueError) as error:
             sys.stdout.write(f"bot: the feed broke after {count} events ({type(error).__name__})\n")
-        else:
-            sys.stdout.write(f"bot: the feed ended after {count} events\n")
+        else:  # older Pythons show a reset under TLS as a plain end, so the feed's own last line has to tell
+            whole = last == "data: end"
+            sys.stdout.write(f"bot: the feed {'ended' if whole else 'broke'} after {count} events\n")
         return 0
     method, url, body = {
         "list": ("GET", f"{API}/v1/refunds", None),
