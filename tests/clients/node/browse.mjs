@@ -28,7 +28,7 @@ async function walk(page, browser) {
   await page.goto(`${site}/login`);
   await page.fill('[name=user]', process.env.ROBOT ?? 'robot');
   await page.click('button');
-  await page.waitForFunction(() => document.body.dataset.style && document.body.dataset.said);
+  await page.waitForFunction(() => document.body?.dataset.style && document.body?.dataset.said);
   found.title = await page.title();
   found.style = await page.getAttribute('body', 'data-style');
   found.picture = await page.evaluate(() => document.images[0].naturalWidth);
