@@ -33,7 +33,10 @@ _GIT = [
     operation("GET /frozen.git/info/refs?service=git-receive-pack", "frozen/push", "admin"),
     operation("POST /frozen.git/info/lfs/objects/batch", "frozen/lfs", "admin"),
     operation("POST /{repo}/git-upload-pack", "fetch", "read"),
-    operation("POST /{repo}/git-receive-pack", "push", "write"),
+    *(
+        operation("POST /{repo}/git-receive-pack", "push", "write", reader="git-receive-pack", select=select)
+        for select in ("probe", "create:refs/heads/*", "update:refs/heads/*")
+    ),
     operation("POST /{repo}/info/lfs/objects/batch", "lfs/batch", "read"),
     operation("POST /{repo}/info/lfs/locks/verify", "lfs/locks", "read"),
     operation("GET /lfs/{oid}", "lfs/get", "read"),

@@ -98,16 +98,19 @@ class Gate:
         """Record and render a refusal that came about before there was anything to judge."""
         return self._refuse(verdict, self._new_id(), identity, wire, self._clock.monotonic(), close=close)
 
-    def admit(self, identity: Identity, wire: WireRequest, body: bytes | None = None) -> Admission:
+    def admit(
+        self, identity: Identity, wire: WireRequest, body: bytes | None = None, *, whole: bool = True
+    ) -> Admission:
         """Judge one request.
 
         The answer is final unless a token has to be minted (Pending). NeedBody asks for the body first and is given only
-        once: the call with ``body`` returns anything but NeedBody. Never raises an Exception.
+        once: the call with ``body`` returns anything but NeedBody. ``whole`` says that nothing of the body follows. Never
+        raises an Exception.
         """
         started = self._clock.monotonic()
         decision_id = self._new_id()
         try:
-            return self._admit(identity, wire, body, decision_id, started)
+            return self._admit(identity, wire, body, decision_id, started, whole=whole)
         except RefusalError as error:
             verdict = Deny(error.reason, detail=error.detail)
         except Exception:
@@ -116,7 +119,14 @@ class Gate:
         return self._refuse(verdict, decision_id, identity, wire, started, body=body)
 
     def _admit(
-        self, identity: Identity, wire: WireRequest, body: bytes | None, decision_id: str, started: float
+        self,
+        identity: Identity,
+        wire: WireRequest,
+        body: bytes | None,
+        decision_id: str,
+        started: float,
+        *,
+        whole: bool,
     ) -> Admission:
         snapshot = self._world.snapshot
         request = normalize(wire)
@@ -127,7 +137,7 @@ class Gate:
             return self._refuse(self._absent(identity), decision_id, identity, wire, started)
         if self._world.draining:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
-        if body is not None:
+        if body is not None and whole:
             request = framed(request, body)
         decision = decide(request, view, snapshot, self._clock.time(), body=body)
         if isinstance(decision, NeedBody):

@@ -154,15 +154,22 @@ def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     if pending is None:
         return None
     host.settled(flow.id)
-    identity, limit = pending
+    identity, needed = pending
     body = flow.request.raw_content or b""
     tunnel = None if host.tunnel is None else Tunnel(*host.tunnel, flow.client_conn.sni)
     wire = wire_of(flow.request, tunnel)
-    if len(body) > limit:
-        verdict = Deny(Reason.REQUEST_MALFORMED, detail=f"body over {limit} bytes")
+    if len(body) > needed.limit:
+        verdict = Deny(Reason.REQUEST_MALFORMED, detail=f"body over {needed.limit} bytes")
         _apply(host, flow, host.parts.gate.refuse(verdict, identity, wire))
         return None
-    return _settle(host, flow, host.parts.gate.admit(identity, wire, body), identity)
+    admission = host.parts.gate.admit(identity, wire, body, whole=needed.enough is None)
+    return _settle(host, flow, admission, identity)
+
+
+def is_enough(flow: http.HTTPFlow, beginning: bytes) -> bool:
+    """Whether a pending request can be judged by what has come of its body."""
+    pending = flow.metadata.get(_PENDING)
+    return pending is not None and pending[1].enough is not None and pending[1].enough(beginning)
 
 
 def is_pending(flow: http.HTTPFlow) -> bool:
@@ -172,7 +179,7 @@ def is_pending(flow: http.HTTPFlow) -> bool:
 
 def _settle(host: HostFace, flow: http.HTTPFlow, admission: Admission, identity: Identity) -> Awaitable[None] | None:
     if isinstance(admission, NeedBody):
-        flow.metadata[_PENDING] = (identity, admission.limit)
+        flow.metadata[_PENDING] = (identity, admission)
         host.body_pending(flow.id)
         return None
     if not isinstance(admission, Pending):

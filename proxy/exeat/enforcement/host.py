@@ -20,7 +20,7 @@ from mitmproxy.proxy.context import Context
 from exeat.enforcement.deadlines import Deadlines
 from exeat.enforcement.driver import Driver, tell
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.hooks import AFTERWARDS, HOOKS, PER_STREAM, is_pending
+from exeat.enforcement.hooks import AFTERWARDS, HOOKS, PER_STREAM, is_enough, is_pending
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.lean import slim
 from exeat.enforcement.options import LayerOptions
@@ -141,6 +141,10 @@ class Host(Driver):
     def body_pending(self, key: Hashable) -> None:
         """A body is waited for before anything is decided."""
         self.deadlines.body_pending(key)
+
+    def is_enough(self, flow: http.HTTPFlow, beginning: Any) -> bool:
+        """Whether a request that waits for its body can be judged by what has come of it."""
+        return is_enough(flow, bytes(beginning))
 
     def settled(self, key: Hashable) -> None:
         """A handshake with an origin, or a body that was waited for, has ended one way or the other."""

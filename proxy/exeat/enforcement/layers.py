@@ -25,6 +25,7 @@ from mitmproxy.proxy.layers.http import (
     Http2Client,
     HttpLayer,
     HTTPMode,
+    HttpRequestHook,
     HttpStream,
     RegisterHttpConnection,
     RequestData,
@@ -84,6 +85,27 @@ class GovernedStream(HttpStream):
             yield from self._answer()
             return
         yield from super().state_consume_request_body(event)
+        if isinstance(event, RequestData) and self.context.options.host.is_enough(self.flow, self.request_body_buf):
+            yield from self._judge_beginning()
+
+    def _judge_beginning(self) -> Commands:
+        """Have the gate judge by the beginning of a body; on a permit that goes out first, and the rest streams after it."""
+        beginning = bytes(self.request_body_buf)
+        self.request_body_buf.clear()
+        self.flow.request.data.content = beginning
+        yield HttpRequestHook(self.flow)
+        self.flow.request.data.content = None
+        if (yield from self.check_killed(True)):
+            return
+        if self.flow.response is not None:
+            yield from self._answer()
+            return
+        exchange: Exchange = self.flow.metadata[STAMP]
+        exchange.sent_bytes = 0  # counted as it leaves
+        self.flow.request.stream = exchange.count_sent
+        yield from self.start_request_stream()
+        if self.client_state == self.state_stream_request_body:
+            yield from self.state_stream_request_body(RequestData(self.stream_id, beginning))
 
     def _kept_by_all(self) -> int:
         """Bytes that all streams of this agent connection keep for decisions."""

@@ -5,6 +5,7 @@ A decision is a value, never an exception and never a bool. Must not know: how i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -104,11 +105,19 @@ class Hold:
     advice: str = ""
 
 
+Enough = Callable[[bytes], bool]
+"""Whether the beginning of a body says all that a decision needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class NeedBody:
-    """The operation lies in the body: read up to ``limit`` bytes without dialling, then judge once more."""
+    """The operation lies in the body: read up to ``limit`` bytes without dialling, then judge once more.
+
+    With ``enough`` it lies at the body's beginning: judge as soon as that says so of what has come, and let the rest stream.
+    """
 
     limit: int
+    enough: Enough | None = None
 
 
 Decision = Permit | Deny | Hold | NeedBody

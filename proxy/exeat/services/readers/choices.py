@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import cast
 
+from exeat.model.decision import Enough
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import Operation
 from exeat.services.readers.pairs import names, plain_key
 from exeat.services.readers.pointers import Pointer, capture, parse_pointer
 from exeat.services.readers.reading import Asked, UnreadableError
+from exeat.services.readers.receive_pack import commands_complete
 from exeat.services.readers.selects import Selects, check_select
 
 Reader = Callable[[CanonicalRequest, bytes], tuple[Asked, ...]]
@@ -26,6 +28,7 @@ _READERS: Mapping[str, tuple[str, str]] = {
     "mcp": ("mcp", "read_mcp"),
     "json": ("document", "read_json_body"),
     "form": ("document", "read_form_body"),
+    "git-receive-pack": ("receive_pack", "read_receive_pack"),
 }
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 METHODS: Mapping[str, frozenset[str]] = {
@@ -34,8 +37,11 @@ METHODS: Mapping[str, frozenset[str]] = {
     "mcp": frozenset({"POST"}),
     "json": _CHANGING,
     "form": _CHANGING,
+    "git-receive-pack": frozenset({"POST"}),
 }
 """The methods whose bodies (for GraphQL by GET: whose queries) a reader reads."""
+_BEGINNINGS: Mapping[str, Enough] = {"git-receive-pack": commands_complete}
+"""Readers of a body's beginning, and when that is there: what follows streams on unread."""
 _IN_DOCUMENT = frozenset({"json", "form"})
 
 
@@ -66,6 +72,7 @@ class Choices:
     selects: Selects[Choice]
     _read: Reader
     _outside: frozenset[str]
+    enough: Enough | None = None
 
     def needs_body(self, method: str) -> bool:
         """Whether what is asked lies in the body."""
@@ -127,4 +134,5 @@ def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]]
         Selects(written),
         cast("Reader", getattr(import_module(f"{__package__}.{module}"), name)),
         frozenset(outside) if reader in _IN_DOCUMENT else frozenset(),
+        _BEGINNINGS.get(reader),
     )

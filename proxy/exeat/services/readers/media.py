@@ -26,8 +26,13 @@ def check_json(request: CanonicalRequest, *, exact: bool = False) -> None:
 
 def check_form(request: CanonicalRequest) -> None:
     """Raise UnreadableError unless the body says it is a urlencoded form in UTF-8."""
-    if _media_type(request) != FORM:
-        raise UnreadableError(f"the body is not {FORM}")
+    check_type(request, FORM)
+
+
+def check_type(request: CanonicalRequest, wanted: str) -> None:
+    """Raise UnreadableError unless the body says it is exactly of this type."""
+    if _media_type(request) != wanted:
+        raise UnreadableError(f"the body is not {wanted}")
 
 
 def _media_type(request: CanonicalRequest) -> str:

@@ -15,6 +15,8 @@ _SELECT = re.compile(r"[!-)+-~]*\*?")
 _LONGEST = 256
 _GRAPHQL = re.compile(r"\*|(?:query|mutation|subscription):(?:\*|[_A-Za-z][_0-9A-Za-z]*\*?)")
 
+_PUSH = re.compile(r"\*|probe|(?:create|update|delete):(?:refs/.*|\*)")
+
 
 def check_select(reader: str, select: str) -> None:
     """Raise ValueError, saying what to write instead, unless ``reader`` can find what ``select`` names."""
@@ -24,6 +26,10 @@ def check_select(reader: str, select: str) -> None:
         return
     if not 0 < len(select) <= _LONGEST or not _SELECT.fullmatch(select):
         raise ValueError("a select is a name without blanks, and '*' stands only at its end")
+    if reader == "git-receive-pack" and not _PUSH.fullmatch(select):
+        raise ValueError(
+            f"'{select}': write 'create:REF', 'update:REF', 'delete:REF', or '*' for the end of a ref, or 'probe'"
+        )
     if reader == "graphql" and not _GRAPHQL.fullmatch(select):
         raise ValueError(
             f"'{select}': write 'query:FIELD', 'mutation:FIELD', 'subscription:FIELD', or '*' for the field"
