@@ -8,6 +8,7 @@ import time
 import pytest
 
 from rig.config import operation
+from rig.origin import Origin
 from rig.wire import ask, tunnel
 from rig.wire_h2 import H2Wire
 
@@ -143,7 +144,7 @@ def test_commands_without_end_go_nowhere(exeat, mission, origin, body):
 
 
 def test_commands_over_the_limit_go_nowhere(exeat, mission, origin):
-    body = push(*((OLD, NEW, f"refs/heads/{n}") for n in range(LIMIT // 100)))
+    body = push(*((OLD, NEW, f"refs/heads/{n}") for n in range(LIMIT // 80)))
     assert ask(exeat, mission, "POST", PATH, KIND, body=body).code == "request_malformed"
     assert untouched(origin)
 
@@ -161,3 +162,23 @@ def test_a_mission_that_ends_cuts_the_push(exeat, mission, origin):
         assert wire.response("POST").closed
     origin.wait_quiet(0.05)
     assert [seen for seen in origin.requests if seen.length == len(TOPIC) + 100] == []
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_push_over_http2_reaches_an_origin_of_http1_framed(authority, make_exeat, length):
+    """Without a length nor chunks, the objects would be further requests to it."""
+    body = TOPIC + b"PACK"
+    with Origin(authority, "*.example.test", h2=False) as origin:
+        exeat = make_exeat(origin, change=lambda config: configure(config, origin)).start()
+        with H2Wire(exeat, exeat.open()) as wire:
+            for _ in range(2):
+                fields = [("content-type", TYPE), *([("content-length", str(len(body)))] if length else [])]
+                number = wire.open("POST", PATH, *fields, end=False)
+                wire.data(number, TOPIC, end=False)
+                wire.pump(0.2, lambda: False)
+                wire.data(number, b"PACK")
+                assert wire.finish(number).status == 201
+        assert [(seen.method, seen.sha256) for seen in origin.requests] == [
+            ("POST", hashlib.sha256(body).hexdigest())
+        ] * 2
+        exeat.stop()
