@@ -59,6 +59,7 @@ GUARDS = (
         "pass",
     ),
     Guard("all-questions", "decision/decide.py", "if isinstance(each, Deny):", "if False:"),
+    Guard("push-refs", "services/readers/receive_pack.py", "in enumerate(lines):", "in enumerate(lines[:1]):"),
     Guard("body-length", "enforcement/gate.py", "request = framed(request, body)", "pass"),
     Guard("websocket-operation", "decision/classify.py", "matcher.match(request.verb", "matcher.match(request.method"),
     Guard(

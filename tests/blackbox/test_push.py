@@ -118,7 +118,7 @@ def test_a_short_push_in_one_piece(exeat, mission, origin):
     assert origin.wait_for().sha256 == hashlib.sha256(b"0000").hexdigest()
 
 
-@pytest.mark.guard("all-questions")
+@pytest.mark.guard("push-refs")
 @pytest.mark.parametrize(("commands", "code"), [
     ([(OLD, NEW, "refs/heads/main")], "policy_denied"), ([(OLD, NEW, "refs/heads/MAIN")], "policy_denied"),
     ([(OLD, NEW, "refs/heads/topic"), (OLD, NEW, "refs/heads/main")], "policy_denied"),
