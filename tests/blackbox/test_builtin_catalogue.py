@@ -16,6 +16,8 @@ POLICY = """\
 forbid (principal, action, resource in GitHub::Repo::"acme/secret");
 @id("no-secret-clone")
 forbid (principal, action, resource in GitHubGit::Repo::"acme/secret");
+@id("no-push-to-main")
+forbid (principal, action, resource == GitHubGit::Ref::"acme/site/refs/heads/main");
 @id("no-opus")
 forbid (principal, action, resource == Anthropic::Model::"claude-opus-4-1");
 @id("no-pro")
@@ -37,7 +39,7 @@ def configure(config, origin):
         config.allow(host)
     config.policies["catalogue.cedar"] = POLICY
     config.template["operations"] += [
-        "github:read", "github:issues/create", "github-git:git/fetch", "anthropic:write", "gemini:write", "mcp:*",
+        "github:read", "github:issues/create", "github-git:git/fetch", "github-git:git/push-update", "anthropic:write", "gemini:write", "mcp:*",
     ]  # fmt: skip
 
 
@@ -47,8 +49,8 @@ def call(exeat, mission, origin):
 
     def run(name, method, path, *headers, body=None):
         origin.clear()
-        text = json.dumps(body).encode() if body is not None else b""
-        kind = ("Content-Type: application/json",) if text else ()
+        text = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
+        kind = ("Content-Type: application/json",) if text and text is not body else ()
         before = len(exeat.audit_records("decision"))
         answer = ask(exeat, mission, method, path, *headers, *kind, host=HOST[name], body=text)
         (record,) = exeat.audit_records("decision")[before:]
@@ -87,17 +89,36 @@ def test_github_refuses_what_the_mission_or_a_policy_does_not_allow(call, origin
 
 
 @pytest.mark.parametrize("path", ["/Acme/site.git", "/acme/site"])
-def test_a_clone_is_allowed_and_a_push_is_not(call, mission, origin, path):
+def test_a_clone_is_allowed_and_a_push_to_one_branch(call, mission, origin, path):
     held = basic("bot", mission["placeholders"]["github-git"])
     status, _, seen = call("github-git", "GET", f"{path}/info/refs?service=git-upload-pack", held)
     assert status < 300
     assert seen.one("authorization") == basic("x-access-token", REAL["github-git"]).partition(": ")[2]
     assert seen.target == f"{path}/info/refs?service=git-upload-pack"
-    for refused in ("GET {}/info/refs?service=git-receive-pack", "POST {}/git-receive-pack"):
-        method, _, target = refused.format(path).partition(" ")
-        status, record, _ = call("github-git", method, target, held)
-        assert (status, record["code"]) == (403, "policy_denied")
-        assert origin.requests == []
+    status, record, _ = call("github-git", "GET", f"{path}/info/refs?service=git-receive-pack", held)
+    assert (status, record["code"], origin.requests) == (403, "policy_denied", [])
+
+
+@pytest.mark.parametrize("path", ["/Acme/site.git", "/acme/site"])
+@pytest.mark.parametrize(("commands", "code"), [
+    (["1 2 refs/heads/topic"], ""), (["1 2 refs/heads/main"], "policy_denied"), (["1 2 refs/heads/Main"], "policy_denied"),
+    (["1 2 refs/heads/topic", "1 2 refs/heads/main"], "policy_denied"), (["0 2 refs/heads/new"], "policy_denied"),
+    (["1 0 refs/heads/topic"], "policy_denied"), ([], "policy_denied"),
+])  # fmt: skip
+def test_a_push_is_judged_by_its_refs(call, mission, origin, path, commands, code):
+    lines = [f"{old * 40} {new * 40} {ref}" for old, new, ref in map(str.split, commands)]
+    body = "".join(f"{len(line) + 4:04x}{line}" for line in lines).encode() + b"0000PACK"
+    held = basic("bot", mission["placeholders"]["github-git"])
+    kind = "Content-Type: application/x-git-receive-pack-request"
+    status, record, seen = call("github-git", "POST", f"{path}/git-receive-pack", held, kind, body=body)
+    if code:
+        assert (status, record["code"], origin.requests) == (403, code, [])
+    else:
+        assert (status, seen.length) == (200, len(body))
+        assert (record["action"], record["resource"]) == (
+            "github-git:git/push-update",
+            'GitHubGit::Ref::"acme/site/refs/heads/topic"',
+        )
 
 
 @pytest.mark.parametrize(
