@@ -33,6 +33,7 @@ from exeat.services.readers.jsonrpc import read_jsonrpc
 from exeat.services.readers.mcp import read_mcp
 from exeat.services.readers.pairs import read_pairs
 from exeat.services.readers.reading import Asked, UnreadableError
+from exeat.services.readers.receive_pack import read_receive_pack
 from exeat.services.readers.strict_json import read_json
 
 FEW = settings(max_examples=200, deadline=None)
@@ -140,11 +141,12 @@ def test_a_key_twice_is_found_wherever_it_is(pairs, depth):
 @given(st.binary(max_size=60) | PIECES | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_no_reader_raises_anything_but_a_refusal(body):
     readers = (read_json_body, read_jsonrpc, read_mcp, read_graphql)
-    assert len(readers) + 1 == len(_READERS)
-    for reader, kind in (
-        *((each, "application/json") for each in readers),
+    others = (
         (read_form_body, "application/x-www-form-urlencoded"),
-    ):
+        (read_receive_pack, "application/x-git-receive-pack-request"),
+    )
+    assert len(readers) + len(others) == len(_READERS)
+    for reader, kind in (*((each, "application/json") for each in readers), *others):
         try:
             found = reader(posted(kind), body)
         except UnreadableError:

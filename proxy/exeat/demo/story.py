@@ -30,6 +30,7 @@ def main(keep: bool = False) -> int:
     """Play the story and return 0 only when every claim held; ``keep`` leaves everything running until Ctrl-C."""
     started = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stage is cleared then too
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have it ignored by what they start with &
     show = Show()
     show.title(
         "Exeat: an unchanged agent, governed from outside",
