@@ -28,7 +28,7 @@ from exeat.enforcement.layers import GovernedHttp
 from exeat.enforcement.parts import HostFace
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.scrub import mask, mask_fields
-from exeat.enforcement.translate import STAMP, response_of, target_of, wire_of, write_request
+from exeat.enforcement.translate import BEGINNING, STAMP, response_of, target_of, wire_of, write_request
 from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason
 from exeat.model.request import Tunnel
@@ -162,7 +162,7 @@ def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
         verdict = Deny(Reason.REQUEST_MALFORMED, detail=f"body over {needed.limit} bytes")
         _apply(host, flow, host.parts.gate.refuse(verdict, identity, wire))
         return None
-    admission = host.parts.gate.admit(identity, wire, body, whole=needed.enough is None)
+    admission = host.parts.gate.admit(identity, wire, body, whole=BEGINNING not in flow.metadata)
     return _settle(host, flow, admission, identity)
 
 

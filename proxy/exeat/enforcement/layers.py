@@ -43,7 +43,7 @@ from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from exeat.decision.fields import UnfitError, check_trailers
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.http1 import GovernedHttp1Client, GovernedHttp1Server
-from exeat.enforcement.translate import STAMP, mark_end, response_of
+from exeat.enforcement.translate import BEGINNING, STAMP, mark_end, response_of
 from exeat.enforcement.websocket import GovernedWebsocket
 from exeat.model.reason import Reason
 
@@ -93,6 +93,7 @@ class GovernedStream(HttpStream):
         beginning = bytes(self.request_body_buf)
         self.request_body_buf.clear()
         self.flow.request.data.content = beginning
+        self.flow.metadata[BEGINNING] = True
         yield HttpRequestHook(self.flow)
         self.flow.request.data.content = None
         if (yield from self.check_killed(True)):

@@ -13,6 +13,8 @@ from exeat.model.request import Tunnel, WireRequest
 
 STAMP = "exeat"
 """Where a flow carries its exchange."""
+BEGINNING = "exeat_beginning"
+"""Set on a flow while its request is judged by a beginning of its body, the rest of which will stream."""
 _TARGET = "exeat_target"
 _HANDSHAKE = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
 _ENDS = "exeat_ends"
