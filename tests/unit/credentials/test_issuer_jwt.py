@@ -10,19 +10,10 @@ import pytest
 from exeat.credentials.issuers.jwt import JwtIssuer
 from exeat.credentials.keys import KeyRing
 from exeat.errors import RefusalError
-from exeat.model.decision import TokenRequest
 from exeat.model.reason import Reason
 from exeat.model.service import Grade, IssuerSpec
+from unit.credentials.requests_kit import REQUEST
 
-REQUEST = TokenRequest(
-    session="m_1/invoice-bot",
-    mission="m_1",
-    agent="spiffe://exeat.internal/env/prod/agent/invoice-bot",
-    service="example",
-    action="example:refunds/create",
-    resource='Exeat::Service::"example"',
-    scope="refunds/create",
-)
 SPEC = IssuerSpec("jwt", 60.0, "https://api.example.test")
 
 

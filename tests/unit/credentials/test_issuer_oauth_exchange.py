@@ -16,21 +16,12 @@ from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints, client_context
 from exeat.credentials.oauth.holders import Holders
 from exeat.errors import RefusalError
-from exeat.model.decision import TokenRequest
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
 from exeat.model.service import GRADES, Grade, IssuerSpec, TokenExchange
 from unit.credentials.oauth_fake import GOOD, FakeServer, unsigned
+from unit.credentials.requests_kit import REQUEST
 
-REQUEST = TokenRequest(
-    session="m_1/invoice-bot",
-    mission="m_1",
-    agent="spiffe://exeat.internal/env/prod/agent/invoice-bot",
-    service="example",
-    action="example:refunds/create",
-    resource='Exeat::Service::"example"',
-    scope="refunds/create",
-)
 SECRET = "s3cret:with/odd chars+%"
 ISSUER_URL = "https://exeat.test"
 SERVER = "https://login.example.test"
