@@ -166,10 +166,10 @@ def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     return _settle(host, flow, admission, identity)
 
 
-def is_enough(flow: http.HTTPFlow, beginning: bytes) -> bool:
+def is_enough(flow: http.HTTPFlow, beginning: bytearray) -> bool:
     """Whether a pending request can be judged by what has come of its body."""
     pending = flow.metadata.get(_PENDING)
-    return pending is not None and pending[1].enough is not None and pending[1].enough(beginning)
+    return pending is not None and pending[1].enough is not None and pending[1].enough(bytes(beginning))
 
 
 def is_pending(flow: http.HTTPFlow) -> bool:
