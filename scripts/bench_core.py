@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from exeat.clock import SystemClock
-from exeat.config.settings import ServiceTable
+from exeat.config.tables.service import ServiceTable
 from exeat.credentials.issuers.jwt import JwtIssuer
 from exeat.credentials.keys import KeyRing
 from exeat.decision.decide import decide

@@ -19,7 +19,8 @@ from exeat.audit.log import AuditLog
 from exeat.clock import SystemClock
 from exeat.config.endpoints import Listener, parse_listener
 from exeat.config.loading import Loaded
-from exeat.config.settings import MissionTemplateTable, Settings
+from exeat.config.settings import Settings
+from exeat.config.tables.mission import MissionTemplateTable
 from exeat.credentials.broker import TokenBroker
 from exeat.credentials.fingerprints import build_table, check_shared, placeholder
 from exeat.credentials.issuers.jwt import JwtIssuer

@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from exeat.admin.problems import BodyTooLargeError, MalformedError, UnsupportedMediaTypeError
-from exeat.config.settings import Duration
+from exeat.config.values import Duration
 from exeat.missions.errors import FieldError, InvalidFieldsError
 
 BODY_LIMIT = 64 * 1024

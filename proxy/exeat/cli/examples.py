@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from exeat.config.settings import ExampleTable, ServiceTable
+    from exeat.config.tables.service import ExampleTable, ServiceTable
     from exeat.services.index import ServiceIndex
 
 

@@ -18,7 +18,7 @@ from exeat.cli.output import SCHEMA, emit, line, pairs, say, table
 from exeat.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from exeat.config.settings import ServiceTable
+    from exeat.config.tables.service import ServiceTable
     from exeat.model.service import Service
 
 BuiltInOption = Annotated[bool, typer.Option("--builtin", help="The built-in services, whatever is configured.")]

@@ -16,7 +16,7 @@ from exeat.cli.output import SCHEMA, emit, line, paint, printable, say
 from exeat.errors import ConfigurationError, Finding
 
 if TYPE_CHECKING:
-    from exeat.config.settings import ServiceTable
+    from exeat.config.tables.service import ServiceTable
     from exeat.services.openapi.importing import Imported
 
 
@@ -68,7 +68,7 @@ def read_service(file: Path) -> ServiceTable:
     from pydantic import ValidationError
 
     from exeat.config.fields import name
-    from exeat.config.settings import ServiceTable
+    from exeat.config.tables.service import ServiceTable
 
     try:
         return ServiceTable.model_validate(tomllib.loads(_existing(file)))

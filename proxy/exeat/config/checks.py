@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from exeat.config.endpoints import listener_problem, parse_listener, resolve_problem
-from exeat.config.settings import DestinationTable, Settings
+from exeat.config.settings import Settings
+from exeat.config.tables.mission import DestinationTable
 from exeat.model.destination import DestinationPattern
 
 Path = tuple[str | int, ...]

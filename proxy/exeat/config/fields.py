@@ -12,7 +12,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from exeat.config.settings import Settings, Table
+from exeat.config.settings import Settings
+from exeat.config.values import Table
 
 
 class Kind(StrEnum):

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import final
 
-from exeat.config.settings import LimitsTable
+from exeat.config.tables.proxy import LimitsTable
 
 
 @final

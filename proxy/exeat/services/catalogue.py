@@ -12,7 +12,7 @@ from dataclasses import replace
 from importlib.resources import files
 from itertools import product
 
-from exeat.config.settings import OperationTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.service import OperationTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import ConfigurationError, Finding
 from exeat.model.service import (
     CredentialPlace,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from exeat.config.settings import OperationTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.service import OperationTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import Finding
 from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group

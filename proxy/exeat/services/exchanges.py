@@ -5,7 +5,7 @@ Must not know: what an issuer does with it.
 
 from __future__ import annotations
 
-from exeat.config.settings import IssuerSpecTable
+from exeat.config.tables.service import IssuerSpecTable
 from exeat.model.service import TokenExchange
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from exeat.config.settings import IssuerSpecTable, SharedTable
+from exeat.config.tables.service import IssuerSpecTable, SharedTable
 from exeat.model.service import TokenExchange
 from exeat.services.exchanges import token_exchange
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from exeat.config.settings import ServiceTable
+from exeat.config.tables.service import ServiceTable
 from exeat.decision.normalize import normalize
 from exeat.decision.recognise import FingerprintTable, Known, fingerprint
 from exeat.decision.snapshot import Snapshot, with_mission

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exeat.config.settings import ServiceTable
+from exeat.config.tables.service import ServiceTable
 from exeat.enforcement.formats.asked import NOBODY, asked_by
 from exeat.enforcement.formats.choose import Form, choose
 from exeat.enforcement.refusal import render

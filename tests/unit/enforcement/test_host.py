@@ -18,7 +18,7 @@ from mitmproxy.proxy.layers.http import HTTPMode, HttpRequestHeadersHook
 from mitmproxy.proxy.layers.tcp import TcpStartHook
 from mitmproxy.test import tflow
 
-from exeat.config.settings import LimitsTable
+from exeat.config.tables.proxy import LimitsTable
 from exeat.enforcement import hooks
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.exchange import Exchange

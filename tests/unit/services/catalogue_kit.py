@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exeat.config.settings import ServiceTable
+from exeat.config.tables.service import ServiceTable
 from exeat.services.catalogue import build_catalogue
 
 EXAMPLE = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exeat.cli.examples import try_examples
-from exeat.config.settings import ServiceTable
+from exeat.config.tables.service import ServiceTable
 from exeat.model.service import Group
 from exeat.policy.bundle import SchemaNames, load_bundle
 from exeat.services.catalogue import build_catalogue, built_in, built_in_names

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exeat.config.settings import ServiceTable
+from exeat.config.tables.service import ServiceTable
 from exeat.errors import ConfigurationError
 from exeat.services.catalogue import build_catalogue
 from exeat.services.openapi.document import Endpoint

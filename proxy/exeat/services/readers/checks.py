@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from exeat.config.settings import OperationTable
+from exeat.config.tables.service import OperationTable
 from exeat.errors import Finding
 from exeat.services.readers.choices import METHODS
 from exeat.services.readers.pointers import parse_pointer

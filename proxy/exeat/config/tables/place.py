@@ -1,0 +1,58 @@
+"""Where an installation keeps its things, and how it reaches origins.
+
+Must not know: behaviour.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from exeat.config.values import Duration, Table
+
+
+class StateTable(Table):
+    """``[state]``: keys that outlive a start (CA, signing, fingerprints, audit seal); only its owner may read it."""
+
+    path: Path = Path("state")
+
+
+class StoreTable(Table):
+    """``[store]``."""
+
+    url: str = "sqlite:///exeat.db"
+    """``sqlite:///FILE``."""
+
+
+class PolicyTable(Table):
+    """``[policy]``."""
+
+    path: Path | None = None
+    """A folder of ``*.cedar`` files and an optional ``schema.cedarschema``; without it, the built-in policies alone."""
+    reload: Duration = 1.0
+    """How often the folder is looked at for a change."""
+
+
+class AuditTable(Table):
+    """``[audit]``."""
+
+    path: Path = Path("audit")
+
+
+class UpstreamTable(Table):
+    """``[upstream]``: how origins are reached."""
+
+    ca_file: Path | None = None
+    """Trusted in addition to the system's roots."""
+    resolve: dict[str, str] = {}
+    """``"host:port" = "address:port"``, like curl --resolve: the one way to allow a private address by name."""
+
+
+class IssuerTable(Table):
+    """``[issuer]``: our own token issuer."""
+
+    url: str = ""
+    """The ``iss`` of our tokens; origins fetch ``<url>/.well-known/jwks.json``. Default: the admin listener."""
+    algorithm: Literal["ES256", "EdDSA"] = "ES256"
+    rotate: Duration = 30 * 86400.0
+    """How long a signing key signs; it is published for as long again as its tokens may live."""

@@ -1,0 +1,171 @@
+"""What a service is: where its credential sits, what its operations mean, how its tokens are made.
+
+Must not know: how a request is read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from exeat.config.values import Day, Duration, Name, Scope, ServerUrl, Size, SourceReference, Table
+
+
+class PlaceTable(Table):
+    """A place in a request where a credential sits."""
+
+    in_: Literal["header", "basic", "query", "cookie"] = Field("header", alias="in")
+    name: str = "Authorization"
+    scheme: str = ""
+    """Before the value in a header: ``Bearer``, ``token``; empty for none."""
+    user: str | None = None
+    """With ``basic``: the user name sent beside the credential; without it the credential is the user name."""
+
+
+class AlsoTable(PlaceTable):
+    """One of ``service.credential.also``: another place where clients put the credential; ours goes into the first."""
+
+
+class CredentialTable(PlaceTable):
+    """``service.credential``: the one place where the service expects its credential."""
+
+    also: tuple[AlsoTable, ...] = ()
+    """Where else a client may show the shared credential or a placeholder; it is taken off there."""
+
+
+class SharedTable(Table):
+    """``service.shared``: the old shared credential."""
+
+    source: SourceReference
+    retire_by: Day | None = None
+
+
+class IssuerSpecTable(Table):
+    """``service.issuer``."""
+
+    kind: Literal["jwt", "stored_key", "oauth_exchange"] = "jwt"
+    audience: str = ""
+    """For whom a token is: the ``aud`` of ours, the ``audience`` that an exchange asks for."""
+    ttl: Duration = 60.0
+    """How long a token lives; with ``oauth_exchange`` the longest life that is accepted."""
+    token_url: ServerUrl = ""
+    """``oauth_exchange``: the token endpoint of the authorization server; https, or http on this machine."""
+    server: str = ""
+    """``oauth_exchange``: the server's issuer identifier, which our assertions name; default is ``token_url``."""
+    client_id: str = ""
+    """``oauth_exchange``: what the server calls this installation."""
+    client_secret: SourceReference | None = None
+    """``oauth_exchange``: where its secret is; without one we sign with our published key (``private_key_jwt``)."""
+    resource: str = ""
+    """``oauth_exchange``: the ``resource`` to ask for (RFC 8707), beside or instead of ``audience``."""
+    scopes: dict[str, Scope] = {}
+    """``oauth_exchange``: an operation's scope in the server's words: ``{ "refunds/create" = "items:write" }``."""
+    subject_type: Literal["jwt", "id_token", "access_token"] = "jwt"
+    """``oauth_exchange``: what the server wants our word about the agent to be called."""
+    actor: bool = False
+    """``oauth_exchange``: send a token about this installation too, for the ``act`` claim."""
+    revoke_url: ServerUrl = ""
+    """``oauth_exchange``: where tokens are revoked when their mission ends (RFC 7009)."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """An exchange has what it needs, and nothing else has what only an exchange uses."""
+        if self.kind != "oauth_exchange":
+            unused = sorted(self.model_fields_set - {"kind", "audience", "ttl"})
+            if unused:
+                raise ValueError(f"{', '.join(unused)}: only oauth_exchange uses this")
+            return self
+        missing = [name for name in ("token_url", "client_id") if not getattr(self, name)]
+        if not (self.audience or self.resource):
+            missing.append("audience or resource")
+        if missing:
+            raise ValueError(f"oauth_exchange needs {', '.join(missing)}")
+        return self
+
+
+class ResourceTable(Table):
+    """``[[service.resource]]``: a type of thing the service holds."""
+
+    type: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$")]
+    id: str
+    """Template over the captures of an operation's path: ``{owner}/{repo}``."""
+    in_: str = Field("", alias="in")
+    """The type it lies in."""
+    fold: bool = False
+    """The service treats ids as case-insensitive."""
+    sensitivity: Literal["low", "normal", "high"] | None = None
+    environment: str = ""
+
+
+class OperationTable(Table):
+    """``[[service.operation]]``."""
+
+    match: Annotated[str, Field(pattern=r"^[A-Z]+(,[A-Z]+)* /\S*$")]
+    """``METHOD[,METHOD] /path/{capture}/{rest...}``."""
+    action: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
+    group: Literal["read", "write", "delete", "admin"]
+    resource: str = ""
+    """A resource type of the service; without it the operation acts on the service itself."""
+    scope: str = ""
+    """What a token's scope claim says; default is the action."""
+    reader: Literal["", "graphql", "jsonrpc", "mcp", "json", "form", "git-receive-pack"] = ""
+    """How to read the body, where the operation or its resource lies in it. Operations with one match and reader differ in select."""
+    select: str = ""
+    """What the reader must find: ``mutation:createIssue``, ``query:*``; a JSON-RPC method, ``eth_*``; for MCP ``tools/call:search``,
+    ``tools/call:*``, ``tools/list``, ``response`` (an answer to the server). The most specific one wins."""
+    captures: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], str] = {}
+    """JSON Pointers to texts or integers that join the path's captures: into the body (json, form), the field's arguments (graphql)
+    or the params (jsonrpc, and mcp: ``/name``, ``/arguments/repo``)."""
+    max_body: Annotated[Size, Field(ge=1)] = 1024 * 1024
+    """The largest body that is read; ``proxy.limits.inspected_body`` bounds it too."""
+
+
+class ExampleTable(Table):
+    """``[[service.example]]``: a sample request and what it must mean; ``exeat service test`` runs it."""
+
+    request: Annotated[str, Field(pattern=r"^[A-Z]+ \S+$")]
+    """``METHOD /path?query``, at the service's first host, or ``METHOD https://host/path?query``."""
+    headers: dict[str, str] = {}
+    """Header fields that matter for the meaning; a body gets ``content-type: application/json`` by default."""
+    body: str = ""
+    action: str = ""
+    """The action it must be, without the service's name."""
+    resource: str = ""
+    """The resource it must act on, as in a policy: ``GitHub::Repo::"acme/site"``; empty: the service itself."""
+    refused: str = ""
+    """The reason it must be refused for, as ``operation_unknown``."""
+
+
+class ServiceTable(Table):
+    """``[[service]]``; a built-in one needs only its name, and each field given replaces the built-in one."""
+
+    name: Name
+    file: Path | None = None
+    """A file with this service's description, as ``exeat service import`` writes it; fields given here win over it."""
+    like: Name | None = None
+    """The built-in service to start from, where the name is another one."""
+    namespace: Annotated[str, Field(pattern=r"^([A-Z][A-Za-z0-9]{0,62})?$")] = ""
+    """Cedar namespace of its resource types; default is the name in CamelCase."""
+    hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] = (443,)
+    credential: CredentialTable | None = None
+    shared: SharedTable | None = None
+    issuer: IssuerSpecTable | None = None
+    operation: tuple[OperationTable, ...] = ()
+    resource: tuple[ResourceTable, ...] = ()
+    sensitivity: Literal["low", "normal", "high"] = "normal"
+    environment: str = "any"
+    tag: Literal["spiffe", "pairwise", "none"] = "spiffe"
+    unlisted: Literal["refuse", "strictest"] = "refuse"
+    """What a request that matches no operation is: refused, or the strictest group of its method."""
+    plain_http: bool = False
+    """Allow http:// to its hosts; no credential is ever put on such a request."""
+    foreign: Literal["refuse", "forward"] = "refuse"
+    """What to do with a credential we don't manage."""
+    encoded_slash: Literal["refuse", "separator"] = "refuse"
+    """How the service reads ``%2f`` in a path: not at all, or as ``/``; some clients encode names that hold a slash."""
+    refusal: Literal["problem", "json", "git", "s3", "npm", "grpc", "jsonrpc"] = "problem"
+    """The form of a refusal that its clients can read, where the request itself doesn't tell."""
+    example: tuple[ExampleTable, ...] = ()
