@@ -10,7 +10,7 @@ from typing import Literal
 from exeat.config.tables.identity import AgentTable, IdentityTable
 from exeat.config.tables.mission import CeilingsTable, DestinationTable, MissionTemplateTable
 from exeat.config.tables.place import AuditTable, IssuerTable, PolicyTable, StateTable, StoreTable, UpstreamTable
-from exeat.config.tables.proxy import AdminTable, ProxyTable
+from exeat.config.tables.proxy import AdminTable, ListenerTable, ProxyTable
 from exeat.config.tables.service import ServiceTable
 from exeat.config.values import Table
 
@@ -20,6 +20,7 @@ class Settings(Table):
 
     version: Literal[1] = 1
     proxy: ProxyTable = ProxyTable()
+    listener: tuple[ListenerTable, ...] = ()
     admin: AdminTable = AdminTable()
     state: StateTable = StateTable()
     store: StoreTable = StoreTable()

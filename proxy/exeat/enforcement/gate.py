@@ -27,10 +27,11 @@ from exeat.enforcement.scrub import forms
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
 from exeat.identity.evidence import read_pass
+from exeat.identity.shown import Shown
 from exeat.model.decision import Deny, Hold, Inject, NeedBody, Tag
 from exeat.model.reason import Reason
 from exeat.model.record import Sent
-from exeat.model.request import Headers, WireRequest
+from exeat.model.request import WireRequest
 from exeat.model.token import Token
 from exeat.ports import AuditSink, Broker, Clock, PassVerifier
 
@@ -76,10 +77,10 @@ class Gate:
         self._pairwise_key = pairwise_key
         self._needles: dict[str, tuple[bytes, ...]] = {}
 
-    def identify(self, headers: Headers) -> Identity | Deny:
-        """Return who shows a valid pass in ``Proxy-Authorization``, or why not. Never raises."""
+    def identify(self, shown: Shown) -> Identity | Deny:
+        """Return who a connection speaks for by what it shows, or why it speaks for nobody. Never raises."""
         try:
-            presented = read_pass(headers)
+            presented = read_pass(shown.headers)
             if presented is None:
                 return Deny(Reason.IDENTITY_MISSING)
             proven = self._passes.verify(presented)

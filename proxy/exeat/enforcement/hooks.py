@@ -62,7 +62,7 @@ def http_connect(host: HostFace, flow: http.HTTPFlow) -> None:
     """Open a tunnel for an identified agent; nothing is dialled, refusals come inside it (DESIGN §4)."""
     gate = host.parts.gate
     wire = wire_of(flow.request, None)
-    identity = gate.identify(wire.headers)
+    identity = gate.identify(host.shown(wire.headers))
     if isinstance(identity, Deny):
         flow.response = response_of(gate.refuse(identity, None, wire))
         return
@@ -132,7 +132,7 @@ def requestheaders(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | Non
     wire = wire_of(flow.request, tunnel)
     identity = host.identity
     if tunnel is None:  # a plain request: each shows its own pass
-        identity_shown = gate.identify(wire.headers)
+        identity_shown = gate.identify(host.shown(wire.headers))
         if isinstance(identity_shown, Deny):
             _apply(host, flow, gate.refuse(identity_shown, None, wire))
             return None

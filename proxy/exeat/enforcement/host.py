@@ -29,8 +29,10 @@ from exeat.enforcement.pipe import Pipe
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.translate import STAMP
 from exeat.errors import RefusalError
+from exeat.identity.shown import Shown, Way
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
+from exeat.model.request import Headers, WireRequest
 
 slim()
 _REGULAR = mode_specs.ProxyMode.parse("regular")
@@ -47,6 +49,8 @@ class Host(Driver):
             proxy_mode=_REGULAR,
             state=ConnectionState.OPEN,
         )
+        self._way = Way("")
+        self._peer: str = (client.peername or ("",))[0]
         pipe = Pipe()
         super().__init__(client, pipe)
         self._transport = transport
@@ -95,6 +99,10 @@ class Host(Driver):
         return bool(self._exchanges or self._waiting)
 
     # --- what hooks and layers ask ----------------------------------------------------------------------------------------
+
+    def shown(self, headers: Headers, request: WireRequest | None = None) -> Shown:
+        """What this connection shows of itself, with a request that may show more."""
+        return Shown(self._way, self._peer, headers=headers, request=request)
 
     def bind(self, identity: Identity) -> bool:
         """Fix for whom this connection acts; False when it already acts for somebody else."""

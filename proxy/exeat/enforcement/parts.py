@@ -18,7 +18,9 @@ from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.tls import AgentSide, OriginSide
 from exeat.enforcement.world import World
+from exeat.identity.shown import Shown
 from exeat.model.decision import Deny
+from exeat.model.request import Headers, WireRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class HostFace(Protocol):
 
     def run_now(self, hook: Any) -> bool:
         """Run a hook inline; True when it is done."""
+        ...
+
+    def shown(self, headers: Headers, request: WireRequest | None = None) -> Shown:
+        """What this connection shows of itself, with a request that may show more."""
         ...
 
     def bind(self, identity: Identity) -> bool:

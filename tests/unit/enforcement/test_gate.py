@@ -22,10 +22,11 @@ from exeat.enforcement.identified import Identity
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
+from exeat.identity.shown import Shown, Way
 from exeat.model.decision import Deny
 from exeat.model.mission import MissionState
 from exeat.model.reason import Reason
-from exeat.model.request import Tunnel, WireRequest
+from exeat.model.request import Headers, Tunnel, WireRequest
 from exeat.model.secret import Secret
 from exeat.model.service import Grade
 from exeat.model.token import Token
@@ -97,6 +98,10 @@ class Rig:
 
 def request(method: str = "POST", target: str = "/v1/refunds", sni: str = HOST) -> WireRequest:
     return WireRequest(method, target.encode(), "", ((b"Host", HOST.encode()),), "HTTP/1.1", Tunnel(HOST, 443, sni))
+
+
+def showing(headers: Headers) -> Shown:
+    return Shown(Way("http://127.0.0.1:8080"), "127.0.0.1", headers=headers)
 
 
 def code(answer: Any) -> str:
@@ -250,19 +255,21 @@ async def test_a_stopping_worker_refuses() -> None:
 )
 def test_a_pass_that_cant_be_verified_identifies_nobody(answer: BaseException, expected: Reason) -> None:
     shown = ((b"Proxy-Authorization", b"Bearer abc"),)
-    found = Rig(passes=answer).gate.identify(shown)
+    found = Rig(passes=answer).gate.identify(showing(shown))
     assert isinstance(found, Deny)
     assert found.reason is expected
 
 
 def test_an_expired_pass_identifies_somebody_whose_mission_is_over() -> None:
-    found = Rig(passes=RefusalError(Reason.MISSION_ENDED)).gate.identify(((b"Proxy-Authorization", b"Bearer abc"),))
+    found = Rig(passes=RefusalError(Reason.MISSION_ENDED)).gate.identify(
+        showing(((b"Proxy-Authorization", b"Bearer abc"),))
+    )
     assert found == Identity("", "", ended=True)
 
 
 def test_no_pass_is_a_challenge() -> None:
     rig = Rig()
-    found = rig.gate.identify(())
+    found = rig.gate.identify(showing(()))
     assert isinstance(found, Deny)
     assert rig.gate.refuse(found, None, None).status == 407
     assert rig.kinds() == ["decision", "outcome"]

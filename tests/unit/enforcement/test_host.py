@@ -55,7 +55,7 @@ class Books:
     def refuse(self, verdict: Any, *_: Any, **__: Any) -> Any:
         return SimpleNamespace(status=403, headers=(), body=b"", close=True)
 
-    def identify(self, headers: Any) -> Identity:
+    def identify(self, shown: Any) -> Identity:
         return Identity("m", "bot")
 
 

@@ -6,6 +6,7 @@ Must not know: sockets, behaviour.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from exeat.config.values import Duration, Size, Table
 
@@ -49,3 +50,38 @@ class AdminTable(Table):
     listen: str = "http://127.0.0.1:8081"
     token_file: Path = Path("admin.token")
     """Made at first start, readable by its owner only; the command line reads it."""
+
+
+EvidenceKind = Literal["pass", "jwt", "svid", "address", "listener", "placeholder"]
+"""What may prove who an agent is; see ``docs/identity.md``."""
+
+
+class ListenerTable(Table):
+    """``[[listener]]``: one more way in, with what is particular to it."""
+
+    url: str
+    """``http://``, ``https://``, ``socks5://``, ``transparent://`` or ``reverse://``, an address and a port."""
+    tls: bool | None = None
+    """Whether agents speak TLS to the listener itself: always with ``https``, never with ``transparent``; else if set."""
+    certificate: Path | None = None
+    """PEM chain of the listener; without one our own CA signs a certificate, which agents trust already."""
+    key: Path | None = None
+    """PEM key of ``certificate``, readable by its owner only."""
+    names: tuple[str, ...] = ()
+    """Host names by which agents reach it, for the certificate that our CA signs; its address is in it anyway."""
+    client_ca: Path | None = None
+    """PEM roots of agents' certificates (X.509-SVIDs): with ``svid`` among its evidence."""
+    evidence: tuple[EvidenceKind, ...] = ()
+    """What counts as proof here; empty means ``identity.evidence``."""
+    require: Literal["any", "all", ""] = ""
+    """Whether one of them is enough; empty means ``identity.require``."""
+    agent: str = ""
+    """``environment/name``: only this agent acts here; with ``listener`` as evidence that alone proves it."""
+    mission: str = ""
+    """Name of a mission template: only missions opened from it act here."""
+    domain: str = ""
+    """``reverse``: names such as ``github.exeat.internal`` mean the service ``github``, with ``domain = "exeat.internal"``."""
+    dns: str = ""
+    """``transparent``: ``address:port`` on which names are answered with ``dns_answer``, UDP and TCP; nothing is forwarded."""
+    dns_answer: str = "198.18.0.1"
+    """The IPv4 address every name has for the agents: one that the redirect rules lead here (RFC 2544 §C.2.2: never routed)."""
