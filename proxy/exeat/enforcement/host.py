@@ -50,7 +50,8 @@ class Host(Driver):
             state=ConnectionState.OPEN,
         )
         self._way = Way("")
-        self._peer: str = (client.peername or ("",))[0]
+        peer = transport.get_extra_info("peername")
+        self._peer: str = peer[0] if peer else ""
         pipe = Pipe()
         super().__init__(client, pipe)
         self._transport = transport

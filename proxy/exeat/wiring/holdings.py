@@ -1,0 +1,62 @@
+"""What is opened and loaded at the start: the audit, shared credentials, client secrets, fixed addresses.
+
+Must not know: who uses them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from exeat.audit.log import AuditLog
+from exeat.clock import SystemClock
+from exeat.config.loading import Loaded
+from exeat.credentials.sources import Sources
+from exeat.enforcement.dial import Endpoint
+from exeat.files import load_or_create
+from exeat.model.destination import DestinationPattern
+from exeat.model.secret import Secret
+from exeat.services.index import ServiceIndex
+
+
+def read_overrides(resolve: Mapping[str, str]) -> dict[Endpoint, Endpoint]:
+    """``upstream.resolve`` as the dialler needs it; the configuration's own check has passed."""
+    found: dict[Endpoint, Endpoint] = {}
+    for name, target in resolve.items():
+        pattern = DestinationPattern.parse(name)
+        address, _, port = target.rpartition(":")
+        found[pattern.host, pattern.port] = (address.strip("[]"), int(port))
+    return found
+
+
+def open_audit(loaded: Loaded, state: Path, clock: SystemClock) -> AuditLog:
+    """The audit log, its keys in ``state``; raise as :meth:`AuditLog.ensure_writable` does when it can't be written."""
+    signing = Ed25519PrivateKey.from_private_bytes(
+        load_or_create(state / "audit-sign.key", lambda: secrets.token_bytes(32))
+    )
+    audit = AuditLog(
+        loaded.path(loaded.settings.audit.path),
+        load_or_create(state / "audit-seal.key", lambda: secrets.token_bytes(32)),
+        clock,
+        heads_folder=state / "audit-heads",
+        signer=signing.sign,
+    )
+    audit.ensure_writable()
+    return audit
+
+
+def load_shared(services: ServiceIndex, sources: Sources) -> Mapping[str, Secret]:
+    """Every shared credential, loaded now: the request path does no I/O, and a missing one is noticed at the start."""
+    return {
+        service.name: sources.load(service.shared.source) for service in services.services if service.shared is not None
+    }
+
+
+def load_client_secrets(services: ServiceIndex, sources: Sources) -> Mapping[str, Secret]:
+    """By reference: every secret by which we are known to an authorization server, loaded now for the same reason."""
+    exchanges = [service.issuer.exchange for service in services.services if service.issuer is not None]
+    references = {each.client_secret for each in exchanges if each is not None and each.client_secret}
+    return {reference: sources.load(reference) for reference in sorted(references)}

@@ -1,0 +1,98 @@
+"""What the configuration alone says, as values.
+
+Must not know: anything that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exeat.config.loading import Loaded
+from exeat.config.settings import Settings
+from exeat.config.tables.mission import MissionTemplateTable
+from exeat.errors import ConfigurationError
+from exeat.model.destination import DestinationPattern
+from exeat.model.identity import Agent
+from exeat.model.mission import AllowedDestination, Ceilings, MissionTemplate
+from exeat.policy.bundle import SchemaNames
+from exeat.services.catalogue import build_catalogue
+from exeat.services.index import ServiceIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the configuration alone says."""
+
+    agents: Mapping[str, Agent]
+    templates: Mapping[str, MissionTemplate]
+    ceilings: Ceilings
+    services: ServiceIndex
+    names: SchemaNames
+
+
+def read_site(loaded: Loaded) -> Site:
+    """Turn the settings into values; raise ConfigurationError, with file and line, for services that don't hold together."""
+    settings: Settings = loaded.settings
+    agents = [
+        Agent(table.name, table.environment, settings.identity.trust_domain, frozenset(table.groups))
+        for table in settings.agent
+    ]
+    allowed = tuple(
+        AllowedDestination(DestinationPattern.parse(table.host, table.port), table.owner, table.reason, table.expires)
+        for table in settings.destination
+    )
+    try:
+        services = build_catalogue(settings.service)
+    except ConfigurationError as error:
+        raise ConfigurationError(loaded.locate(error.findings)) from None
+    return Site(
+        {agent.key: agent for agent in agents},
+        {table.name: _template(table) for table in settings.mission_template},
+        Ceilings(allowed, settings.ceilings.operations, settings.ceilings.longest_life),
+        services,
+        SchemaNames(
+            environments=frozenset(agent.environment for agent in agents)
+            | frozenset(table.environment for table in settings.service),
+            groups=frozenset(group for agent in agents for group in agent.groups),
+            templates=frozenset(table.name for table in settings.mission_template),
+            approvers=frozenset(),
+        ),
+    )
+
+
+def _template(table: MissionTemplateTable) -> MissionTemplate:
+    return MissionTemplate(
+        name=table.name,
+        destinations=tuple(DestinationPattern.parse(text, 443) for text in table.destinations),
+        operations=table.operations,
+        ttl=table.ttl,
+        agents=table.agents,
+        purpose=table.purpose,
+        owner=table.owner,
+        read_only=table.read_only,
+        labels=table.labels,
+    )
+
+
+def policy_folder(loaded: Loaded) -> Path | None:
+    """Where the site's policies lie, if it has any."""
+    path = loaded.settings.policy.path
+    return None if path is None else loaded.path(path)
+
+
+def describe_services(services: ServiceIndex) -> list[dict[str, Any]]:
+    """The catalogue for the admin API."""
+    return [
+        {
+            "name": service.name,
+            "hosts": list(service.hosts),
+            "sensitivity": service.sensitivity,
+            "issuer": service.issuer.kind if service.issuer else None,
+            "retire_by": service.shared.retire_by if service.shared else None,
+            "operations": sorted({f"{service.name}:{operation.action}" for operation in service.operations}),
+        }
+        for service in services.services
+    ]
