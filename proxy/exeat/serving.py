@@ -19,6 +19,7 @@ from exeat.admin.server import AdminServer
 from exeat.admin.token import load_or_create_token
 from exeat.audit.query import find, last, tail
 from exeat.config.endpoints import parse_listener
+from exeat.config.listeners import places
 from exeat.config.loading import Loaded
 from exeat.errors import ExeatError, PolicyError
 from exeat.model.record import RecordKind
@@ -87,6 +88,7 @@ class Running:
             asyncio.create_task(_every(_EXPIRY_TICK, "expiry", _expiry(assembly))),
             asyncio.create_task(_every(reload, "policy reload", _policy_watch(assembly))),
             asyncio.create_task(_every(_CHECKPOINT, "audit checkpoint", _checkpoint(assembly))),
+            asyncio.create_task(_every(_CHECKPOINT, "certificate renewal", _certificates(assembly))),
         ]
 
     async def stop(self) -> None:
@@ -167,6 +169,13 @@ def _checkpoint(assembly: Assembly) -> Callable[[], Coroutine[Any, Any, None]]:
     return checkpoint
 
 
+def _certificates(assembly: Assembly) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def renew() -> None:
+        await asyncio.to_thread(assembly.worker.renew_certificates)
+
+    return renew
+
+
 def _admin(assembly: Assembly) -> AdminServer:
     settings = assembly.loaded.settings
     folder = assembly.loaded.path(settings.audit.path)
@@ -226,7 +235,7 @@ def _say_hello(assembly: Assembly) -> None:
         f"{len(site.ceilings.destinations)} destinations, {len(site.templates)} mission templates"
     )
     lines = [
-        f"exeat: proxy on {', '.join(settings.proxy.listen)}",
+        f"exeat: proxy on {', '.join(place.table.url for place in places(settings))}",
         f"exeat: admin on {settings.admin.listen}, token in {assembly.loaded.path(settings.admin.token_file)}",
         f"exeat: loaded {assembly.loaded.file.name}: {counts} ({assembly.worker.world.snapshot.version})",
         f"exeat: CA in {assembly.loaded.path(settings.state.path) / 'ca.pem'}",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from exeat.cli.clients import clients
 from exeat.cli.row import Row
 from exeat.config.endpoints import Listener, parse_listener
+from exeat.config.listeners import places
 from exeat.errors import AdminError, ExeatError, UnavailableError
 
 if TYPE_CHECKING:
@@ -191,14 +192,14 @@ def _listeners(loaded: Loaded) -> Iterator[Row]:
         yield Row("admin", "fail", f"something else listens at {admin}", "stop it, or change admin.listen")
     else:
         yield Row("admin", "skip", f"not running; {admin} is free")
-    for url in loaded.settings.proxy.listen:
-        listener = parse_listener(url)
+    for place in places(loaded.settings):
+        listener = place.address
         taken = _taken(listener)
         if serving:
             state, detail = ("ok", "serving") if taken else ("fail", "not listening although admin is")
         else:
             state, detail = ("fail", "something else listens here") if taken else ("ok", "free")
-        fix = "stop it, or change proxy.listen" if state == "fail" else ""
+        fix = "stop it, or change this listener's port" if state == "fail" else ""
         yield Row("proxy", state, f"{listener}: {detail}", fix)
 
 

@@ -80,7 +80,15 @@ def _labels(texts: list[str]) -> dict[str, str]:
 
 
 def _show(mission: dict[str, Any]) -> None:
-    hidden = {"pass", "proxy_url", "env", "placeholders", "agents" if "agent" in mission else ""}
+    hidden = {
+        "pass",
+        "proxy_url",
+        "socks_url",
+        "base_urls",
+        "env",
+        "placeholders",
+        "agents" if "agent" in mission else "",
+    }
     pairs({key: value for key, value in mission.items() if key not in hidden and value is not False})
 
 

@@ -18,10 +18,12 @@ def register(app: typer.Typer) -> None:
 
 def serve(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Start the proxy and stay; SIGTERM ends it. Logs go to stderr; --json prints once what is served."""
+    from exeat.config.listeners import places
     from exeat.serving import serve as start
 
     loaded = load_settings(config)
     if as_json:
         settings = loaded.settings
-        emit({"config": str(loaded.file), "proxy": list(settings.proxy.listen), "admin": settings.admin.listen})
+        listeners = [place.table.url for place in places(settings)]
+        emit({"config": str(loaded.file), "proxy": listeners, "admin": settings.admin.listen})
     raise typer.Exit(start(loaded))

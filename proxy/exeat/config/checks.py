@@ -8,50 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 
-from exeat.config.endpoints import listener_problem, parse_listener, resolve_problem
+from exeat.config.endpoints import resolve_problem
+from exeat.config.listeners import Path, Problem, listener_problems
 from exeat.config.settings import Settings
 from exeat.config.tables.mission import DestinationTable
 from exeat.model.destination import DestinationPattern
 
-Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One contradiction: where, what, and how to mend it."""
-
-    path: Path
-    message: str
-    fix: str = ""
-
 
 def cross_check(settings: Settings) -> Iterator[Problem]:
     """Every contradiction in the settings."""
-    yield from _listeners(settings)
+    yield from listener_problems(settings)
     yield from _places(settings)
     yield from _agents(settings)
     yield from _services(settings)
     yield from _templates(settings)
-
-
-def _listeners(settings: Settings) -> Iterator[Problem]:
-    seen: dict[str, Path] = {}
-    places: list[tuple[Path, str]] = [(("admin", "listen"), settings.admin.listen)]
-    places += [(("proxy", "listen", index), url) for index, url in enumerate(settings.proxy.listen)]
-    for path, url in places:
-        problem = listener_problem(url)
-        if problem is not None:
-            yield Problem(path, *problem)
-            continue
-        key = str(parse_listener(url))
-        if key in seen:
-            yield Problem(path, "listens where another listener already does", "give it a port of its own")
-        seen[key] = path
-    if not settings.proxy.listen:
-        yield Problem(("proxy", "listen"), "is empty: no agent could connect", 'listen = ["http://127.0.0.1:8080"]')
 
 
 def _places(settings: Settings) -> Iterator[Problem]:

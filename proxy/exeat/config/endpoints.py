@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from exeat.model.destination import DestinationPattern
 
-_LATER = ("https", "socks5", "transparent", "reverse")
-_NOT_HERE = "http://127.0.0.1:8080"
+SCHEMES = ("http", "https", "socks5", "transparent", "reverse")
+"""Ways in: an explicit proxy in clear and over TLS, SOCKS5, redirected connections, a base URL per service."""
 _HOST = re.compile(r"localhost|[0-9.]+|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -77,25 +77,6 @@ def check_server_url(url: str) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("would send tokens in the clear: write https://")
     return url
-
-
-def listener_problem(url: str) -> tuple[str, str] | None:
-    """Why a listener can't be used by now, with the fix; None when it can."""
-    try:
-        scheme = url.partition("://")[0].lower()
-        if scheme in _LATER:
-            return f"{scheme}:// isn't available yet", f'listen on "{_NOT_HERE}"'
-        listener = parse_listener(url)
-    except ValueError as error:
-        return str(error), f'as in "{_NOT_HERE}"'
-    if listener.scheme != "http":
-        return "has an unknown scheme", f'listen on "{_NOT_HERE}"'
-    if not is_loopback(listener.host):
-        return (
-            "would carry passes and tokens in the clear: off this machine they need TLS, which isn't available yet",
-            "listen on 127.0.0.1 or [::1]",
-        )
-    return None
 
 
 def resolve_problem(source: str, target: str) -> tuple[str, str] | None:

@@ -94,10 +94,17 @@ class Gate:
         return Identity(proven.mission, proven.agent)
 
     def refuse(
-        self, verdict: Deny, identity: Identity | None, wire: WireRequest | None, *, close: bool = False
+        self,
+        verdict: Deny,
+        identity: Identity | None,
+        wire: WireRequest | None,
+        *,
+        close: bool = False,
+        challenge: bool = True,
     ) -> Refusal:
         """Record and render a refusal that came about before there was anything to judge."""
-        return self._refuse(verdict, self._new_id(), identity, wire, self._clock.monotonic(), close=close)
+        now = self._clock.monotonic()
+        return self._refuse(verdict, self._new_id(), identity, wire, now, close=close, challenge=challenge)
 
     def admit(
         self, identity: Identity, wire: WireRequest, body: bytes | None = None, *, whole: bool = True
@@ -257,9 +264,10 @@ class Gate:
         view: SessionView | None = None,
         body: bytes | None = None,
         close: bool = False,
+        challenge: bool = True,
     ) -> Refusal:
         asked = self._asked(wire, body)
-        refusal = render(verdict, decision_id, asked, close=close)
+        refusal = render(verdict, decision_id, asked, close=close, challenge=challenge)
         try:
             self._recorder.refusal(verdict, refusal, identity, wire, view, self._world.snapshot.version, started)
         except RefusalError as error:

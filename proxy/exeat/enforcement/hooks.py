@@ -12,96 +12,24 @@ from typing import Any, cast
 from mitmproxy import flow as mitmflow
 from mitmproxy import http
 from mitmproxy.connection import Server
-from mitmproxy.net.tls import starts_like_tls_record
-from mitmproxy.proxy.layer import NextLayer
-from mitmproxy.proxy.layers import ClientTLSLayer
-from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
-from mitmproxy.tls import ClientHelloData, TlsData
+from mitmproxy.tls import TlsData
 
-from exeat.decision.hosts import canonical_host
-from exeat.decision.normalize import connect_target
+from exeat.enforcement.arrivals import arrived, base_of, http_connect, next_layer, tls_clienthello, tls_start_client
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Admission, Pending
 from exeat.enforcement.identified import Identity
-from exeat.enforcement.layers import GovernedHttp
 from exeat.enforcement.parts import HostFace
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.scrub import mask, mask_fields
-from exeat.enforcement.translate import BEGINNING, STAMP, response_of, target_of, wire_of, write_request
+from exeat.enforcement.translate import BEGINNING, STAMP, response_of, wire_of, write_request
 from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason
-from exeat.model.request import Tunnel
+from exeat.model.request import WireRequest
 
 _PENDING = "exeat_pending"
 _STRIPPED = frozenset({b"alt-svc", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"keep-alive"})
 """Of an answer: ways off the governed path (alt-svc), and fields that are hop-by-hop or ours to send."""
-
-
-def next_layer(host: HostFace, data: NextLayer) -> None:
-    """Choose what a connection speaks: HTTP outside a tunnel, TLS with HTTP inside one, nothing else."""
-    context = data.context
-    if host.tunnel is None:
-        data.layer = GovernedHttp(context, HTTPMode.regular)
-        return
-    opening = data.data_client()
-    if len(opening) < 3 and b"\x16\x03".startswith(opening[:2]):
-        return  # too short to tell; the deadline for heads bounds the wait
-    if not starts_like_tls_record(opening):
-        host.refuse_tunnel(Deny(Reason.PROTOCOL_NOT_ALLOWED, detail="not TLS inside the tunnel"))
-        raise ConnectionError("not TLS inside the tunnel")
-    context.server.tls = True  # inside, relative targets mean https
-    context.server.sni = host.tunnel[0]
-    layer = ClientTLSLayer(context)
-    layer.child_layer = GovernedHttp(context, HTTPMode.transparent)
-    data.layer = layer
-    host.enter(layer)
-
-
-def http_connect(host: HostFace, flow: http.HTTPFlow) -> None:
-    """Open a tunnel for an identified agent; nothing is dialled, refusals come inside it (DESIGN §4)."""
-    gate = host.parts.gate
-    wire = wire_of(flow.request, None)
-    identity = gate.identify(host.shown(wire.headers))
-    if isinstance(identity, Deny):
-        flow.response = response_of(gate.refuse(identity, None, wire))
-        return
-    target = connect_target(target_of(flow.request).decode("latin-1"))
-    if isinstance(target, Deny):
-        flow.response = response_of(gate.refuse(target, identity, wire))
-        return
-    if host.parts.dialer.is_self(*target):
-        verdict = Deny(Reason.ADDRESS_NOT_ALLOWED, detail="a loop to ourselves")
-        flow.response = response_of(gate.refuse(verdict, identity, wire))
-        return
-    if not host.bind(identity):
-        flow.response = response_of(gate.refuse(Deny(Reason.IDENTITY_CONFLICT), identity, wire, close=True))
-        return
-    host.tunnel = target
-    flow.request.data.host, flow.request.data.port = target
-
-
-def tls_clienthello(host: HostFace, data: ClientHelloData) -> None:
-    """Refuse what the layers would do on their own: pass through, or talk to the origin first."""
-    if data.ignore_connection or data.establish_server_tls_first:
-        raise ConnectionError("only intercepted tunnels")
-    if host.identity is None or host.tunnel is None:
-        raise PermissionError("a leaf only for an identified agent")
-
-
-def tls_start_client(host: HostFace, data: TlsData) -> None:
-    """Answer with a leaf for the tunnel's host, and for the name the client asked for so that it can read the refusal."""
-    if host.identity is None or host.tunnel is None:
-        raise PermissionError("a leaf only for an identified agent")
-    names = [host.tunnel[0]]
-    if data.conn.sni:
-        try:
-            asked = canonical_host(data.conn.sni)
-        except ValueError:
-            asked = names[0]
-        if asked != names[0]:
-            names.append(asked)
-    data.ssl_conn = host.parts.agent_side.accept(tuple(names))
 
 
 def tls_start_server(host: HostFace, data: TlsData) -> None:
@@ -128,24 +56,20 @@ def requestheaders(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | Non
     """Judge a request before its body is read and before anything is opened."""
     gate = host.parts.gate
     host.head_complete()
-    tunnel = None if host.tunnel is None else Tunnel(*host.tunnel, flow.client_conn.sni)
-    wire = wire_of(flow.request, tunnel)
-    identity = host.identity
-    if tunnel is None:  # a plain request: each shows its own pass
-        identity_shown = gate.identify(host.shown(wire.headers))
-        if isinstance(identity_shown, Deny):
-            _apply(host, flow, gate.refuse(identity_shown, None, wire))
-            return None
-        if not host.bind(identity_shown):
-            _apply(host, flow, gate.refuse(Deny(Reason.IDENTITY_CONFLICT), identity_shown, wire, close=True))
-            return None
-        identity = identity_shown
-    if identity is None:
-        raise PermissionError("a tunnel without an identity")
+    wire = arrived(host, flow)
+    if isinstance(wire, Deny):
+        _apply(host, flow, gate.refuse(wire, host.identity, wire_of(flow.request, None)))
+        return None
+    identity = host.speaker(wire)
+    if isinstance(identity, Deny):
+        close = identity.reason is Reason.IDENTITY_CONFLICT
+        challenge = host.entry.challenges and host.tunnel is None
+        _apply(host, flow, gate.refuse(identity, host.identity, wire, close=close, challenge=challenge))
+        return None
     if flow.error is not None:  # mitmproxy refused it already and answers itself; we write it down
         gate.refuse(Deny(Reason.REQUEST_MALFORMED, detail=str(flow.error.msg)), identity, wire)
         return None
-    return _settle(host, flow, gate.admit(identity, wire), identity)
+    return _settle(host, flow, wire, gate.admit(identity, wire), identity)
 
 
 def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -154,22 +78,20 @@ def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     if pending is None:
         return None
     host.settled(flow.id)
-    identity, needed = pending
+    wire, identity, needed = pending
     body = flow.request.raw_content or b""
-    tunnel = None if host.tunnel is None else Tunnel(*host.tunnel, flow.client_conn.sni)
-    wire = wire_of(flow.request, tunnel)
     if len(body) > needed.limit:
         verdict = Deny(Reason.REQUEST_MALFORMED, detail=f"body over {needed.limit} bytes")
         _apply(host, flow, host.parts.gate.refuse(verdict, identity, wire))
         return None
     admission = host.parts.gate.admit(identity, wire, body, whole=BEGINNING not in flow.metadata)
-    return _settle(host, flow, admission, identity)
+    return _settle(host, flow, wire, admission, identity)
 
 
 def is_enough(flow: http.HTTPFlow, beginning: bytearray) -> bool:
     """Whether a pending request can be judged by what has come of its body."""
     pending = flow.metadata.get(_PENDING)
-    return pending is not None and pending[1].enough is not None and pending[1].enough(bytes(beginning))
+    return pending is not None and pending[2].enough is not None and pending[2].enough(bytes(beginning))
 
 
 def is_pending(flow: http.HTTPFlow) -> bool:
@@ -177,9 +99,11 @@ def is_pending(flow: http.HTTPFlow) -> bool:
     return _PENDING in flow.metadata
 
 
-def _settle(host: HostFace, flow: http.HTTPFlow, admission: Admission, identity: Identity) -> Awaitable[None] | None:
+def _settle(
+    host: HostFace, flow: http.HTTPFlow, wire: WireRequest, admission: Admission, identity: Identity
+) -> Awaitable[None] | None:
     if isinstance(admission, NeedBody):
-        flow.metadata[_PENDING] = (identity, admission)
+        flow.metadata[_PENDING] = (wire, identity, admission)
         host.body_pending(flow.id)
         return None
     if not isinstance(admission, Pending):
@@ -228,6 +152,9 @@ def responseheaders(host: HostFace, flow: http.HTTPFlow) -> None:
     if needles:
         fields = mask_fields(fields, needles)
         exchange.scrub_with(needles)
+    base = base_of(flow)
+    if base is not None and host.entry.bases is not None:
+        fields = host.entry.bases.back(fields, base)
     response.headers.fields = fields
     response.stream = exchange.count_received
 

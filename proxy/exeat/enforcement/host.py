@@ -28,8 +28,11 @@ from exeat.enforcement.parts import Parts
 from exeat.enforcement.pipe import Pipe
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.translate import STAMP
+from exeat.enforcement.ways.entry import DIRECT, Entry, Kind
+from exeat.enforcement.ways.original import original_destination
+from exeat.enforcement.ways.peer import peer_address, spoken, svid_of
 from exeat.errors import RefusalError
-from exeat.identity.shown import Shown, Way
+from exeat.identity.shown import Shown
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
 from exeat.model.request import Headers, WireRequest
@@ -41,7 +44,7 @@ _REGULAR = mode_specs.ProxyMode.parse("regular")
 class Host(Driver):
     """One agent connection with everything behind it. Implements ``parts.HostFace`` for its hooks and layers."""
 
-    def __init__(self, parts: Parts, transport: asyncio.Transport) -> None:
+    def __init__(self, parts: Parts, transport: asyncio.Transport, entry: Entry = DIRECT) -> None:
         client = Client(
             peername=transport.get_extra_info("peername"),
             sockname=transport.get_extra_info("sockname"),
@@ -49,15 +52,21 @@ class Host(Driver):
             proxy_mode=_REGULAR,
             state=ConnectionState.OPEN,
         )
-        self._way = Way("")
-        peer = transport.get_extra_info("peername")
-        self._peer: str = peer[0] if peer else ""
+        self.entry = entry
+        self._peer, self._svid = peer_address(transport), svid_of(transport)
         pipe = Pipe()
         super().__init__(client, pipe)
         self._transport = transport
         self.parts = parts
         self.identity: Identity | None = None
         self.tunnel: tuple[str, int] | None = None
+        self.plain = False
+        self.going_to = 0
+        if entry.kind is Kind.TRANSPARENT:
+            going_to = original_destination(transport.get_extra_info("socket"))
+            self.going_to = going_to[1] if going_to else 0
+        elif entry.kind is Kind.REVERSE:
+            client.alpn = spoken(transport)
         self.deadlines = Deadlines(parts.limits, lambda: self.cut(reset=False), lambda: self._waiting > 0)
         options: Any = LayerOptions(self, parts.limits.idle)
         self._context = Context(client, options)
@@ -101,9 +110,32 @@ class Host(Driver):
 
     # --- what hooks and layers ask ----------------------------------------------------------------------------------------
 
-    def shown(self, headers: Headers, request: WireRequest | None = None) -> Shown:
-        """What this connection shows of itself, with a request that may show more."""
-        return Shown(self._way, self._peer, headers=headers, request=request)
+    def open_tunnel(self, target: tuple[str, int] | Deny, headers: Headers) -> Deny | None:
+        """Identify who opens a tunnel and fix both; the reason why not, or None."""
+        identity = self.parts.gate.identify(self._shown(headers))
+        if isinstance(identity, Deny) and not (self.entry.waits and identity.reason is Reason.IDENTITY_MISSING):
+            return identity
+        if not isinstance(identity, Deny) and not self.bind(identity):
+            return Deny(Reason.IDENTITY_CONFLICT)
+        if isinstance(target, Deny):
+            return target
+        if self.parts.dialer.is_self(*target):
+            return Deny(Reason.ADDRESS_NOT_ALLOWED, detail="a loop to ourselves")
+        self.tunnel = target
+        return None
+
+    def speaker(self, wire: WireRequest) -> Identity | Deny:
+        """For whom a request is: the tunnel's agent, or who the request itself shows."""
+        if self.tunnel is not None and self.identity is not None:
+            return self.identity
+        inside = self.tunnel is not None or self.entry.kind is Kind.TRANSPARENT
+        identity = self.parts.gate.identify(self._shown(() if inside else wire.headers, wire))
+        if isinstance(identity, Deny):
+            return identity
+        return identity if self.bind(identity) else Deny(Reason.IDENTITY_CONFLICT)
+
+    def _shown(self, headers: Headers, request: WireRequest | None = None) -> Shown:
+        return Shown(self.entry.way, self._peer, *self._svid, headers=headers, request=request)
 
     def bind(self, identity: Identity) -> bool:
         """Fix for whom this connection acts; False when it already acts for somebody else."""
@@ -205,20 +237,3 @@ class Host(Driver):
         if server.address is None:
             raise RefusalError(Reason.INTERNAL_ERROR, "no address")
         return await self.parts.dialer.dial(server.address[0], server.address[1], lambda: pipe)
-
-
-class Accepting(asyncio.Protocol):
-    """What a listener makes of an accepted socket: a host, or nothing when there are too many."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asyncio's call."""
-        parts = self._parts
-        if not isinstance(transport, asyncio.Transport):
-            transport.close()
-        elif len(parts.registry) >= parts.limits.connections or parts.world.draining:
-            transport.abort()
-        else:
-            Host(parts, transport).start()

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 from exeat.config.endpoints import Listener
+from exeat.enforcement.ways.entry import Entry
+from exeat.enforcement.ways.names import NameServer
+from exeat.enforcement.ways.tls import ListenerTls
 from exeat.errors import StartError
 
 _BACKLOG = 1024
@@ -44,27 +49,42 @@ def bind(address: Listener) -> socket.socket:
     raise StartError(f"can't listen on {address.host}:{address.port}")
 
 
-ProtocolFactory = Callable[[], asyncio.Protocol]
+ProtocolFactory = Callable[[Entry], asyncio.Protocol]
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One way in: where, what is particular to it, its certificate where it speaks TLS, its DNS where it has one."""
+
+    address: Listener
+    entry: Entry
+    certificate: ListenerTls | None = None
+    names: NameServer | None = None
 
 
 @final
 class Listeners:
     """The data path's open ports."""
 
-    def __init__(self, addresses: tuple[Listener, ...]) -> None:
-        self._sockets = [bind(address) for address in addresses]
+    def __init__(self, ports: Sequence[Port]) -> None:
+        self._ports = tuple(ports)
+        self._sockets = [bind(port.address) for port in ports]
         self._servers: list[asyncio.Server] = []
-
-    @property
-    def endpoints(self) -> list[tuple[str, int]]:
-        """(host, port) of each, as bound."""
-        return [listener.getsockname()[:2] for listener in self._sockets]
 
     async def start(self, factory: ProtocolFactory) -> None:
         """Begin to accept."""
         loop = asyncio.get_running_loop()
-        for listener in self._sockets:
-            self._servers.append(await loop.create_server(factory, sock=listener, backlog=_BACKLOG))
+        for port, listener in zip(self._ports, self._sockets, strict=True):
+            accept = partial(factory, port.entry)
+            self._servers.append(await loop.create_server(accept, sock=listener, backlog=_BACKLOG))
+            if port.names is not None:
+                await port.names.start()
+
+    def renew(self) -> None:
+        """Load certificates that changed or age; raise StartError for the first that is unusable: the old one stays in use."""
+        for port in self._ports:
+            if port.certificate is not None:
+                port.certificate.renew()
 
     async def stop(self) -> None:
         """Accept no more; connections already open go on."""
@@ -72,3 +92,6 @@ class Listeners:
             server.close()
         for listener in self._sockets:
             listener.close()
+        for port in self._ports:
+            if port.names is not None:
+                port.names.stop()

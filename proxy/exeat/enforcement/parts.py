@@ -17,8 +17,8 @@ from exeat.enforcement.identified import Identity
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.tls import AgentSide, OriginSide
+from exeat.enforcement.ways.entry import Entry
 from exeat.enforcement.world import World
-from exeat.identity.shown import Shown
 from exeat.model.decision import Deny
 from exeat.model.request import Headers, WireRequest
 
@@ -40,8 +40,14 @@ class HostFace(Protocol):
     """A connection, as its hooks and layers see it."""
 
     parts: Parts
+    entry: Entry
     identity: Identity | None
     tunnel: tuple[str, int] | None
+    """Where a CONNECT, a SOCKS request or a redirected TLS connection leads: a canonical host and a port."""
+    plain: bool
+    """Whether HTTP is spoken in clear where no proxy was asked for it."""
+    going_to: int
+    """The port a redirected connection was going to."""
     dead: bool
 
     def enter(self, inner: Any) -> None:
@@ -52,12 +58,12 @@ class HostFace(Protocol):
         """Run a hook inline; True when it is done."""
         ...
 
-    def shown(self, headers: Headers, request: WireRequest | None = None) -> Shown:
-        """What this connection shows of itself, with a request that may show more."""
+    def open_tunnel(self, target: tuple[str, int] | Deny, headers: Headers) -> Deny | None:
+        """Identify who opens a tunnel and fix both; the reason why not, or None."""
         ...
 
-    def bind(self, identity: Identity) -> bool:
-        """Fix for whom this connection acts; False when it already acts for somebody else."""
+    def speaker(self, wire: WireRequest) -> Identity | Deny:
+        """For whom a request is: the tunnel's agent, or who the request itself shows."""
         ...
 
     def admit(self, exchange: Exchange) -> None:

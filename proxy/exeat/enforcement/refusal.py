@@ -32,16 +32,22 @@ class Refusal:
         return f"Refused by Exeat: {self.reason} {self.decision_id}".encode("ascii", "replace")
 
 
-def render(verdict: Deny | Hold, decision_id: str, asked: Asked = NOBODY, *, close: bool = False) -> Refusal:
+def render(
+    verdict: Deny | Hold, decision_id: str, asked: Asked = NOBODY, *, close: bool = False, challenge: bool = True
+) -> Refusal:
     """Render a verdict in the form its caller reads, with RFC 9209 Proxy-Status and the decision's id in a field.
 
     Our own refusal is never a 401, which would make SDKs drop the credential they hold for the origin. A 407 is always
-    problem details: it is the proxy that is spoken to.
+    problem details: it is the proxy that is spoken to. Without ``challenge`` the caller doesn't know of a proxy, and is
+    answered 403 instead.
     """
     reason = reason_of(verdict)
     explanation = EXPLANATIONS[reason]
-    form = Form.PROBLEM if explanation.status == 407 else choose(asked)
-    written = write(form, problem_of(verdict, decision_id), asked)
+    challenged = explanation.status == 407 and challenge
+    problem = problem_of(verdict, decision_id)
+    if explanation.status == 407 and not challenge:
+        problem["status"] = 403
+    written = write(Form.PROBLEM if challenged else choose(asked), problem, asked)
     headers = [(b"content-type", written.content_type)]
     if written.body or not asked.http2:
         headers.append((b"content-length", b"%d" % len(written.body)))
@@ -51,7 +57,7 @@ def render(verdict: Deny | Hold, decision_id: str, asked: Asked = NOBODY, *, clo
         (b"exeat-decision-id", decision_id.encode()),
         *written.headers,
     ]
-    if explanation.status == 407:  # git shows its credentials only after a challenge
+    if challenged:  # git shows its credentials only after a challenge
         headers.append((b"proxy-authenticate", b'Basic realm="exeat", charset="UTF-8"'))
     if explanation.retryable and explanation.status == 503:
         headers.append((b"retry-after", b"1"))

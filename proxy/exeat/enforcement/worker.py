@@ -11,10 +11,12 @@ from typing import final
 
 from exeat.decision.engine import Engine
 from exeat.decision.snapshot import with_engine, with_mission
-from exeat.enforcement.host import Accepting
+from exeat.enforcement.host import Host
 from exeat.enforcement.listener import Listeners
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
+from exeat.enforcement.ways.door import Door
+from exeat.enforcement.ways.entry import Entry
 from exeat.enforcement.world import World
 from exeat.model.identity import Agent
 from exeat.model.mission import Mission
@@ -52,7 +54,21 @@ class Worker:
 
     async def start(self) -> None:
         """Begin to accept connections."""
-        await self._listeners.start(lambda: Accepting(self._parts))
+        await self._listeners.start(self._door)
+
+    def _door(self, entry: Entry) -> Door:
+        parts = self._parts
+        return Door(entry, parts.registry, admits=self._admits, welcome=self._welcome, seconds=parts.limits.head)
+
+    def _admits(self) -> bool:
+        return len(self.registry) < self._parts.limits.connections and not self.world.draining
+
+    def _welcome(self, transport: asyncio.Transport, entry: Entry) -> Host:
+        return Host(self._parts, transport, entry)
+
+    def renew_certificates(self) -> None:
+        """See :meth:`Listeners.renew`."""
+        self._listeners.renew()
 
     async def apply(self, mission: Mission) -> Applied:
         """Act on a changed mission; when this returns, nothing of an ended or suspended one is sent any more.

@@ -49,7 +49,8 @@ def client_environment(
     environment = {
         variable: placeholders[service] for service, variable in variables.items() if service in placeholders
     }
-    environment |= dict.fromkeys(_PROXY, proxy_url)
+    if proxy_url:
+        environment |= dict.fromkeys(_PROXY, proxy_url)
     environment |= {"NO_PROXY": _NO_PROXY, "no_proxy": _NO_PROXY}
     environment |= dict.fromkeys(_BUNDLE, bundle_file)
     environment["NODE_USE_ENV_PROXY"] = "1"  # Node 22 and later look at HTTPS_PROXY only then

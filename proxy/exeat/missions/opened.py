@@ -6,7 +6,7 @@ Must not know: how a pass is made, HTTP.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -18,25 +18,48 @@ from exeat.model.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyOffer:
+    """A listener that agents are told of. Without ``takes_pass`` something else proves who they are."""
+
+    scheme: str
+    host: str
+    port: int
+    takes_pass: bool = True
+
+    def url(self, shown: Secret) -> str:
+        """Return the proxy URL with a pass in it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        user = f"mission:{quote(shown.reveal(), safe='')}@" if self.takes_pass else ""
+        return f"{self.scheme}://{user}{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionInfo:
     """Where agents connect and what they must trust.
 
+    ``proxy`` is an HTTP proxy, ``socks`` a SOCKS5 one, whose passes ``sign_short`` makes; ``base_urls`` by service.
     ``placeholders`` gives an agent's stand-ins by service, ``variables`` the environment variable of each service whose
     shared credential comes from ``env:NAME``.
     """
 
-    proxy_host: str
-    proxy_port: int
-    scheme: str
+    proxy: ProxyOffer | None
     ca_file: str
     bundle_file: str
     placeholders: Callable[[Agent], Mapping[str, str]]
     variables: Mapping[str, str]
+    socks: ProxyOffer | None = None
+    sign_short: Callable[[Mission, Agent], Secret] | None = None
+    base_urls: Mapping[str, str] = field(default_factory=dict)
 
     def proxy_url(self, shown: Secret) -> str:
-        """Return the proxy URL with a pass in it."""
-        host = f"[{self.proxy_host}]" if ":" in self.proxy_host else self.proxy_host
-        return f"{self.scheme}://mission:{quote(shown.reveal(), safe='')}@{host}:{self.proxy_port}"
+        """Return the HTTP proxy's URL with a pass in it, ``""`` where there is none."""
+        return "" if self.proxy is None else self.proxy.url(shown)
+
+    def socks_url(self, mission: Mission, agent: Agent) -> str:
+        """Return the SOCKS5 proxy's URL with a short pass in it, ``""`` where there is none."""
+        if self.socks is None or self.sign_short is None:
+            return ""
+        return self.socks.url(self.sign_short(mission, agent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +87,10 @@ class Opened:
         return answer
 
     def _entry(self, agent: Agent, shown: Secret) -> dict[str, Any]:
-        url = self.connection.proxy_url(shown)
+        url, socks = self.connection.proxy_url(shown), self.connection.socks_url(self.mission, agent)
         placeholders = dict(self.connection.placeholders(agent))
         environment = client_environment(
-            url,
+            url or socks,
             mission=self.mission.id,
             ca_file=self.connection.ca_file,
             bundle_file=self.connection.bundle_file,
@@ -78,6 +101,8 @@ class Opened:
             "agent": agent.spiffe_id,
             "pass": shown.reveal(),
             "proxy_url": url,
+            **({"socks_url": socks} if socks else {}),
+            **({"base_urls": dict(self.connection.base_urls)} if self.connection.base_urls else {}),
             "placeholders": placeholders,
             "env": environment,
         }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from exeat.audit.log import AuditLog
 from exeat.clock import SystemClock
 from exeat.config.endpoints import parse_listener
+from exeat.config.listeners import places
 from exeat.config.loading import Loaded
 from exeat.credentials.broker import TokenBroker
 from exeat.credentials.fingerprints import build_table, check_shared
@@ -37,12 +38,14 @@ from exeat.enforcement.world import World
 from exeat.errors import Finding, StartError
 from exeat.files import load_or_create, private_folder
 from exeat.identity.passes import PassSigner, PassVerifier
+from exeat.identity.short import ShortOrLong
 from exeat.missions.control import MissionControl
 from exeat.policy.bundle import Bundle, load_bundle
 from exeat.store.missions import SqliteMissionStore, open_store
 from exeat.wiring.connecting import connection_info
 from exeat.wiring.holdings import load_client_secrets, load_shared, open_audit, read_overrides
 from exeat.wiring.site import Site, policy_folder, read_site
+from exeat.wiring.ways import build_ports
 
 _KEYLOG = ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE")
 _OVERLAP = 3600.0
@@ -85,11 +88,13 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     bundle = load_bundle(policy_folder(loaded), site.services.services, site.names)
     state = private_folder(loaded.path(settings.state.path))
     ensure_ca(state)
-    addresses = tuple(parse_listener(url) for url in settings.proxy.listen)
-    listeners = Listeners(addresses if listen else ())
+    authority = CertificateAuthority(state)
+    ports = build_ports(loaded, authority, site.services, clock)
+    listeners = Listeners(ports if listen else ())
     audit = open_audit(loaded, state, clock)
     store = open_store(settings.store.url, loaded.base)
     key = load_or_create(state / "fingerprint.key", lambda: secrets.token_bytes(32))
+    short_key = load_or_create(state / "short-pass.key", lambda: secrets.token_bytes(32))
     sources = Sources(loaded.base, environ)
     stored = load_shared(site.services, sources)
     warnings = (*loaded.warnings, *bundle.warnings, *check_shared(key, site.services.services, stored))
@@ -136,7 +141,7 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     parts = Parts(
         gate=Gate(
             world,
-            PassVerifier(pass_keys, issuer_url, audience, clock),
+            ShortOrLong(short_key, PassVerifier(pass_keys, issuer_url, audience, clock), clock),
             broker,
             audit,
             clock,
@@ -147,10 +152,10 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
         dialer=Dialer(
             SystemResolver(),
             overrides,
-            [(address.host, address.port) for address in (*addresses, admin)],
+            [(address.host, address.port) for address in (*(port.address for port in ports), admin)],
             settings.proxy.limits.connect,
         ),
-        agent_side=AgentSide(CertificateAuthority(state), clock, settings.proxy.limits.leaf_certificates),
+        agent_side=AgentSide(authority, clock, settings.proxy.limits.leaf_certificates),
         origin_side=OriginSide(extra_roots),
         registry=Registry(),
         limits=settings.proxy.limits,
@@ -166,7 +171,7 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
         templates=site.templates,
         ceilings=site.ceilings,
         expand=site.services.expand,
-        connection=connection_info(site, state, key, addresses[0]),
+        connection=connection_info(site, state, key, short_key, list(zip(places(settings), ports, strict=True))),
     )
     return Assembly(
         loaded, site, clock, store, audit, broker, exchange, worker, control, (token_keys, pass_keys), bundle, warnings

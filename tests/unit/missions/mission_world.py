@@ -8,7 +8,7 @@ from typing import Any
 
 from exeat.errors import ConflictError, RefusalError, UnavailableError
 from exeat.missions.control import MissionControl
-from exeat.missions.opened import ConnectionInfo
+from exeat.missions.opened import ConnectionInfo, ProxyOffer
 from exeat.missions.request import OpenRequest
 from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
@@ -165,9 +165,7 @@ CEILINGS = Ceilings(
     longest_life=DAY,
 )
 CONNECTION = ConnectionInfo(
-    proxy_host="127.0.0.1",
-    proxy_port=8080,
-    scheme="http",
+    proxy=ProxyOffer("http", "127.0.0.1", 8080),
     ca_file="/state/ca.pem",
     bundle_file="/state/ca-bundle.pem",
     placeholders=lambda of: {"example": f"exeat-ph-example-{of.name}", "other": "exeat-ph-other"},

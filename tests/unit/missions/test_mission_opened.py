@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from mission_world import CONNECTION, a_mission, agent
 
-from exeat.missions.opened import Opened
+from exeat.missions.opened import Opened, ProxyOffer
 from exeat.model.secret import Secret
 
 
@@ -37,7 +37,10 @@ def test_the_proxy_url_carries_the_pass_as_its_quoted_password() -> None:
 
 
 def test_an_ipv6_listener_is_bracketed() -> None:
-    assert replace(CONNECTION, proxy_host="::1").proxy_url(Secret("p")) == "http://mission:p@[::1]:8080"
+    assert (
+        replace(CONNECTION, proxy=ProxyOffer("http", "::1", 8080)).proxy_url(Secret("p"))
+        == "http://mission:p@[::1]:8080"
+    )
 
 
 def test_the_environment_routes_and_trusts_and_replaces_the_shared_credential() -> None:

@@ -1,0 +1,110 @@
+"""What becomes of an accepted socket: a handshake where its listener speaks TLS, then a host; nothing when there are too many.
+
+Must not know: requests, who an agent is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol, final
+
+from exeat.enforcement.ways.entry import Entry
+
+logger = logging.getLogger("exeat.door")
+
+
+class Guest(Protocol):
+    """A connection that is served."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+
+class Room(Protocol):
+    """How many there are; ``registry.Registry`` is one."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, connection: Door) -> None:
+        """Count one that is in the doorway."""
+        ...
+
+    def remove(self, mission: str | None, connection: Door) -> None:
+        """Count it no longer."""
+        ...
+
+
+@final
+class Door(asyncio.Protocol):
+    """One accepted socket on its way in. ``welcome`` makes the host; ``seconds`` bound the handshake."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        room: Room,
+        *,
+        admits: Callable[[], bool],
+        welcome: Callable[[asyncio.Transport, Entry], Guest],
+        seconds: float,
+    ) -> None:
+        self._entry, self._room = entry, room
+        self._admits, self._welcome, self._seconds = admits, welcome, seconds
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio's call."""
+        if not isinstance(transport, asyncio.Transport):
+            transport.close()
+        elif not self._admits():
+            transport.abort()
+        elif self._entry.tls is None:
+            self._enter(transport)
+        else:
+            transport.pause_reading()  # not a byte is read before the handshake takes over
+            self._transport = transport
+            self._room.add(self)
+            self._task = asyncio.get_running_loop().create_task(self._handshake(transport))
+
+    async def _handshake(self, transport: asyncio.Transport) -> None:
+        loop = asyncio.get_running_loop()
+        context = self._entry.tls
+        try:
+            if context is None:
+                raise RuntimeError("a handshake without TLS")
+            secured = await loop.start_tls(
+                transport, asyncio.Protocol(), context, server_side=True, ssl_handshake_timeout=self._seconds,
+                ssl_shutdown_timeout=self._seconds,
+            )  # fmt: skip
+            if secured is None or not self._admits():
+                transport.abort()
+                return
+            secured.pause_reading()
+            self._enter(secured)
+            secured.resume_reading()
+        except (OSError, asyncio.CancelledError) as fault:  # ssl.SSLError and time-outs are OSErrors
+            logger.info("no TLS with an agent: %s", type(fault).__name__)
+            transport.abort()
+        finally:
+            self._room.remove(None, self)
+
+    def _enter(self, transport: asyncio.Transport) -> None:
+        try:
+            self._welcome(transport, self._entry).start()
+        except BaseException as fault:  # noqa: BLE001 whatever it is, this connection is not served
+            logger.info("a connection was not let in: %s", fault)
+            transport.abort()
+
+    def cut(self) -> None:
+        """Reset it in the doorway."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def busy(self) -> bool:
+        """A handshake is no request."""
+        return False
