@@ -42,9 +42,10 @@ bench: $(READY) ## CPU per request beside eight other ways to carry it, interlea
 	@scripts/setup-bench
 	@$(BIN)/python scripts/bench.py $(BENCH)
 
-docs: $(READY) ## write the generated pages anew: refusals, clients, services
+docs: $(READY) ## write the generated pages anew: refusals, clients, services, bypass matrix
 	@$(BIN)/python scripts/refusals_doc.py
 	@$(BIN)/python scripts/clients_doc.py
+	@$(BIN)/python scripts/matrix_doc.py -n $(JOBS)
 
 lock: $(READY) ## resolve the dependencies anew (needs uv on PATH)
 	@scripts/lock

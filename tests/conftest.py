@@ -1,6 +1,7 @@
 """The test world: an origin, a decoy nobody may reach, an installation of Exeat, and a mission in it.
 
-``--guard NAME`` runs only the tests that carry ``@pytest.mark.guard(NAME)``.
+``--guard NAME`` runs only the tests that carry ``@pytest.mark.guard(NAME)``; ``--matrix FILE`` only those of the bypass
+matrix (``@pytest.mark.row``), and writes what became of them as JSON.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from rig import matrix
 from rig.certs import Authority
 from rig.config import SHARED_KEY, Config
 from rig.origin import Origin
@@ -26,18 +29,48 @@ HOSTS = ("*.example.test",)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--guard", action="append", help="run only the tests that prove this guard (repeatable)")
+    parser.addoption(
+        "--matrix", metavar="FILE", help="run only the tests of the bypass matrix; write their results here"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--matrix") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(matrix.Results(), "matrix")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if results := session.config.pluginmanager.get_plugin("matrix"):
+        Path(session.config.getoption("--matrix")).write_bytes(orjson.dumps(results.as_json()))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        named = [str(name) for mark in item.iter_markers("row") for name in mark.args]
+        if unknown := set(named) - set(matrix.rows()):
+            raise pytest.UsageError(f"{item.nodeid} names rows that tests/matrix/rows.toml doesn't have: {unknown}")
+        if named:
+            item.user_properties.append(("rows", sorted(set(named))))
     if wanted := set(config.getoption("--guard") or ()):
-        kept = [item for item in items if any(wanted & set(mark.args) for mark in item.iter_markers("guard"))]
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = kept
+        _keep(config, items, lambda item: any(wanted & set(mark.args) for mark in item.iter_markers("guard")))
+    if config.getoption("--matrix"):
+        _keep(config, items, lambda item: item.get_closest_marker("row") is not None)
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], bool]) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = [item for item in items if wanted(item)]
+
+
+def pytest_runtest_setup() -> None:
+    matrix.take_seen()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
-    """Show the end of the proxy's log beside a failure."""
+    """Show the end of the proxy's log beside a failure; keep the codes a test of the matrix saw."""
+    if call.when == "call" and item.get_closest_marker("row"):
+        item.user_properties.append(("codes", matrix.take_seen()))
     report = yield
     exeat = getattr(item, "funcargs", {}).get("exeat")
     if report.failed and isinstance(exeat, Exeat):

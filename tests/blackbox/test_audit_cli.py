@@ -50,6 +50,7 @@ def _edit(path, line, change):
 
 
 @pytest.mark.parametrize("damage", ["byte", "delete", "truncate", "file", "swap"])
+@pytest.mark.row("M10")
 def test_verify_finds_and_locates_damage(exeat, written, tmp_path, damage):
     """M10, on a copy."""
     copy = tmp_path / "copy"

@@ -65,6 +65,7 @@ def test_policy_errors_name_the_file_and_line_and_exit_3(broken, policy):
 
 
 @pytest.mark.parametrize("name", ["admin.token", "state/ca.pem", "exeat.db"])
+@pytest.mark.row("M11")
 def test_a_secret_file_that_others_can_read_is_refused(broken, name):
     """M11."""
     broken.start()

@@ -203,6 +203,7 @@ def test_the_model_of_a_call_is_its_resource(exeat, mission, origin):
     ([], b'{"model": "gpt-small"}'), ([JSON], b"[" * 100 + b"]" * 100), ([JSON], b'{"model": "gpt-small"} {}'), ([JSON], b'{"model": NaN}'),
     ([JSON], b'{"model": "gpt-small", "x": "\\ud800"}'), ([JSON, "Content-Length: 0"], b""), ([JSON], b""),
 ])  # fmt: skip
+@pytest.mark.row("P06")
 def test_a_body_that_two_parsers_could_read_differently_goes_nowhere(exeat, mission, origin, fields, body):
     """Matrix P06."""
     refused(ask(exeat, mission, "POST", "/v1/chat", *fields, body=body), "request_malformed", status=400)

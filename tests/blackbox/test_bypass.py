@@ -37,6 +37,7 @@ def _nothing_sent(origin):
     "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]",
     "[fd00:ec2::254]", "[fe80::1%25eth0]", "localhost", "metadata.google.internal", "1.1.1.1", "8.8.8.8",
 ])  # fmt: skip
+@pytest.mark.row("N01", "N02", "N04", "N05", "N13", "D08")
 def test_addresses_in_any_form(exeat, mission, origin, target):
     """N01, N02, N04, N05, N13, D08."""
     with Wire(exeat) as wire:
@@ -59,6 +60,7 @@ def test_addresses_in_any_form(exeat, mission, origin, target):
     "//echo", "/v1//refunds", "/v1%2frefunds", "/v1/..%5crefunds", "/v1\\refunds", "/v1/refunds%00", "/v1/refunds%0d%0aX:y",
     "/v1/refunds#frag", "/v1/refunds;x=1", "/v1/refund\xe9", "/v1/refunds%", "/v1/refunds%zz", "v1/refunds", "*", "",
 ])  # fmt: skip
+@pytest.mark.row("P01", "P02")
 def test_ambiguous_paths(exeat, mission, origin, path):
     """P01, P02: rejected, never rewritten."""
     denied(_raw(exeat, mission, f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))
@@ -70,6 +72,7 @@ def test_ambiguous_paths(exeat, mission, origin, path):
     "FOO /echo HTTP/1.1", "G" * 1024 + " /echo HTTP/1.1", "GET /echo HTTP/0.9", "GET /echo HTTP/2.0", "GET /echo HTTP/9.9", "GET /echo",
     "GET\t/echo\tHTTP/1.1", "GET  /echo HTTP/1.1", " GET /echo HTTP/1.1", "GET /echo\x0b HTTP/1.1", "GET /echo HTTP/1.1 x",
 ])  # fmt: skip
+@pytest.mark.row("P04", "P07", "P08")
 def test_odd_request_lines(exeat, mission, origin, line):
     """P04, P07, P08."""
     denied(_raw(exeat, mission, f"{line}\r\nHost: {HOST}\r\n\r\n"))
@@ -187,6 +190,7 @@ def test_the_engines_magic_host(exeat, mission, origin, target):
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "gopher", "https", "HTTPS", "ws", "file"])
+@pytest.mark.row("D19")
 def test_other_schemes_in_clear(exeat, mission, origin, scheme):
     """D19."""
     with Wire(exeat) as wire:
@@ -197,6 +201,7 @@ def test_other_schemes_in_clear(exeat, mission, origin, scheme):
 
 @pytest.mark.parametrize("url", ["http://plain.example.test@evil.example.test/", "http://u:p@plain.example.test/echo", "http://plain.example.test\\@evil.example.test/",
                                  "http://plain.example.test#@evil.example.test/", "http://plain.example.test:80:443/echo", "http:///echo", "http://"])  # fmt: skip
+@pytest.mark.row("D15")
 def test_odd_absolute_targets(exeat, mission, origin, url):
     """D15."""
     with Wire(exeat) as wire:

@@ -20,6 +20,7 @@ def _nothing_reaches_the_decoy(mission, decoy):
 
 
 @pytest.mark.guard("authority-agree")
+@pytest.mark.row("D02")
 def test_a_host_header_for_another_name_is_refused(exeat, mission, origin):
     """D02: domain fronting over HTTP/1.1."""
     with tunnel(exeat, mission) as wire:
@@ -28,6 +29,7 @@ def test_a_host_header_for_another_name_is_refused(exeat, mission, origin):
 
 
 @pytest.mark.guard("authority-agree")
+@pytest.mark.row("D01")
 def test_another_server_name_is_refused(exeat, mission, origin):
     """D01: the hello names another host than CONNECT."""
     with Wire(exeat) as wire:
@@ -40,6 +42,7 @@ def test_another_server_name_is_refused(exeat, mission, origin):
     assert origin.requests == []
 
 
+@pytest.mark.row("D09")
 def test_no_server_name_is_refused(exeat, mission, origin):
     """D09: without SNI nobody can tell what the client meant."""
     with Wire(exeat) as wire:
@@ -53,6 +56,7 @@ def test_no_server_name_is_refused(exeat, mission, origin):
 
 
 @pytest.mark.guard("authority-agree")
+@pytest.mark.row("D03")
 def test_another_authority_on_a_stream_is_refused_and_the_others_live(exeat, mission, origin):
     """D03."""
     with H2Wire(exeat, mission) as wire:
@@ -64,6 +68,7 @@ def test_another_authority_on_a_stream_is_refused_and_the_others_live(exeat, mis
     assert [seen.path for seen in origin.requests if seen.path == "/echo"] == []
 
 
+@pytest.mark.row("D04")
 def test_a_host_field_beside_a_different_authority_is_refused(exeat, mission, origin):
     """D04."""
     with H2Wire(exeat, mission) as wire:
@@ -71,6 +76,7 @@ def test_a_host_field_beside_a_different_authority_is_refused(exeat, mission, or
     assert origin.requests == []
 
 
+@pytest.mark.row("D05")
 def test_an_absolute_target_and_host_that_differ_are_refused(exeat, mission, origin):
     """D05."""
     with Wire(exeat) as wire:
@@ -87,6 +93,7 @@ def test_an_absolute_target_and_host_that_differ_are_refused(exeat, mission, ori
 @pytest.mark.parametrize(
     "target", ["http://evil.example.test/", "https://evil.example.test/", f"https://{HOST}/echo", f"//{HOST}/echo"]
 )
+@pytest.mark.row("D06")
 def test_an_absolute_target_inside_a_tunnel_is_refused(exeat, mission, origin, target):
     """D06."""
     with tunnel(exeat, mission) as wire:
@@ -102,6 +109,7 @@ def test_an_absolute_target_inside_a_tunnel_is_refused(exeat, mission, origin, t
         [f"Host: [{HOST}]"], [f"Host: {HOST}.."], [f"Host: {HOST}%00.evil.test"], [f"Host: {HOST}#"], [f"Host: {HOST}:+443"],
     ],
 )  # fmt: skip
+@pytest.mark.row("D07", "D15", "D16", "D17", "D18")
 def test_two_empty_or_odd_host_fields_are_refused(exeat, mission, origin, lines):
     """D07, D15 to D18: every ambiguous way to say for whom."""
     with tunnel(exeat, mission) as wire:
@@ -110,6 +118,7 @@ def test_two_empty_or_odd_host_fields_are_refused(exeat, mission, origin, lines)
 
 
 @pytest.mark.parametrize("spelling", ["API.Example.TEST", f"{HOST}:443", f"{HOST}."])
+@pytest.mark.row("D11", "D12")
 def test_another_spelling_of_the_same_name_is_the_same_name_or_refused(exeat, mission, origin, spelling):
     """D11, D12: never a different decision; the origin always gets the canonical form."""
     with tunnel(exeat, mission) as wire:
@@ -128,6 +137,7 @@ def test_another_spelling_of_the_same_name_is_the_same_name_or_refused(exeat, mi
         f"evil{HOST}:443", f"{HOST}.evil.test:443", f"x.{HOST}:443", "example.test:443", "[::1]:443", f"u@{HOST}:443",
     ],
 )  # fmt: skip
+@pytest.mark.row("D14", "D18")
 def test_only_the_exact_name_and_port_of_the_mission_pass(exeat, mission, origin, target):
     """D14, D18: suffixes, prefixes, other and malformed ports."""
     with Wire(exeat) as wire:

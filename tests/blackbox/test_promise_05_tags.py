@@ -89,6 +89,7 @@ def test_routing_hints_do_not_pass(exeat, mission, origin, name):
 
 
 @pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+@pytest.mark.row("P05")
 def test_a_method_override_is_refused(exeat, mission, origin, name):
     """P05: what is judged is what the origin does."""
     denied(ask(exeat, mission, "POST", "/v1/refunds", f"{name}: DELETE", body=b"{}"))

@@ -32,6 +32,7 @@ def test_nobody_without_the_admin_token_reads_or_writes(exeat, mission, method, 
 
 
 @pytest.mark.parametrize("target", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "127.1", "2130706433", "0x7f000001"])
+@pytest.mark.row("M01")
 def test_the_admin_port_can_not_be_reached_through_the_proxy(exeat, mission, target):
     """M01."""
     with Wire(exeat) as wire:
@@ -141,6 +142,7 @@ def test_the_pass_may_be_shown_as_a_bearer_token(exeat, mission):
     {"Host": "evil.example.test"}, {"Origin": "https://evil.example.test"}, {"Content-Type": "text/plain"},
     {"Content-Type": "application/x-www-form-urlencoded"},
 ])  # fmt: skip
+@pytest.mark.row("M03", "M04")
 def test_a_browser_on_a_strange_page_can_not_drive_the_admin_api(exeat, headers):
     """M03, M04."""
     answer = exeat.admin("POST", "/v1/missions", json.dumps(OPEN).encode(), headers=headers)

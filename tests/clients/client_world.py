@@ -17,9 +17,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from client_origin import ServiceOrigin, payload
 from client_sites import describe
-from matrix import Client
 from real_servers import RealServers
 
+from matrix import Client
 from rig.certs import Authority
 from rig.config import Config
 from rig.origin import Origin

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from matrix import REFUSALS, Client
 from matrix_node import CHALLENGED, MESSAGE, NODE, PROGRAMS, STRAY
 from node_sites import KEYS
 from node_world import SIZE, Programs, Ran, World, trust_in_browser
 
+from matrix import REFUSALS, Client
 from rig.certs import Authority
 from rig.config import SHARED_KEY
 

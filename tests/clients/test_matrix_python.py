@@ -17,9 +17,9 @@ import pytest
 from client_origin import SIZE
 from client_world import PYTHON as INTERPRETER
 from client_world import Ran, World, script
-from matrix import CELLS, CLIENTS, REFUSALS, Client
 
 from conftest import check_what_was_written
+from matrix import CELLS, CLIENTS, REFUSALS, Client
 from rig.certs import Authority
 from rig.config import SHARED_KEY
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 import h11
 import orjson
 
+from rig.matrix import seen
 from rig.proxy import Exeat
 
 REFUSAL_MEMBERS = {
@@ -63,6 +64,7 @@ CLOSED = Response(0)
 def refused(response: Response, *codes: str, status: int | None = None) -> dict[str, Any]:
     """Assert a refusal with one of these codes, in the shape every refusal has; return its body."""
     assert response.code in codes, (response.status, response.code, response.body[:400])
+    seen(response.code)
     problem: dict[str, Any] = response.json()
     assert set(problem) >= REFUSAL_MEMBERS, REFUSAL_MEMBERS - set(problem)
     assert problem["status"] == response.status
@@ -73,6 +75,7 @@ def refused(response: Response, *codes: str, status: int | None = None) -> dict[
 def denied(response: Response) -> None:
     """Assert what the bypass matrix calls deny: our refusal, any 4xx or 5xx, or a closed connection."""
     assert response.closed or 400 <= response.status < 600, response
+    seen("closed" if response.closed else response.code or str(response.status))
 
 
 def basic(password: str) -> str:
