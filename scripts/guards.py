@@ -66,6 +66,14 @@ GUARDS = (
         "address-check", "enforcement/dial.py", "if not refused(address) and not self.is_self(address, port)", "if True"
     ),
     Guard("peer-compare", "enforcement/dial.py", "if not peer or ip_address", "if False and ip_address"),
+    Guard("own-address", "enforcement/dial.py", " or _is_local(address)", ""),
+    Guard("lookup-share", "enforcement/lookup.py", "await share.acquire()", "pass"),
+    Guard(
+        "lookup-threads",
+        "enforcement/lookup.py",
+        'threading.Thread(target=_look_up, args=(host, port, tell), name="lookup", daemon=True).start()',
+        "loop.run_in_executor(None, _look_up, host, port, tell)",
+    ),
     Guard("self-loop", "enforcement/dial.py", "if port not in self._own_ports:", "if True:"),
     Guard(
         "tls-verify", "enforcement/tls.py", "context.set_verify(SSL.VERIFY_PEER)", "context.set_verify(SSL.VERIFY_NONE)"

@@ -80,7 +80,7 @@ def service(name: str, host: str, *operations: Table, **more: Any) -> Table:
 
 
 class Config:
-    """Settings as nested tables, policies as files, and the environment that ``serve`` gets.
+    """Settings as nested tables, policies as files, the environment that ``serve`` gets, and a command it runs under.
 
     ``resolve(host, port, local)`` points a name at an origin; ``allow(host, …)`` adds an admins' ceiling and, unless
     ``mission=False``, lets the template ``refunds`` use it.
@@ -89,6 +89,7 @@ class Config:
     def __init__(self, origin: Origin, ca_file: Path, decoy: Origin | None = None) -> None:
         self.policies = {"grant.cedar": GRANT, "site.cedar": NO_PAYOUTS}
         self.environ = {"EXAMPLE_KEY": SHARED_KEY}
+        self.launcher: list[str] = []
         self.origin = origin
         self.port, self.admin_port = free_port(), free_port()
         self.template: Table = {

@@ -7,6 +7,7 @@ is counted before TLS: a connection that never says hello is seen too.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 import time
@@ -73,9 +74,14 @@ class Link:
 
 
 class Origin:
-    """A server for ``names``; ``port`` is its TLS port, ``plain_port`` the one without."""
+    """A server for ``names``; ``port`` is its TLS port, ``plain_port`` the one without.
 
-    def __init__(self, authority: Authority, *names: str, h2: bool = True, expired: bool = False) -> None:
+    With ``everywhere`` it listens at every address of either family, at 443 and 80 (in an island).
+    """
+
+    def __init__(
+        self, authority: Authority, *names: str, h2: bool = True, expired: bool = False, everywhere: bool = False
+    ) -> None:
         alpn = ("h2", "http/1.1") if h2 else ("http/1.1",)
         self._tls = authority.server(*names, expired=expired, alpn=alpn)
         self._tls.sni_callback = self._note_sni
@@ -83,7 +89,8 @@ class Origin:
         self.connections: list[SeenConnection] = []
         self.requests: list[SeenRequest] = []
         self.tokens: TokenCheck | None = None
-        self.port = self.plain_port = 0
+        self.port, self.plain_port = (443, 80) if everywhere else (0, 0)
+        self._everywhere = everywhere
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._stop: asyncio.Event | None = None
@@ -164,8 +171,8 @@ class Origin:
 
     async def _main(self) -> None:
         self._stop = asyncio.Event()
-        secure = await asyncio.start_server(self._accept_tls, "127.0.0.1", 0)
-        plain = await asyncio.start_server(self._accept_plain, "127.0.0.1", 0)
+        secure = await asyncio.start_server(self._accept_tls, sock=self._socket(self.port))
+        plain = await asyncio.start_server(self._accept_plain, sock=self._socket(self.plain_port))
         self.port = secure.sockets[0].getsockname()[1]
         self.plain_port = plain.sockets[0].getsockname()[1]
         self._ready.set()
@@ -177,6 +184,11 @@ class Origin:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)
+
+    def _socket(self, port: int) -> socket.socket:
+        if self._everywhere:
+            return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        return socket.create_server(("127.0.0.1", port), backlog=100)
 
     async def _accept_tls(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen = self._accepted(writer, tls=True)
@@ -197,7 +209,8 @@ class Origin:
         await self._talk(reader, writer, self._accepted(writer, tls=False))
 
     def _accepted(self, writer: asyncio.StreamWriter, *, tls: bool) -> SeenConnection:
-        seen = SeenConnection(len(self.connections), tls, writer.get_extra_info("peername")[:2])
+        local = writer.get_extra_info("sockname")[0].removeprefix("::ffff:")
+        seen = SeenConnection(len(self.connections), tls, writer.get_extra_info("peername")[:2], local)
         self.connections.append(seen)
         return seen
 

@@ -72,7 +72,7 @@ class Exeat:
         """Start ``serve`` without waiting for it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve", "-c", str(self.file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*self.config.launcher, *COMMAND, "serve", "-c", str(self.file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.folder, env=clean_environment() | self.config.environ | environ,
             )  # fmt: skip
         return self.process

@@ -18,6 +18,8 @@ class SeenConnection:
     number: int
     tls: bool
     peer: tuple[str, int]
+    local: str = ""
+    """The address that was dialled, IPv4 without its mapping."""
     opened_at: float = field(default_factory=time.monotonic)
     closed_at: float | None = None
     last_byte_at: float | None = None

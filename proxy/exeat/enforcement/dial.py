@@ -6,12 +6,14 @@ It trusts nothing the first gate did but the exchange it is handed. Must not kno
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import final
 
 from exeat.decision.ranges import metadata, refused
+from exeat.enforcement.lookup import FairResolver
 from exeat.errors import RefusalError
 from exeat.model.reason import Reason
 from exeat.ports import Resolver
@@ -20,38 +22,24 @@ Endpoint = tuple[str, int]
 
 
 @final
-class SystemResolver:
-    """The system's resolver, asked for the absolute name so that no search domain is ever tried."""
-
-    async def resolve(self, host: str, port: int) -> Sequence[str]:
-        """Return the addresses in the order the system prefers them."""
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(f"{host}.", port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-        except (OSError, UnicodeError) as error:
-            raise RefusalError(Reason.UPSTREAM_UNREACHABLE, f"{host} can't be resolved") from error
-        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-@final
 class Dialer:
     """Opens connections for permitted exchanges.
 
     ``overrides`` maps ``(host, port)`` to ``(address, port)``: the one way to allow a private address by name. ``own``
-    holds the endpoints we listen on; they and metadata services are refused always.
+    holds the endpoints we listen on; their ports at any address of this machine, and metadata services, are refused always.
     """
 
     def __init__(
         self, resolver: Resolver, overrides: Mapping[Endpoint, Endpoint], own: Sequence[Endpoint], deadline: float
     ) -> None:
-        self._resolver = resolver
+        self._resolver = FairResolver(resolver)
         self._overrides = dict(overrides)
         self._own_ports = frozenset(port for _, port in own)
         self._own_hosts = frozenset(host for host, _ in own)
         self._deadline = deadline
 
     def is_self(self, host: str, port: int) -> bool:
-        """Whether dialling this would come back to us: any local form of an address on one of our ports."""
+        """Whether dialling this could come back to us: one of our ports, at any address of this machine."""
         if port not in self._own_ports:
             return False
         if host in self._own_hosts or host == "localhost" or host.endswith(".localhost"):
@@ -60,24 +48,25 @@ class Dialer:
             address = ip_address(host)
         except ValueError:
             return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        address = mapped or address
-        return address.is_loopback or address.is_unspecified
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or address.is_unspecified or _is_local(address)
 
-    async def dial(self, host: str, port: int, protocol: Callable[[], asyncio.Protocol]) -> asyncio.Transport:
-        """Return a TCP connection to one of the host's allowed addresses, with ``protocol`` on it.
+    async def dial(
+        self, host: str, port: int, protocol: Callable[[], asyncio.Protocol], asker: str = ""
+    ) -> asyncio.Transport:
+        """Return a TCP connection to one of the host's allowed addresses, with ``protocol`` on it, for the session ``asker``.
 
         Raise RefusalError with ADDRESS_NOT_ALLOWED when no address may be dialled, UPSTREAM_UNREACHABLE when none
         answers within the deadline.
         """
         try:
             async with asyncio.timeout(self._deadline):
-                endpoints = await self._endpoints(host, port)
+                endpoints = await self._endpoints(host, port, asker)
                 return await self._connect(endpoints, protocol)
         except TimeoutError as error:
             raise RefusalError(Reason.UPSTREAM_UNREACHABLE, f"{host}:{port} did not answer in time") from error
 
-    async def _endpoints(self, host: str, port: int) -> list[Endpoint]:
+    async def _endpoints(self, host: str, port: int, asker: str) -> list[Endpoint]:
         override = self._overrides.get((host, port))
         if override is not None:
             address, target_port = override
@@ -85,7 +74,7 @@ class Dialer:
                 raise RefusalError(Reason.ADDRESS_NOT_ALLOWED, f"{host}:{port} is mapped to a forbidden address")
             return [override]
         # One resolution a connection, and only its checked results are dialled: rebinding has no window.
-        answers = await self._resolver.resolve(host, port)
+        answers = await self._resolver.resolve(asker, host, port)
         allowed = [(address, port) for address in answers if not refused(address) and not self.is_self(address, port)]
         if not allowed:
             why = f"{answers[0]} is {refused(answers[0]) or 'our own'}" if answers else "no address"
@@ -107,3 +96,17 @@ class Dialer:
                 raise RefusalError(Reason.ADDRESS_NOT_ALLOWED, f"connected to {peer}, not to {address}:{port}")
             return transport
         raise RefusalError(Reason.UPSTREAM_UNREACHABLE, str(failure) if failure else "no address answered")
+
+
+def _is_local(address: IPv4Address | IPv6Address) -> bool:
+    """Whether this machine has the address now: only those can be bound. Interfaces come and go, so no list is kept.
+
+    Asked only where a port is one of ours; what the kernel answers in any other way counts as local.
+    """
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True

@@ -236,4 +236,5 @@ class Host(Driver):
         """Dial the permitted name, through the gate where connections open."""
         if server.address is None:
             raise RefusalError(Reason.INTERNAL_ERROR, "no address")
-        return await self.parts.dialer.dial(server.address[0], server.address[1], lambda: pipe)
+        asker = "" if self.identity is None else self.identity.session
+        return await self.parts.dialer.dial(server.address[0], server.address[1], lambda: pipe, asker)

@@ -27,9 +27,10 @@ from exeat.credentials.oauth.endpoint import Endpoints, client_context
 from exeat.credentials.sources import Sources
 from exeat.decision.snapshot import Snapshot
 from exeat.enforcement.ca import CertificateAuthority, ensure_ca, system_roots
-from exeat.enforcement.dial import Dialer, SystemResolver
+from exeat.enforcement.dial import Dialer
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.listener import Listeners
+from exeat.enforcement.lookup import SystemResolver
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.tls import AgentSide, OriginSide

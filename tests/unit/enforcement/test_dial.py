@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -87,6 +88,14 @@ def test_a_loop_is_recognised_in_any_form(host: str, own: bool) -> None:
     dialer = Dialer(Names(), {}, [("127.0.0.1", 8080)], 1)
     assert dialer.is_self(host, 8080) is own
     assert not dialer.is_self(host, 9999)
+
+
+def test_a_port_of_ours_is_ours_at_every_address_of_this_machine() -> None:
+    dialer = Dialer(Names(), {}, [("0.0.0.0", 8080)], 1)
+    own = {entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None)}
+    assert all(dialer.is_self(address, 8080) for address in own)
+    assert not any(dialer.is_self(address, 8081) for address in own)
+    assert not dialer.is_self("192.0.2.1", 8080)  # documentation: nobody has it
 
 
 async def test_no_answer_in_time_is_unreachable() -> None:

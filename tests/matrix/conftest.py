@@ -1,0 +1,55 @@
+"""What the matrix needs beyond the common world: an island with a name server of its own, and the account of a refusal."""
+
+from __future__ import annotations
+
+import pytest
+
+from rig.config import Config
+from rig.island import Island, why_not
+from rig.nameserver import Nameserver
+from rig.origin import Origin
+
+RESOLVER = "nameserver 127.0.0.1\nsearch corp.example.test example.test\noptions ndots:5 timeout:1 attempts:2\n"
+"""As on a network with search domains: none of them may ever be tried for an agent."""
+
+
+@pytest.fixture(scope="module")
+def island(tmp_path_factory):
+    """The rest of the module lives in a network where every address is here."""
+    if why := why_not():
+        pytest.skip(why)
+    with Island(tmp_path_factory.mktemp("island")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def names(island):
+    """The only name server there is."""
+    with Nameserver() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def everywhere(island, authority):
+    """An origin at ports 443 and 80 of every address: whatever is dialled, it is seen."""
+    with Origin(authority, "*.example.test", everywhere=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def by_dns(island, names, everywhere, authority):
+    """A configuration in which missions may go to any public name, and every name is asked of the name server."""
+    made = Config(everywhere, authority.file)
+    made.tables["upstream"]["resolve"].clear()
+    island.sh(
+        "ip addr add 10.77.0.1/32 dev lo; ip addr add 93.184.215.99/32 dev lo; ip addr add 2606:2800:220:1::99/128 dev lo"
+    )
+    made.launcher = island.launcher(
+        resolv_conf=RESOLVER,
+        nsswitch_conf="hosts: files dns\n",
+        hosts="127.0.0.1 localhost\n10.9.9.9 listed.example.test\n",
+    )
+    made.tables["proxy"]["limits"] = {"connect": "3s"}
+    for port in (443, 80, 8443, made.port, made.admin_port):
+        made.allow("*", port)
+    return made
