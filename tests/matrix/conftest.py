@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rig.config import Config
+from rig.faults import World
 from rig.island import Island, why_not
 from rig.nameserver import Nameserver
 from rig.origin import Origin
+from rig.wire import Response, denied, refused
 
 RESOLVER = "nameserver 127.0.0.1\nsearch corp.example.test example.test\noptions ndots:5 timeout:1 attempts:2\n"
 """As on a network with search domains: none of them may ever be tried for an agent."""
@@ -53,3 +55,26 @@ def by_dns(island, names, everywhere, authority):
     for port in (443, 80, 8443, made.port, made.admin_port):
         made.allow("*", port)
     return made
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Notes every lookup and connection of the serving process, and lets no lookup out of this machine."""
+    return World(tmp_path_factory.mktemp("world"), names={})
+
+
+@pytest.fixture
+def nowhere(exeat, mission, origin, decoy, world):
+    """Assert that an attempt was refused, caused no lookup and no connection, and is in the audit as it was told."""
+    before = len(world.dials())
+
+    def check(answer: Response, *codes: str) -> None:
+        refused(answer, *codes) if codes else denied(answer)
+        origin.wait_quiet(0.03)
+        assert world.dials()[before:] == []
+        assert (origin.connections, decoy.connections) == ([], [])
+        if answer.code and "decision_id" in answer.json():
+            (record,) = exeat.audit_records("decision", decision_id=answer.json()["decision_id"])
+            assert (record["decision"], record["code"]) == ("deny", answer.code)
+
+    return check

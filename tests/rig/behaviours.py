@@ -8,7 +8,7 @@
 /close           closes in mid-body                   /reflect          the request's headers, in body and header
 /trailers        a chunked body with trailers
 /extra           a second response nobody asked for
-/cookie          sets a cookie                        /alt-svc          advertises HTTP/3 elsewhere
+/cookie          sets a cookie                        /alt-svc          points elsewhere in three fields
 """
 
 from __future__ import annotations
@@ -116,7 +116,11 @@ async def _cookie(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None
 
 
 async def _alt_svc(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
-    await _whole(reply, 200, b"{}", ("alt-svc", 'h3="evil.example.test:443"'))
+    elsewhere = "https://evil.example.test/x"
+    await _whole(
+        reply, 200, b"{}", ("alt-svc", 'h3="evil.example.test:443"'), ("link", f"<{elsewhere}>; rel=preload"),
+        ("refresh", f"0; url={elsewhere}"),
+    )  # fmt: skip
 
 
 async def _upload(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:

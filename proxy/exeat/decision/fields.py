@@ -30,11 +30,15 @@ _DROPPED = frozenset(
         b"alt-used",
         b"forwarded",
         b"via",
+        b"x-envoy-original-host",
+        b"x-envoy-original-path",
+        b"x-forwarded",
         b"x-host",
         b"x-http-host-override",
         b"x-original-host",
         b"x-original-uri",
         b"x-original-url",
+        b"x-rewrite-uri",
         b"x-rewrite-url",
     }
 )

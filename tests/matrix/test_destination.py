@@ -1,0 +1,375 @@
+"""Every way to say one host and mean another: nothing is looked up, nothing is dialled, and the refusal is on record.
+
+Section D; the plain cases are in blackbox/test_promise_03_one_authority.py.
+"""
+
+# ruff: noqa: RUF001 letters that look like others are what this is about
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from rig.hello import client_hello, server_name_list
+from rig.matrix import seen
+from rig.wire import CLOSED, Response, Wire, ask, basic, denied, refused, tunnel
+from rig.wire_h2 import H2Wire
+
+HOST, OTHER, IDN = "api.example.test", "evil.example.test", "xn--bcher-kva.example.test"
+
+
+@pytest.fixture(scope="module")
+def config(config, world, origin, decoy):
+    """Beside the usual: an international name, a wildcard, and port 80 of a host whose service has only https."""
+    world.install(config)
+    config.allow(IDN)
+    config.allow("*.wild.example.test")
+    config.resolve("deep.wild.example.test", 443, origin.port)
+    config.resolve("wild.example.test", 443, decoy.port)
+    config.allow(HOST, 80, local=origin.plain_port)
+    return config
+
+
+def raw(text: str) -> str:
+    """The UTF-8 bytes of a text, as the wire's latin-1 carries them."""
+    return text.encode().decode("latin-1")
+
+
+def through(exeat, mission, target: str, sni: str | None, host: str, path: str = "/echo") -> Response:
+    """CONNECT, TLS and one request, each with its own idea of the host; the refusal wherever it comes."""
+    with Wire(exeat) as wire:
+        answer = wire.connect(target, mission["pass"])
+        if answer.status != 200:
+            return answer
+        try:
+            wire.secure(mission["ca_file"], sni, verify=False)
+        except (ssl.SSLError, OSError):
+            return CLOSED
+        return wire.request("GET", path, host=host)
+
+
+def in_clear(exeat, mission, url: str, host: str) -> Response:
+    """One plain request."""
+    with Wire(exeat) as wire:
+        return wire.request("GET", url, f"Proxy-Authorization: {basic(mission['pass'])}", host=host)
+
+
+@pytest.mark.row("D01")
+@pytest.mark.parametrize("sni", [OTHER, "cdn.example.test", "example.test", "unchosen.example.test", f"x.{HOST}"])
+def test_another_server_name(exeat, mission, nowhere, sni):
+    """Of a refused host, of a host that is permitted too, of nobody."""
+    nowhere(through(exeat, mission, f"{HOST}:443", sni, HOST), "authority_mismatch")
+    nowhere(through(exeat, mission, f"{HOST}:443", sni, sni), "authority_mismatch")
+
+
+@pytest.mark.row("D02")
+@pytest.mark.parametrize("host", [OTHER, "cdn.example.test", "127.0.0.1", "localhost", f"{HOST}:80"])
+def test_another_host_field(exeat, mission, nowhere, host):
+    nowhere(through(exeat, mission, f"{HOST}:443", HOST, host), "authority_mismatch")
+
+
+@pytest.mark.row("D03", "D04")
+@pytest.mark.parametrize(("named", "fields"), [
+    (OTHER, []), ("cdn.example.test", []), (f"{HOST}:80", []), (f"u@{HOST}", []), ("127.0.0.1", []), (OTHER, [("host", HOST)]),
+    (HOST, [("host", OTHER)]), (HOST, [("host", HOST), ("host", OTHER)]), (HOST, [("host", f"{HOST}, {OTHER}")]), (HOST, [("host", "")]),
+])  # fmt: skip
+def test_another_authority_on_a_stream(exeat, mission, nowhere, named, fields):
+    with H2Wire(exeat, mission) as wire:
+        nowhere(wire.request("GET", "/echo", *fields, authority=named))
+
+
+@pytest.mark.row("D05")
+@pytest.mark.parametrize(("url", "host"), [
+    ("http://plain.example.test/echo", OTHER), (f"http://{OTHER}/echo", "plain.example.test"),
+    ("http://plain.example.test/echo", "plain.example.test:8080"), ("http://plain.example.test:80/echo", "plain.example.test:443"),
+])  # fmt: skip
+def test_a_url_and_a_host_field_that_differ(exeat, mission, nowhere, url, host):
+    nowhere(in_clear(exeat, mission, url, host), "authority_mismatch")
+
+
+@pytest.mark.row("D06")
+@pytest.mark.parametrize("target", [
+    f"http://{OTHER}/", f"https://{OTHER}/", f"https://{HOST}/echo", f"http://{HOST}/echo", f"//{HOST}/echo", f"//{OTHER}/", f"{HOST}/echo",
+    f"https:{HOST}/echo", f"HTTPS://{HOST}:443/echo",
+])  # fmt: skip
+def test_a_url_as_the_target_in_a_tunnel(exeat, mission, nowhere, target):
+    nowhere(through(exeat, mission, f"{HOST}:443", HOST, HOST, target), "request_malformed")
+
+
+@pytest.mark.row("D07")
+@pytest.mark.parametrize("lines", [
+    [], ["Host:"], ["Host: "], [f"Host: {HOST}", f"Host: {OTHER}"], [f"Host: {HOST}", f"Host: {HOST}"], [f"Host: {HOST}", f"host: {HOST}"],
+    [f"Host: {HOST}, {OTHER}"], [f"Host: {HOST},{HOST}"], [f"Host: {HOST} {OTHER}"], [f"Host: {HOST}\t{OTHER}"], [f"Host: {HOST};"],
+    [f"Host : {HOST}"], [f" Host: {HOST}"], [f"Host: {HOST}", f"X: 1\r\n Host: {OTHER}"],
+])  # fmt: skip
+def test_a_host_field_that_is_none(exeat, mission, nowhere, lines):
+    with tunnel(exeat, mission) as wire:
+        nowhere(wire.send("\r\n".join(["GET /echo HTTP/1.1", *lines]) + "\r\n\r\n").response())
+
+
+@pytest.mark.row("D08")
+@pytest.mark.parametrize(("address", "code"), [
+    ("198.51.100.9", "address_not_allowed"), ("127.0.0.1", "address_not_allowed"), ("[::1]", "address_not_allowed"),
+    ("93.184.215.14", "destination_not_allowed"), ("[2606:2800:220:1::1]", "destination_not_allowed"),
+])  # fmt: skip
+def test_an_address_under_a_permitted_name(exeat, mission, origin, nowhere, address, code):
+    for port in (443, origin.port):
+        nowhere(through(exeat, mission, f"{address}:{port}", HOST, HOST), code)
+
+
+BAD_NAMES = {
+    "none": None, "empty extension": b"", "empty list": server_name_list(), "an empty name": server_name_list((b"", 0)),
+    "two names": server_name_list((HOST.encode(), 0), (OTHER.encode(), 0)), "the same name twice": server_name_list((HOST.encode(), 0), (HOST.encode(), 0)),
+    "another kind": server_name_list((HOST.encode(), 7)), "a NUL": server_name_list((b"api.example.test\0.evil.test", 0)),
+    "a NUL in front": server_name_list((b"\0api.example.test", 0)), "an address": server_name_list((b"127.0.0.1", 0)),
+    "a length that lies": b"\x00\xff\x00\x00\x05hello", "not ASCII": server_name_list(("bücher.example.test".encode(), 0)),
+    "a port": server_name_list((b"api.example.test:443", 0)), "blanks": server_name_list((b"api.example.test ", 0)),
+}  # fmt: skip
+
+
+@pytest.mark.row("D09")
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_hello_with_an_odd_server_name(exeat, mission, origin, decoy, world, name):
+    """However far the handshake gets, it leads nowhere; the hello was changed, so it can't be finished."""
+    before = len(world.dials())
+    with Wire(exeat) as wire:
+        assert wire.connect(f"{HOST}:443", mission["pass"]).status == 200
+        wire.send(client_hello(BAD_NAMES[name]))
+        wire.sock.settimeout(3)
+        try:
+            while wire.sock.recv(65536):
+                wire.send(b"GET /echo HTTP/1.1\r\nHost: api.example.test\r\n\r\n")
+        except ConnectionError:
+            pass  # a reset is an end too; a time-out would not be one
+    seen("closed")
+    assert world.dials()[before:] == []
+    assert (origin.connections, decoy.connections) == ([], [])
+
+
+@pytest.mark.row("D09")
+@pytest.mark.parametrize("sni", [None, "127.0.0.1", "xn--a", "localhost"])
+def test_a_finished_handshake_with_an_odd_server_name(exeat, mission, nowhere, sni):
+    nowhere(through(exeat, mission, f"{HOST}:443", sni, HOST), "authority_mismatch")
+
+
+@pytest.mark.row("D10")
+@pytest.mark.parametrize("name", [
+    "X-Forwarded-Host", "X-Forwarded-Server", "X-Forwarded", "Forwarded", "X-Host", "X-Original-Host", "X-Original-URL", "X-Original-URI",
+    "X-Rewrite-URL", "X-Rewrite-URI", "X-HTTP-Host-Override", "X-Envoy-Original-Path", "X-Envoy-Original-Host", "Via", "Proxy-Host", "X_Forwarded_Host",
+])  # fmt: skip
+def test_fields_that_rename_the_host(exeat, mission, origin, decoy, name):
+    """Never at the origin, and no change in what is decided: a permitted request stays so, a refused one too."""
+    answer = ask(exeat, mission, "GET", "/echo", f"{name}: evil.example.test")
+    if answer.status == 200:
+        assert b"evil" not in origin.raw()
+        assert exeat.audit_records("decision", decision="permit")[-1]["host"] == HOST
+    else:
+        denied(answer)
+        assert origin.requests == []
+    refused(
+        ask(exeat, mission, "GET", "/", f"{name}: {HOST}", host=OTHER), "destination_not_allowed", "request_malformed"
+    )
+    assert decoy.connections == []
+
+
+def same_or_refused(exeat, origin, decoy, answer, host=HOST):
+    """One decision and one spelling for one name, or none."""
+    if answer.status == 200:
+        last = origin.last
+        assert (last.authority or last.one("host")) == host
+        assert last.connection.sni in (host, None)
+        assert exeat.audit_records("decision", decision="permit")[-1]["host"] == host
+        seen("permitted")
+    else:
+        denied(answer)
+        assert origin.requests == []
+    origin.clear()
+    assert decoy.connections == []
+
+
+SPELLINGS = [
+    pytest.param("API.Example.TEST", True, marks=pytest.mark.row("D12"), id="capitals"),
+    pytest.param("aPi.eXample.tESt", True, marks=pytest.mark.row("D12"), id="mixed"),
+    pytest.param(f"{HOST}.", True, marks=pytest.mark.row("D11"), id="dot"),
+    pytest.param(f"{HOST}..", False, marks=pytest.mark.row("D11"), id="two-dots"),
+    pytest.param(f".{HOST}", False, marks=pytest.mark.row("D11"), id="dot-before"),
+    pytest.param("api..example.test", False, marks=pytest.mark.row("D11"), id="dots-inside"),
+    pytest.param(f"{OTHER}.", False, marks=pytest.mark.row("D11"), id="refused-dot"),
+    pytest.param("EVIL.Example.Test", False, marks=pytest.mark.row("D12"), id="refused-capitals"),
+]
+
+
+@pytest.mark.parametrize(("spelling", "may_pass"), SPELLINGS)
+def test_another_spelling_of_a_host(exeat, mission, origin, decoy, spelling, may_pass):
+    """In each place that names the host, and in all of them."""
+    for target, sni, host in (
+        (spelling, HOST, HOST),
+        (HOST, HOST, spelling),
+        (spelling, spelling.strip("."), spelling),
+    ):
+        answer = through(exeat, mission, f"{target}:443", sni, host)
+        same_or_refused(exeat, origin, decoy, answer)
+        assert may_pass or answer.status != 200
+    with H2Wire(exeat, mission) as wire:
+        same_or_refused(exeat, origin, decoy, wire.request("GET", "/echo", authority=spelling))
+    plain = spelling.lower().replace("api", "plain")
+    answer = in_clear(exeat, mission, f"http://{plain}/echo", plain)
+    same_or_refused(exeat, origin, decoy, answer, "plain.example.test")
+    assert may_pass or answer.status != 200
+
+
+@pytest.mark.row("D13")
+@pytest.mark.parametrize(("spelling", "means"), [
+    ("bücher.example.test", IDN), ("BÜCHER.example.test", IDN), (IDN, IDN), (IDN.upper(), IDN), ("bu\u0308cher.example.test", IDN),
+    ("bücher。example。test", IDN), ("\uff41\uff50\uff49.example.test", HOST), ("api\u3002example.test", HOST), ("api\uff0eexample.test", HOST),
+    ("a\u00adpi.example.test", HOST), ("a\u200dpi.example.test", None), ("a\u200cpi.example.test", None), ("ａpi.example.test", HOST),
+    ("\u24d0pi.example.test", HOST), ("аpi.example.test", None), ("straße.example.test", None), ("xn--a.example.test", None),
+    ("xn--.example.test", None), ("xn--api-.example.test", None), ("xn--bcher-kv.example.test", None), ("xn--zz99zz.example.test", None),
+    ("api.example.test\u2024", None), ("api\u2044.example.test", None), ("api.example.test\u2100", None), ("１２７.０.０.１", None),
+    ("①②⑦.0.0.1", None), ("api.example.test／x", None), ("api.example.test\u0000", None), ("\ud7ff.example.test", None),
+])  # fmt: skip
+def test_an_international_name(exeat, mission, origin, decoy, spelling, means):
+    """In UTF-8, as a client might send it: what it means is one of our names in its A-label, or it is refused."""
+    sni = means or HOST
+    for target, host in ((f"{raw(spelling)}:443", sni), (f"{sni}:443", raw(spelling))):
+        answer = through(exeat, mission, target, sni, host)
+        same_or_refused(exeat, origin, decoy, answer, means or "none")
+        assert means or answer.status != 200
+    answer = in_clear(exeat, mission, f"http://{raw(spelling)}/echo", raw(spelling))
+    denied(answer)
+
+
+@pytest.mark.row("D14")
+@pytest.mark.parametrize("name", [
+    f"evil{HOST}", f"{HOST}.evil.test", f"x.{HOST}", f"{HOST}-evil.test", "api-example.test", "apiexample.test", "example.test", "test",
+    f"{HOST}.example.test", "api.example.testx", "api.example.tes", "pi.example.test", "wild.example.test", "evilwild.example.test", "wild.example.test.evil.test",
+])  # fmt: skip
+def test_a_name_that_looks_like_a_permitted_one(exeat, mission, nowhere, name):
+    nowhere(through(exeat, mission, f"{name}:443", name, name), "destination_not_allowed")
+    nowhere(in_clear(exeat, mission, f"http://{name}/echo", name), "destination_not_allowed")
+    nowhere(through(exeat, mission, f"{HOST}:443", HOST, name), "authority_mismatch")
+
+
+@pytest.mark.row("D14")
+def test_a_wildcard_covers_what_is_below_it(exeat, mission, origin):
+    """The counterpart: below the apex it leads to the origin, whose certificate then isn't for that name."""
+    refused(ask(exeat, mission, "GET", "/echo", host="deep.wild.example.test"), "upstream_untrusted")
+    assert len(origin.connections) == 1
+
+
+BAD_HOSTS = [
+    *[pytest.param(text, marks=pytest.mark.row("D15")) for text in (
+        f"{HOST}@{OTHER}", f"u:p@{HOST}", f"{HOST}:80@{OTHER}", f"{OTHER}\\@{HOST}", f"{HOST}#@{OTHER}", f"{HOST}?@{OTHER}", f"{HOST}/@{OTHER}",
+        f"{HOST}#", f"{HOST}?", f"{HOST}\\", f"@{HOST}", f"{HOST};", f"{HOST}&{OTHER}")],
+    *[pytest.param(text, marks=pytest.mark.row("D16")) for text in (
+        f"[{HOST}]", f"[[{HOST}]]", f"[{OTHER}]", f"[{HOST}", f"{HOST}]", "[]", "[api].example.test", "[::1", "[localhost]", "[127.0.0.1]")],
+    *[pytest.param(text, marks=pytest.mark.row("D17")) for text in (
+        f"{HOST}\0", f"{OTHER}\0.{HOST}", f"{HOST}\0.evil.test", f"{HOST}%00", f"{OTHER}%00.{HOST}", "api%2eexample.test", "%61pi.example.test", f"{HOST}%20",
+        f"{HOST}%0a", f"{HOST}\t", f"{HOST}\x0b", f"{HOST}\x7f", f"{HOST}\x01", "api_.example.test", "-api.example.test", "api-.example.test", "a" * 64 + ".example.test",
+        ".".join(["a" * 49] * 5) + ".example.test", "*.example.test", "api.example.test\xa0", '"api.example.test"', "api.exam ple.test")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", BAD_HOSTS)
+def test_a_host_that_is_no_plain_name(exeat, mission, nowhere, host):
+    """As the target of CONNECT, as a Host field, as the host of a URL, as an authority."""
+    nowhere(through(exeat, mission, f"{host}:443", HOST, HOST))
+    nowhere(through(exeat, mission, f"{HOST}:443", HOST, host if host.strip() == host else f"x{host}x"))
+    nowhere(in_clear(exeat, mission, f"http://{host}/echo", "plain.example.test"))
+    with H2Wire(exeat, mission) as wire:
+        nowhere(wire.request("GET", "/echo", authority=host))
+
+
+BAD_PORTS = [
+    ":22",
+    ":0",
+    ":65536",
+    ":443:80",
+    ":+443",
+    ":0443",
+    ":",
+    "",
+    ":-443",
+    ":4_43",
+    ":0x1bb",
+    ": 443",
+    ":443 ",
+    ":443a",
+    ":99999999999999",
+    ":８０",
+    ":80/",
+]
+
+
+@pytest.mark.row("D18")
+@pytest.mark.parametrize("port", BAD_PORTS)
+def test_another_port_or_none(exeat, mission, nowhere, port):
+    nowhere(through(exeat, mission, f"{HOST}{raw(port)}", HOST, HOST))
+    if port:
+        if port.strip() == port:
+            nowhere(through(exeat, mission, f"{HOST}:443", HOST, f"{HOST}{raw(port)}"))
+        nowhere(in_clear(exeat, mission, f"http://plain.example.test{raw(port)}/echo", "plain.example.test"))
+        with H2Wire(exeat, mission) as wire:
+            nowhere(wire.request("GET", "/echo", authority=f"{HOST}{raw(port)}"))
+
+
+@pytest.mark.row("D19")
+@pytest.mark.parametrize(
+    "scheme", ["ftp", "gopher", "https", "HTTPS", "ws", "wss", "file", "javascript", "http+unix", "ht tp", ""]
+)
+def test_another_scheme(exeat, mission, nowhere, scheme):
+    nowhere(in_clear(exeat, mission, f"{scheme}://plain.example.test/echo", "plain.example.test"))
+
+
+@pytest.mark.row("D19")
+def test_a_host_that_has_only_https_is_never_asked_in_clear(exeat, mission, origin, nowhere):
+    """Also with a placeholder in hand, and although its port 80 is within the mission."""
+    line = f"Proxy-Authorization: {basic(mission['pass'])}"
+    for field in ("X-A: b", f"Authorization: Bearer {mission['placeholders']['example']}"):
+        with Wire(exeat) as wire:
+            nowhere(
+                wire.request("GET", f"http://{HOST}/echo", line, field, host=HOST),
+                "protocol_not_allowed",
+                "credential_foreign",
+            )
+
+
+@pytest.mark.row("D20")
+@pytest.mark.parametrize(
+    "to",
+    [
+        f"https://{OTHER}/x",
+        f"http://{OTHER}/x",
+        "https://127.0.0.1/x",
+        "http://169.254.169.254/latest/",
+        f"//{OTHER}/x",
+    ],
+)
+def test_a_redirect_elsewhere_is_judged_when_it_is_followed(exeat, mission, origin, decoy, to):
+    """The answer goes to the agent as it is; nothing follows it by itself, and the next request is a request."""
+    answer = ask(exeat, mission, "GET", f"/redirect?to={to}")
+    assert (answer.status, answer.header("location")) == (302, to)
+    assert len(origin.requests) == 1
+    host = to.split("/")[2]
+    placeholder = f"Authorization: Bearer {mission['placeholders']['example']}"
+    if to.startswith("http:"):
+        line = f"Proxy-Authorization: {basic(mission['pass'])}"
+        with Wire(exeat) as wire:
+            denied(wire.request("GET", to, line, placeholder, host=host))
+    else:
+        denied(through(exeat, mission, f"{host}:443", host, host, "/x"))
+    assert (len(origin.requests), decoy.connections) == (1, [])
+
+
+@pytest.mark.row("D21")
+def test_an_origin_that_points_elsewhere(exeat, mission, origin, decoy):
+    """Alt-Svc would lead around us without asking; Link and Refresh are requests like any other when they come."""
+    answer = ask(exeat, mission, "GET", "/alt-svc")
+    assert (answer.status, answer.header("alt-svc")) == (200, "")
+    with H2Wire(exeat, mission) as wire:
+        answer = wire.request("GET", "/alt-svc")
+    assert (answer.status, answer.header("alt-svc")) == (200, "")
+    refused(ask(exeat, mission, "GET", "/x", host=OTHER), "destination_not_allowed")
+    refused(ask(exeat, mission, "GET", "/echo", "Alt-Used: evil.example.test", host=OTHER), "destination_not_allowed")
+    assert decoy.connections == []
