@@ -69,10 +69,10 @@ class Pipe(asyncio.Protocol):
             self.owner.received(self, data)
 
     def eof_received(self) -> bool:
-        """Asyncio's call: keep our direction open (TCP half-close)."""
+        """Asyncio's call: keep our direction open (TCP half-close); TLS with a listener has no such thing."""
         if self.owner is not None and not self._closed:
             self.owner.ended(self)
-        return True
+        return self._transport is not None and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 how it was lost changes nothing
         """Asyncio's call."""
@@ -106,9 +106,13 @@ class Pipe(asyncio.Protocol):
 
     def write_eof(self) -> None:
         """End our direction only."""
-        if self._transport is not None and not self._closed:
-            with contextlib.suppress(OSError):
-                self._transport.write_eof()
+        if self._transport is None or self._closed:
+            return
+        if not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        with contextlib.suppress(OSError):
+            self._transport.write_eof()
 
     def names(self) -> tuple[Any, Any]:
         """(peer, own) addresses."""
