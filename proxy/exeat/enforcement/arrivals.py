@@ -28,6 +28,7 @@ from exeat.model.reason import Reason
 from exeat.model.request import Tunnel, WireRequest
 
 _BASE = "exeat_base"
+_HTTP = 80
 _NOWHERE = ("", 0)
 """What mitmproxy's layers are told of a destination that only a request will name; the gate's word replaces it."""
 
@@ -152,11 +153,10 @@ def _absolute(host: HostFace, wire: WireRequest) -> WireRequest | Deny:
     if not wire.target.startswith(b"/"):
         return Deny(Reason.REQUEST_MALFORMED, detail="the target is not a path")
     if host.tunnel is not None:
-        name, port = host.tunnel
-        authority = f"{name}:{port}".encode()
+        name, port = host.tunnel[0].encode("ascii"), host.tunnel[1]
     else:
-        named = next((value for name, value in wire.headers if name.lower() == b"host"), b"")
-        authority = named if b":" in named else b"%s:%d" % (named, host.going_to)
+        name, port = next((value for name, value in wire.headers if name.lower() == b"host"), b""), host.going_to
+    authority = name if port == _HTTP or b":" in name else b"%s:%d" % (name, port)
     return replace(wire, target=b"http://" + authority + wire.target)
 
 
