@@ -102,7 +102,12 @@ GUARDS = (
         '_DROPPED_PREFIXES = (b"proxy-", b"x-forwarded-", b"exeat-")',
         '_DROPPED_PREFIXES = (b"x-forwarded-", b"exeat-")',
     ),
-    Guard("write-ahead", "enforcement/gate.py", "self._recorder.permit(exchange, view, snapshot.version)", "pass"),
+    Guard(
+        "write-ahead",
+        "enforcement/gate.py",
+        "self._recorder.permit(exchange, identity, view, snapshot.version)",
+        "pass",
+    ),
     Guard("stamp-recheck-after-mint", "enforcement/gate.py", "if not exchange.is_live():", "if False:"),
     Guard("revoke-reset", "enforcement/worker.py", "cut = self.registry.cut(mission.id)", "cut = 0"),
     Guard(

@@ -32,12 +32,16 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPass:
-    """A pass whose signature, issuer, audience and times hold. Whether its mission still lives is another question."""
+    """A pass whose signature, issuer, audience and times hold. Whether its mission still lives is another question.
+
+    ``subject`` is the agent's SPIFFE ID.
+    """
 
     mission: str
     agent: str
     id: str
     expires_at: float
+    subject: str
 
 
 class PassVerifier(Protocol):

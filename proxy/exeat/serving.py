@@ -22,6 +22,7 @@ from exeat.config.endpoints import parse_listener
 from exeat.config.listeners import places
 from exeat.config.loading import Loaded
 from exeat.errors import ExeatError, PolicyError
+from exeat.identity.refresh import TICK as ISSUER_TICK
 from exeat.model.record import RecordKind
 from exeat.policy.bundle import folder_signature, load_bundle
 from exeat.wiring import Assembly, build, describe_services, policy_folder
@@ -82,11 +83,13 @@ class Running:
         for mission in await assembly.store.live():
             await assembly.worker.apply(mission)
         await self._admin.start()
+        await assembly.identities.refresher.refresh_due()  # an issuer that can't be reached is no reason not to serve
         await assembly.worker.start()
         reload = assembly.loaded.settings.policy.reload
         self._chores = [
             asyncio.create_task(_every(_EXPIRY_TICK, "expiry", _expiry(assembly))),
             asyncio.create_task(_every(reload, "policy reload", _policy_watch(assembly))),
+            asyncio.create_task(_every(ISSUER_TICK, "issuers' keys", assembly.identities.refresher.refresh_due)),
             asyncio.create_task(_every(_CHECKPOINT, "audit checkpoint", _checkpoint(assembly))),
             asyncio.create_task(_every(_CHECKPOINT, "certificate renewal", _certificates(assembly))),
         ]
@@ -101,6 +104,7 @@ class Running:
         await self._admin.stop()
         await assembly.broker.close()
         await assembly.exchange.close()
+        await assembly.identities.refresher.close()
         await assembly.store.close()
         assembly.audit.close()
 
@@ -164,6 +168,7 @@ def _checkpoint(assembly: Assembly) -> Callable[[], Coroutine[Any, Any, None]]:
     async def checkpoint() -> None:
         for ring in assembly.key_rings:
             await asyncio.to_thread(ring.rotate_if_due)
+        assembly.identities.replays.compact()
         await asyncio.to_thread(assembly.audit.checkpoint)
 
     return checkpoint
@@ -220,6 +225,7 @@ def _status(assembly: Assembly) -> dict[str, Any]:
         "connections": len(assembly.worker.registry),
         "audit_healthy": assembly.audit.healthy,
         "tokens": dict(assembly.broker.stats()),
+        "issuers": assembly.identities.refresher.status(),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from exeat.config.endpoints import resolve_problem
+from exeat.config.identities import identity_problems
 from exeat.config.listeners import Path, Problem, listener_problems
 from exeat.config.settings import Settings
 from exeat.config.tables.mission import DestinationTable
@@ -22,6 +23,7 @@ def cross_check(settings: Settings) -> Iterator[Problem]:
     yield from listener_problems(settings)
     yield from _places(settings)
     yield from _agents(settings)
+    yield from identity_problems(settings)
     yield from _services(settings)
     yield from _templates(settings)
 

@@ -63,8 +63,8 @@ def parse_listener(url: str) -> Listener:
     return Listener(parts.scheme, host, port)
 
 
-def check_server_url(url: str) -> str:
-    """Return the URL of a server that is trusted with tokens; raise ValueError unless it is https, or http on loopback."""
+def check_server_url(url: str, danger: str = "would send tokens in the clear") -> str:
+    """Return the URL of a server that is trusted; raise ValueError unless it is https, or http on loopback."""
     parts = urlsplit(url)
     if not url.isascii() or not url.isprintable() or " " in url or "#" in url or "@" in parts.netloc:
         raise ValueError("must be a URL without user, fragment and spaces, as in 'https://login.example.com/token'")
@@ -75,7 +75,7 @@ def check_server_url(url: str) -> str:
     if not host or parts.scheme not in {"https", "http"}:
         raise ValueError("must be a URL, as in 'https://login.example.com/token'")
     if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError("would send tokens in the clear: write https://")
+        raise ValueError(f"{danger}: write https://")
     return url
 
 

@@ -77,6 +77,10 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 SourceReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|exec:.+)$")]
 """Where a secret is: ``env:NAME``, ``file:PATH`` or ``exec:COMMAND ARG…`` (no shell; it prints the secret alone)."""
 ServerUrl = Annotated[str, AfterValidator(check_server_url)]
+KeysUrl = Annotated[
+    str, AfterValidator(lambda url: url and check_server_url(url, "could be given other keys on the way"))
+]
+"""Where public keys are; ``""`` for nowhere."""
 Scope = Annotated[str, AfterValidator(_scope)]
 """Scopes with a space between (RFC 6749 §3.3)."""
 

@@ -47,6 +47,15 @@ class Snapshot:
     ceilings: Ceilings
     fingerprints: FingerprintTable = field(repr=False)
     overrides: frozenset[tuple[str, int]] = frozenset()
+    by_agent: Mapping[str, tuple[SessionView, ...]] = field(init=False, repr=False)
+    """The sessions of each agent by its SPIFFE ID: what somebody may act in who shows who it is, but not for what."""
+
+    def __post_init__(self) -> None:
+        found: dict[str, tuple[SessionView, ...]] = {}
+        for view in self.sessions.values():
+            key = view.session.agent.spiffe_id
+            found[key] = (*found.get(key, ()), view)
+        object.__setattr__(self, "by_agent", MappingProxyType(found))
 
 
 def open_session(engine: Engine, services: ServiceIndex, mission: Mission, agent: Agent) -> SessionView:

@@ -21,19 +21,19 @@ from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.formats.asked import Asked, asked_by
 from exeat.enforcement.headers import framed, outgoing
 from exeat.enforcement.identified import Identity
+from exeat.enforcement.identify import Identifier
 from exeat.enforcement.recorder import Recorder
 from exeat.enforcement.refusal import Refusal, render
 from exeat.enforcement.scrub import forms
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
-from exeat.identity.evidence import read_pass
-from exeat.identity.shown import Shown
+from exeat.identity.shown import Evidence, Shown
 from exeat.model.decision import Deny, Hold, Inject, NeedBody, Tag
 from exeat.model.reason import Reason
 from exeat.model.record import Sent
 from exeat.model.request import WireRequest
 from exeat.model.token import Token
-from exeat.ports import AuditSink, Broker, Clock, PassVerifier
+from exeat.ports import AuditSink, Broker, Clock
 
 logger = logging.getLogger("exeat.gate")
 
@@ -60,7 +60,7 @@ class Gate:
     def __init__(
         self,
         world: World,
-        passes: PassVerifier,
+        identifier: Identifier,
         broker: Broker,
         audit: AuditSink,
         clock: Clock,
@@ -69,7 +69,7 @@ class Gate:
         pairwise_key: bytes,
     ) -> None:
         self._world = world
-        self._passes = passes
+        self._identifier = identifier
         self._broker = broker
         self._recorder = Recorder(audit, clock)
         self._clock = clock
@@ -79,19 +79,7 @@ class Gate:
 
     def identify(self, shown: Shown) -> Identity | Deny:
         """Return who a connection speaks for by what it shows, or why it speaks for nobody. Never raises."""
-        try:
-            presented = read_pass(shown.headers)
-            if presented is None:
-                return Deny(Reason.IDENTITY_MISSING)
-            proven = self._passes.verify(presented)
-        except RefusalError as error:
-            if error.reason is Reason.MISSION_ENDED:
-                return Identity("", "", ended=True)
-            return Deny(error.reason, detail=error.detail)
-        except Exception:
-            logger.exception("identifying failed")
-            return Deny(Reason.INTERNAL_ERROR, detail="identifying failed")
-        return Identity(proven.mission, proven.agent)
+        return self._identifier.identify(shown)
 
     def refuse(
         self,
@@ -140,9 +128,12 @@ class Gate:
         request = normalize(wire)
         if isinstance(request, Deny):
             return self._refuse(request, decision_id, identity, wire, started, close=True)
+        if self._clock.time() >= identity.until:
+            return self._refuse(_outlived(identity), decision_id, identity, wire, started, close=True)
         view = snapshot.sessions.get(identity.session)
         if view is None:
-            return self._refuse(self._absent(identity), decision_id, identity, wire, started)
+            close = not (identity.mission or identity.ended)  # the next connection may find one
+            return self._refuse(self._absent(identity), decision_id, identity, wire, started, close=close)
         if self._world.draining:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
         if body is not None and whole:
@@ -165,7 +156,9 @@ class Gate:
             started=started,
             is_live=self._world.is_live,
         )
-        self._recorder.permit(exchange, view, snapshot.version)  # before anything is minted, resolved or dialled
+        self._recorder.permit(
+            exchange, identity, view, snapshot.version
+        )  # before anything is minted, resolved or dialled
         inject = next((duty for duty in decision.obligations if isinstance(duty, Inject)), None)
         if inject is None:
             return self._stamped(exchange, view, None, None)
@@ -212,7 +205,7 @@ class Gate:
         if identity.ended or identity.mission in self._world.snapshot.ended:
             return Deny(Reason.MISSION_ENDED)
         # A genuine pass whose mission isn't live: it ended too long ago to be remembered.
-        return Deny(Reason.MISSION_ENDED if identity.mission else Reason.MISSION_MISSING)
+        return Deny(Reason.MISSION_ENDED) if identity.mission else Deny(Reason.MISSION_MISSING, detail=identity.lacking)
 
     def finish(self, exchange: Exchange, status: int | None, reason: Reason | None = None, detail: str = "") -> None:
         """Write the one outcome of an admitted request; later calls do nothing.
@@ -289,3 +282,10 @@ class Gate:
     def _new_id(self) -> str:
         """Sortable by time, unique without coordination: 48 bits of milliseconds and 80 random ones."""
         return f"d_{int(self._clock.time() * 1000):012x}{token_hex(10)}"
+
+
+def _outlived(identity: Identity) -> Deny:
+    """A tunnel lives no longer than what opened it: a pass ends with its mission, a token or certificate by itself."""
+    if Evidence.PASS in identity.evidence:
+        return Deny(Reason.MISSION_ENDED, detail="the pass has expired")
+    return Deny(Reason.IDENTITY_INVALID, detail="what proved the identity has expired")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Hashable
+from itertools import count
 from typing import Any
 
 from mitmproxy import flow as mitmflow
@@ -21,7 +22,7 @@ from exeat.enforcement.deadlines import Deadlines
 from exeat.enforcement.driver import Driver, tell
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.hooks import AFTERWARDS, HOOKS, PER_STREAM, is_enough, is_pending
-from exeat.enforcement.identified import Identity
+from exeat.enforcement.identified import Identity, Undecided
 from exeat.enforcement.lean import slim
 from exeat.enforcement.options import LayerOptions
 from exeat.enforcement.parts import Parts
@@ -38,6 +39,7 @@ from exeat.model.reason import Reason
 from exeat.model.request import Headers, WireRequest
 
 slim()
+_NUMBERS = count(1)
 _REGULAR = mode_specs.ProxyMode.parse("regular")
 
 
@@ -53,6 +55,8 @@ class Host(Driver):
             state=ConnectionState.OPEN,
         )
         self.entry = entry
+        self._number = next(_NUMBERS)
+        self._opening: Headers = ()
         self._peer, self._svid = peer_address(transport), svid_of(transport)
         pipe = Pipe()
         super().__init__(client, pipe)
@@ -112,8 +116,9 @@ class Host(Driver):
 
     def open_tunnel(self, target: tuple[str, int] | Deny, headers: Headers) -> Deny | None:
         """Identify who opens a tunnel and fix both; the reason why not, or None."""
+        self._opening = headers
         identity = self.parts.gate.identify(self._shown(headers))
-        if isinstance(identity, Deny) and not (self.entry.waits and identity.reason is Reason.IDENTITY_MISSING):
+        if isinstance(identity, Deny) and not isinstance(identity, Undecided):
             return identity
         if not isinstance(identity, Deny) and not self.bind(identity):
             return Deny(Reason.IDENTITY_CONFLICT)
@@ -129,13 +134,13 @@ class Host(Driver):
         if self.tunnel is not None and self.identity is not None:
             return self.identity
         inside = self.tunnel is not None or self.entry.kind is Kind.TRANSPARENT
-        identity = self.parts.gate.identify(self._shown(() if inside else wire.headers, wire))
+        identity = self.parts.gate.identify(self._shown(self._opening if inside else wire.headers, wire))
         if isinstance(identity, Deny):
             return identity
         return identity if self.bind(identity) else Deny(Reason.IDENTITY_CONFLICT)
 
     def _shown(self, headers: Headers, request: WireRequest | None = None) -> Shown:
-        return Shown(self.entry.way, self._peer, *self._svid, headers=headers, request=request)
+        return Shown(self.entry.way, self._peer, *self._svid, self._number, headers, request)
 
     def bind(self, identity: Identity) -> bool:
         """Fix for whom this connection acts; False when it already acts for somebody else."""

@@ -1,22 +1,42 @@
-"""Who a connection speaks for, once its pass was verified.
+"""Who a connection speaks for, once its evidence was judged.
 
-Must not know: how a pass is verified, any engine.
+Must not know: how evidence is verified, any engine.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
+
+from exeat.model.decision import Deny
+from exeat.model.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A session by name. ``ended`` when the pass was genuine but its time is over."""
+    """A session by name. ``ended`` when the pass was genuine but its time is over.
+
+    Without a ``mission`` it is an agent that may do nothing, and ``lacking`` says why. ``until`` (epoch seconds) bounds what
+    it may begin, whatever else holds; ``evidence`` are the kinds that proved it. Two are equal when they speak for the same
+    session, whatever proved it.
+    """
 
     mission: str
     agent: str
     ended: bool = False
+    spiffe_id: str = field(default="", compare=False)
+    until: float = field(default=math.inf, compare=False)
+    evidence: tuple[str, ...] = field(default=(), compare=False)
+    lacking: str = field(default="", compare=False)
 
     @property
     def session(self) -> str:
         """The session's key."""
         return f"{self.mission}/{self.agent}"
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided(Deny):
+    """Nobody yet: the placeholder that may decide it comes with the first request. Who doesn't wait for it refuses."""
+
+    reason: Reason = Reason.IDENTITY_MISSING

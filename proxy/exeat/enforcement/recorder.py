@@ -30,7 +30,7 @@ class Recorder:
         self._audit = audit
         self._clock = clock
 
-    def permit(self, exchange: Exchange, view: SessionView, snapshot: str) -> None:
+    def permit(self, exchange: Exchange, identity: Identity, view: SessionView, snapshot: str) -> None:
         """Write a permit; raise RefusalError(AUDIT_UNAVAILABLE) when it can't be written, so that nothing goes."""
         question = exchange.permit.question
         request = exchange.request
@@ -42,6 +42,7 @@ class Recorder:
                 "agent": exchange.agent,
                 "mission": exchange.mission,
                 "environment": view.mission.environment,
+                "evidence": identity.evidence,
                 "service": question.service,
                 "action": question.action,
                 "resource": str(question.resource or ""),
@@ -77,9 +78,10 @@ class Recorder:
                 "kind": RecordKind.DECISION,
                 "decision_id": refusal.decision_id,
                 "request_id": f"r_{refusal.decision_id[2:]}",
-                "agent": view.session.agent.spiffe_id if view else (identity.agent if identity else ""),
+                "agent": view.session.agent.spiffe_id if view else _who(identity),
                 "mission": identity.mission if identity else "",
                 "environment": view.mission.environment if view else "",
+                "evidence": identity.evidence if identity else (),
                 "service": question.service,
                 "action": question.action,
                 "resource": str(question.resource or ""),
@@ -137,6 +139,10 @@ class Recorder:
             )
         except RefusalError:
             logger.error("the outcome of %s could not be recorded", exchange.decision_id)  # noqa: TRY400 the log says why
+
+
+def _who(identity: Identity | None) -> str:
+    return "" if identity is None else identity.spiffe_id or identity.agent
 
 
 def _where(wire: WireRequest | None) -> tuple[str, int, str]:

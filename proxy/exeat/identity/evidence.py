@@ -1,6 +1,6 @@
-"""What a connection shows of itself: the pass in ``Proxy-Authorization``.
+"""The credential in ``Proxy-Authorization``: a pass, or a token of a trusted issuer.
 
-Must not know: what a pass proves.
+Must not know: what it proves.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from exeat.model.secret import Secret
 
 _FIELD = b"proxy-authorization"
 _LONGEST = 8 * 1024
-"""Bytes of the field: a pass of 4 KiB in base64, and a user name."""
+"""Bytes of the field: a token of some 6 KiB in base64, and a user name."""
 _CREDENTIALS = re.compile(rb"(?:((?i:basic))|(?i:bearer)) +([A-Za-z0-9._~+/-]+=*)")
 """RFC 9110 §11.4: scheme, spaces, token68. No other scheme, no parameters, nothing after."""
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _PASS = re.compile(rb"[!-~]+")
 
 
-def read_pass(headers: Headers) -> Secret | None:
-    """Return the pass shown, or None when none is: the password of ``Basic`` (any user name), or the ``Bearer`` token.
+def read_credential(headers: Headers) -> Secret | None:
+    """Return the credential shown, or None when none is: the password of ``Basic`` (any user name), or the ``Bearer`` token.
 
     Raise RefusalError(IDENTITY_INVALID) for anything that could be read in two ways: two such fields, another
     scheme, base64 that isn't strict, control characters, an empty password (RFC 7617 §2, RFC 6750 §2.1).
@@ -41,7 +41,7 @@ def read_pass(headers: Headers) -> Secret | None:
         raise _invalid("Proxy-Authorization is neither Basic nor Bearer")
     shown = _password(match[2]) if match[1] else match[2]
     if not _PASS.fullmatch(shown):
-        raise _invalid("the pass is empty or holds white space or other bytes than ASCII")
+        raise _invalid("the credential is empty or holds white space or other bytes than ASCII")
     return Secret(shown.decode("ascii"))
 
 

@@ -8,7 +8,6 @@ Must not know: whether a mission lives, where keys are kept.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 import secrets
@@ -39,6 +38,22 @@ _LEEWAY = 30
 """Seconds by which ``iat`` and ``nbf`` may lie ahead: clocks of replicas differ. ``exp`` gets none."""
 _LATEST = 253_402_300_799
 """The last second of the year 9999, which dates in records can still express."""
+
+
+def is_pass(presented: Secret) -> bool:
+    """Whether something is to be judged as a pass: it calls itself one, or isn't a token at all. It proves nothing."""
+    try:
+        return bool(_header(presented.reveal().partition(".")[0]).get("typ") == TYP)
+    except ValueError:
+        return True
+
+
+def _header(segment: str) -> dict[str, Any]:
+    """A header as it claims to be; raise ValueError for what is none."""
+    header = orjson.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    if not isinstance(header, dict):
+        raise ValueError("not an object")  # noqa: TRY004 one error for every unreadable header
+    return header
 
 
 @final
@@ -151,10 +166,9 @@ class PassVerifier:
         if match is None:
             raise _invalid("not a compact JWS")
         try:
-            header = orjson.loads(base64.urlsafe_b64decode(match[1] + "=" * (-len(match[1]) % 4)))
-        except (binascii.Error, ValueError):
+            kid = _header(match[1]).get("kid")
+        except ValueError:  # binascii.Error is one
             raise _invalid("its header can't be read") from None
-        kid = header.get("kid") if isinstance(header, dict) else None
         key = self._keyring.public(kid) if isinstance(kid, str) else None
         if key is None or not isinstance(kid, str):
             raise _invalid("not signed with a key of ours")
@@ -177,7 +191,7 @@ class PassVerifier:
         latest = self._clock.time() + _LEEWAY
         if issued > latest or begins > latest or issued > expires:
             raise _invalid("issued in the future")
-        return VerifiedPass(mission, agent, jti, float(expires))
+        return VerifiedPass(mission, agent, jti, float(expires), claims["sub"])
 
 
 def _invalid(detail: str) -> RefusalError:

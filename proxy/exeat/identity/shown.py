@@ -47,13 +47,15 @@ class Shown:
     """All that is known of a connection when it is asked who it is.
 
     ``peer`` is the IP address of its socket as text, ``svid`` the SPIFFE ID of a client certificate that was verified
-    (``""`` without one) and ``svid_until`` the second at which that certificate expires. ``headers`` are those of the request that may carry ``Proxy-Authorization``: the CONNECT, or a plain
-    request. ``request`` is the head of a request to a service, once there is one: a placeholder is looked for there.
+    (``""`` without one) and ``svid_until`` the second at which that certificate expires. ``connection`` tells connections
+    apart (0: it can't be told): a token that may be shown once may be shown again on its own. ``headers`` are those of the
+    request that may carry ``Proxy-Authorization``: the CONNECT, or a plain request. ``request`` is the head of a request to a service, once there is one: a placeholder is looked for there.
     """
 
     way: Way
     peer: str = ""
     svid: str = ""
     svid_until: float = 0.0
+    connection: int = 0
     headers: Headers = ()
     request: WireRequest | None = None

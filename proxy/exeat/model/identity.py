@@ -11,6 +11,15 @@ from dataclasses import dataclass, field
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 """Names of agents, environments, groups, services and templates: what a SPIFFE path segment and a Cedar id both carry plainly."""
 
+SPIFFE_ID = re.compile(r"(?=.{1,2048}\Z)spiffe://([a-z0-9._-]{1,255})(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
+"""A workload's SPIFFE ID (SPIFFE-ID §2): a trust domain and a path without empty and dot segments."""
+
+
+def trust_domain_of(spiffe_id: str) -> str:
+    """The trust domain of a SPIFFE ID; ``""`` for what isn't one."""
+    match = SPIFFE_ID.fullmatch(spiffe_id)
+    return "" if match is None else match[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:

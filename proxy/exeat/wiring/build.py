@@ -29,6 +29,7 @@ from exeat.decision.snapshot import Snapshot
 from exeat.enforcement.ca import CertificateAuthority, ensure_ca, system_roots
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.gate import Gate
+from exeat.enforcement.identify import Identifier
 from exeat.enforcement.listener import Listeners
 from exeat.enforcement.lookup import SystemResolver
 from exeat.enforcement.parts import Parts
@@ -45,6 +46,7 @@ from exeat.policy.bundle import Bundle, load_bundle
 from exeat.store.missions import SqliteMissionStore, open_store
 from exeat.wiring.connecting import connection_info
 from exeat.wiring.holdings import load_client_secrets, load_shared, open_audit, read_overrides
+from exeat.wiring.identity import Identities, build_identities
 from exeat.wiring.site import Site, policy_folder, read_site
 from exeat.wiring.ways import build_ports
 
@@ -65,6 +67,7 @@ class Assembly:
     broker: TokenBroker
     exchange: OAuthExchangeIssuer
     """Holds connections to authorization servers: closed after the broker."""
+    identities: Identities
     worker: Worker
     control: MissionControl
     key_rings: tuple[KeyRing, KeyRing]
@@ -120,9 +123,10 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
         state / "pass-keys", "pass", "ES256", settings.issuer.rotate, settings.ceilings.longest_life + 60, clock
     )
     extra_roots = loaded.path(settings.upstream.ca_file) if settings.upstream.ca_file else None
+    tls = client_context([file for file in (system_roots(), extra_roots) if file is not None])
     exchange = OAuthExchangeIssuer(
         Assertions(token_keys, issuer_url, clock),
-        Endpoints(client_context([file for file in (system_roots(), extra_roots) if file is not None]), clock),
+        Endpoints(tls, clock),
         load_client_secrets(site.services, sources),
         key,
         clock,
@@ -139,10 +143,13 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     )
     admin = parse_listener(settings.admin.listen)
     audience = f"exeat:{settings.identity.trust_domain}"
+    trust_domain = settings.identity.trust_domain
+    passes = ShortOrLong(short_key, trust_domain, PassVerifier(pass_keys, issuer_url, audience, clock), clock)
+    identities = build_identities(loaded, site, passes, tls, state, clock)
     parts = Parts(
         gate=Gate(
             world,
-            ShortOrLong(short_key, PassVerifier(pass_keys, issuer_url, audience, clock), clock),
+            Identifier(identities.prover, world, clock),
             broker,
             audit,
             clock,
@@ -174,8 +181,9 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
         expand=site.services.expand,
         connection=connection_info(site, state, key, short_key, list(zip(places(settings), ports, strict=True))),
     )
+    rings = (token_keys, pass_keys)
     return Assembly(
-        loaded, site, clock, store, audit, broker, exchange, worker, control, (token_keys, pass_keys), bundle, warnings
+        loaded, site, clock, store, audit, broker, exchange, identities, worker, control, rings, bundle, warnings
     )
 
 

@@ -19,10 +19,14 @@ from exeat.decision.verdict import Denied, Failed, Held
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Gate, Pending
 from exeat.enforcement.identified import Identity
+from exeat.enforcement.identify import Identifier
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
+from exeat.identity.agents import AgentIndex
+from exeat.identity.prove import Prover
 from exeat.identity.shown import Shown, Way
+from exeat.identity.tokens import TokenVerifier
 from exeat.model.decision import Deny
 from exeat.model.mission import MissionState
 from exeat.model.reason import Reason
@@ -80,13 +84,22 @@ class Passes:
         return self.answer
 
 
+class Never:
+    def use(self, *_: Any) -> None:
+        raise AssertionError("no token is shown")
+
+
 class Rig:
     def __init__(self, engine: Any = None, broker: Broker | None = None, passes: Any = None) -> None:
         self.world = World(with_mission(empty_snapshot(engine), MISSION, AGENTS))
         self.audit, self.broker = Audit(), broker or Broker()
         self.gate = Gate(
-            self.world, Passes(passes), self.broker, self.audit, Clock(), deadline=0.2, pairwise_key=b"k" * 32
+            self.world, self.identifier(passes), self.broker, self.audit, Clock(), deadline=0.2, pairwise_key=b"k" * 32
         )  # type: ignore[arg-type]
+
+    def identifier(self, passes: Any) -> Identifier:
+        prover = Prover(AgentIndex(AGENTS.values(), {}), Passes(passes), TokenVerifier((), Never(), Clock()))
+        return Identifier(prover, self.world, Clock())
 
     async def ask(self, wire: WireRequest | None = None, identity: Identity = ME, **more: Any) -> Any:
         answer = self.gate.admit(identity, wire or request(), **more)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exeat.errors import RefusalError
-from exeat.identity.evidence import read_pass
+from exeat.identity.evidence import read_credential
 from exeat.model.reason import Reason
 
 PASS = "aaa.bbb.ccc"
@@ -20,7 +20,7 @@ def basic(text: str | bytes) -> bytes:
 
 
 def shown(value: bytes, name: bytes = b"Proxy-Authorization"):
-    return read_pass(((b"Host", b"x"), (name, value), (b"Accept", b"*/*")))
+    return read_credential(((b"Host", b"x"), (name, value), (b"Accept", b"*/*")))
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_a_colon_belongs_to_the_password():
 
 def test_no_field_is_no_pass():
     """Without the field there is no evidence; other fields don't count."""
-    assert read_pass(()) is None
-    assert read_pass(((b"Authorization", b"Bearer x"), (b"proxy_authorization", b"Bearer x"))) is None
+    assert read_credential(()) is None
+    assert read_credential(((b"Authorization", b"Bearer x"), (b"proxy_authorization", b"Bearer x"))) is None
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_two_fields_are_refused_even_when_equal():
     """Which one counts must never be a question."""
     twice = ((b"Proxy-Authorization", b"Bearer a"), (b"proxy-authorization", b"Bearer a"))
     with pytest.raises(RefusalError) as refused:
-        read_pass(twice)
+        read_credential(twice)
     assert refused.value.reason is Reason.IDENTITY_INVALID
 
 
