@@ -17,6 +17,7 @@ from mitmproxy import http
 from mitmproxy.connection import Client, ConnectionState, Server
 from mitmproxy.proxy import events, layer, mode_specs, server_hooks
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.modes import HttpProxy
 
 from exeat.enforcement.deadlines import Deadlines
 from exeat.enforcement.driver import Driver, tell
@@ -80,7 +81,9 @@ class Host(Driver):
     # --- life -----------------------------------------------------------------------------------------------------------
 
     def top_layer(self) -> layer.Layer:
-        """What a new connection begins with: the question what it speaks."""
+        """What a new connection begins with: the question what it speaks, asked with its first bytes where no proxy is known."""
+        if self.entry.kind is Kind.TRANSPARENT:
+            return HttpProxy(self._context)  # TLS wants a layer around it
         return layer.NextLayer(self._context, ask_on_start=True)
 
     def start(self, early: bytes = b"") -> None:
