@@ -19,11 +19,18 @@ from exeat.model.request import Headers, Tunnel, WireRequest
 from exeat.model.service import Service
 
 _PREFIX = re.compile(rb"/([A-Za-z0-9._-]{1,253})((?:[/?].*)?)", re.DOTALL)
-_URL = re.compile(rb"(https?:)?//([A-Za-z0-9.-]+)(?::(\d{1,5}))?(?![^/?#>;,\"'\s])")
+_URL = re.compile(rb"(https?:)?//([A-Za-z0-9.-]+)(?::(\d{1,5}))?(?=[/?#]|$)", re.IGNORECASE)
 _PATH_ATTRIBUTE = re.compile(rb"(;\s*path=)(/[^;]*)", re.IGNORECASE)
 _OWN_ATTRIBUTES = re.compile(rb";\s*(?:domain=[^;]*|secure(?=\s*(?:;|$)))", re.IGNORECASE)
 _DOMAIN_ATTRIBUTE = re.compile(rb";\s*domain=[^;]*", re.IGNORECASE)
-_LINKS = frozenset({b"location", b"content-location", b"link", b"refresh"})
+_WHOLE = re.compile(rb"^()(.+)$", re.DOTALL)
+_LINKS = {
+    b"location": _WHOLE,
+    b"content-location": _WHOLE,
+    b"link": re.compile(rb"(<)([^>]*)"),
+    b"refresh": re.compile(rb"(;\s*url=[\"']?)(\S+)", re.IGNORECASE),
+}
+"""Where a field holds references: after the first group."""
 _HTTPS = 443
 
 
@@ -117,33 +124,37 @@ class BaseUrls:
         ``Strict-Transport-Security`` goes: it would be about our own host.
         """
         kept: list[tuple[bytes, bytes]] = []
+
+        def ours(match: re.Match[bytes]) -> bytes:
+            return match[1] + self._reference(match[2], base)
+
         for name, value in fields:
             lower = name.lower()
             if lower in _LINKS:
-                kept.append((name, self._link(value, base)))
+                kept.append((name, _LINKS[lower].sub(ours, value)))
             elif lower == b"set-cookie":
                 kept.append((name, self._cookie(value, base)))
             elif lower != b"strict-transport-security":
                 kept.append((name, value))
         return tuple(kept)
 
-    def _link(self, value: bytes, base: Base) -> bytes:
-        if value.startswith(b"/") and not value.startswith(b"//"):
-            return base.prefix + value
-        value = re.sub(rb"<(/[^/>][^>]*)>", lambda m: b"<" + base.prefix + m[1] + b">", value)
-
-        def ours(match: re.Match[bytes]) -> bytes:
-            try:
-                host = canonical_host(match[2].decode("ascii"))
-            except ValueError:
-                return match[0]
-            port = int(match[3]) if match[3] else (80 if match[1] == b"http:" else _HTTPS)
-            if (host, port) == (base.host, base.port):
-                return base.url + base.prefix
-            name = self._by_host.get((host, port))
-            return match[0] if name is None or not base.prefix else base.url + b"/" + name.encode()
-
-        return _URL.sub(ours, value)
+    def _reference(self, reference: bytes, base: Base) -> bytes:
+        """One URI reference (RFC 3986 §4.1); a relative one but for an absolute path is right as it is."""
+        if reference.startswith(b"/") and not reference.startswith(b"//"):
+            return base.prefix + reference
+        match = _URL.match(reference)
+        if match is None:
+            return reference
+        try:
+            host = canonical_host(match[2].decode("ascii"))
+        except ValueError:
+            return reference
+        port = int(match[3]) if match[3] else (80 if (match[1] or b"").lower() == b"http:" else _HTTPS)
+        rest = reference[match.end() :]
+        if (host, port) == (base.host, base.port):
+            return base.url + base.prefix + rest
+        name = self._by_host.get((host, port))
+        return reference if name is None or not base.prefix else base.url + b"/" + name.encode() + rest
 
     def _cookie(self, value: bytes, base: Base) -> bytes:
         value = (_DOMAIN_ATTRIBUTE if self._tls else _OWN_ATTRIBUTES).sub(b"", value)
