@@ -182,6 +182,22 @@ class Doors:
         return Entered(exeat, sock, authority, f"/{host}", f"Proxy-Authorization: {basic(mission['pass'])}")
 
 
+def at(doors: Doors, way: str) -> socket.socket:
+    """A socket to one listener."""
+    return socket.create_connection(("127.0.0.1", doors.ports[way]), 8)
+
+
+def inside(exeat: Exeat, mission: dict[str, Any], sock: Any, name: str | None, *, verify: bool = True) -> Entered:
+    """TLS inside what was opened, with any server name or none."""
+    context = client_context(mission["ca_file"])
+    context.check_hostname = verify and name is not None
+    try:
+        return Entered(exeat, context.wrap_socket(sock, server_hostname=name), name or "")
+    except BaseException:
+        sock.close()
+        raise
+
+
 def socks(sock: socket.socket, host: str, port: int, user: str | None = None, password: str = "") -> int:
     """Greet (RFC 1928, RFC 1929) and ask for a name; return the reply code, -1 when the connection was closed."""
     with contextlib.suppress(ConnectionError):

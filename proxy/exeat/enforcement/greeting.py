@@ -33,11 +33,11 @@ class SocksLayer(layer.Layer):
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.DataReceived):
             for reply in self._socks.feed(event.data):
+                if reply.failed:
+                    yield from self._refuse(Deny(Reason.PROTOCOL_NOT_ALLOWED, detail=reply.failed), reply.data)
+                    return
                 if reply.data:
                     yield commands.SendData(self.context.client, reply.data)
-                if reply.failed:
-                    yield from self._refuse(Deny(Reason.PROTOCOL_NOT_ALLOWED, detail=reply.failed))
-                    return
             if self._socks.target is not None:
                 yield from self._open(*self._socks.target)
         elif isinstance(event, events.ConnectionClosed):
@@ -47,8 +47,7 @@ class SocksLayer(layer.Layer):
         authority = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
         verdict = self.context.options.host.open_tunnel(connect_target(authority), self._headers())
         if verdict is not None:
-            yield commands.SendData(self.context.client, REFUSED)
-            yield from self._refuse(verdict)
+            yield from self._refuse(verdict, REFUSED)
             return
         yield commands.SendData(self.context.client, self._socks.granted())
         self.context.server.address = self.context.options.host.tunnel
@@ -65,8 +64,10 @@ class SocksLayer(layer.Layer):
         shown = base64.b64encode(self._socks.user + b":" + self._socks.password)
         return ((b"proxy-authorization", b"Basic " + shown),)
 
-    def _refuse(self, verdict: Deny) -> Commands:
-        self.context.options.host.refuse_tunnel(verdict)
+    def _refuse(self, verdict: Deny, answer: bytes) -> Commands:
+        self.context.options.host.refuse_tunnel(verdict)  # written before it is told
+        if answer:
+            yield commands.SendData(self.context.client, answer)
         yield commands.CloseConnection(self.context.client)
         self._handle_event = self._over  # type: ignore[method-assign,assignment]
 

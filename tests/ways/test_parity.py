@@ -7,8 +7,6 @@ import time
 import pytest
 
 from rig.config import SHARED_KEY
-from rig.island import Island, why_not
-from rig.ways import Doors
 from rig.wire import refused
 
 WAYS = ["http", "https", "socks5", "transparent", "reverse", "reverse-tls"]
@@ -18,29 +16,6 @@ OWN = {"seq", "time", "decision_id", "request_id", "hash", "prev", "ms", "chain"
 """What is particular to a record itself."""
 NEW = {"exeat-request-id", "traceparent", "authorization"}
 """Fields whose values are new in each request."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def island(tmp_path_factory):
-    """A network of the test's own, for redirected connections."""
-    if why := why_not():
-        pytest.skip(why)
-    with Island(tmp_path_factory.mktemp("island")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def doors(config, island):
-    made = Doors.open(config)
-    made.redirect(island)
-    return made
-
-
-@pytest.fixture
-def mission(mission, exeat):
-    """The agent's only open mission, which is the one a redirected connection means."""
-    yield mission
-    exeat.admin("POST", f"/v1/missions/{mission['mission']}/close", {"reason": "the test is over"})
 
 
 def _settled(exeat, before):
