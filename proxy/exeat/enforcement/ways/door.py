@@ -18,8 +18,8 @@ logger = logging.getLogger("exeat.door")
 class Guest(Protocol):
     """A connection that is served."""
 
-    def start(self) -> None:
-        """Begin."""
+    def start(self, early: bytes = b"") -> None:
+        """Begin; ``early`` is what came before somebody listened."""
         ...
 
 
@@ -75,25 +75,24 @@ class Door(asyncio.Protocol):
         try:
             if context is None:
                 raise RuntimeError("a handshake without TLS")
+            early = _Early()  # an agent may ask in the same packet that ends its handshake
             secured = await loop.start_tls(
-                transport, asyncio.Protocol(), context, server_side=True, ssl_handshake_timeout=self._seconds,
+                transport, early, context, server_side=True, ssl_handshake_timeout=self._seconds,
                 ssl_shutdown_timeout=self._seconds,
             )  # fmt: skip
             if secured is None or not self._admits():
                 transport.abort()
                 return
-            secured.pause_reading()
-            self._enter(secured)
-            secured.resume_reading()
+            self._enter(secured, bytes(early.data))
         except (OSError, asyncio.CancelledError) as fault:  # ssl.SSLError and time-outs are OSErrors
             logger.info("no TLS with an agent: %s", type(fault).__name__)
             transport.abort()
         finally:
             self._room.remove(None, self)
 
-    def _enter(self, transport: asyncio.Transport) -> None:
+    def _enter(self, transport: asyncio.Transport, early: bytes = b"") -> None:
         try:
-            self._welcome(transport, self._entry).start()
+            self._welcome(transport, self._entry).start(early)
         except BaseException as fault:  # noqa: BLE001 whatever it is, this connection is not served
             logger.info("a connection was not let in: %s", fault)
             transport.abort()
@@ -108,3 +107,14 @@ class Door(asyncio.Protocol):
     def busy(self) -> bool:
         """A handshake is no request."""
         return False
+
+
+@final
+class _Early(asyncio.Protocol):
+    """Keeps what arrives between the end of a handshake and the host's beginning."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
