@@ -155,6 +155,32 @@ GUARDS = (
         "return chunk if self._scrubber is None else self._scrubber.feed(chunk)",
         "return chunk",
     ),
+    Guard(
+        "base-url-host",
+        "enforcement/ways/reverse.py",
+        "if not is_address(host) and host not in self._names:",
+        "if False:",
+    ),
+    Guard(
+        "base-url-site", "enforcement/ways/reverse.py", 'name.lower() == b"sec-fetch-site"', 'name.lower() == b"none"'
+    ),
+    Guard("listener-in-clear", "config/listeners.py", "and not is_loopback(address.host):", "and False:"),
+    Guard(
+        "short-pass-mac", "identity/short.py", "not hmac.compare_digest(match[6], _mac(self._key, match[1]))", "False"
+    ),
+    Guard("svid-leaf", "identity/svid.py", "if _is_authority(leaf.extensions):", "if False:"),
+    Guard(
+        "redirected-name",
+        "enforcement/arrivals.py",
+        'name = canonical_host(data.client_hello.sni or "")',
+        'name = canonical_host(data.client_hello.sni or "api.example.test")',
+    ),
+    Guard(
+        "tunnel-identity",
+        "enforcement/host.py",
+        "if isinstance(identity, Deny) and not isinstance(identity, Undecided):\n            return identity",
+        "if False:\n            return identity",
+    ),
 )
 
 

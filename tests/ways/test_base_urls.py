@@ -16,6 +16,7 @@ def reverse(doors, exeat, way="reverse"):
     return Entered(exeat, at(doors, way), f"127.0.0.1:{doors.ports[way]}")
 
 
+@pytest.mark.guard("base-url-host")
 @pytest.mark.parametrize("host", ["evil.example.test", HOST, "", "127.0.0.1:1@evil.example.test"])
 def test_a_base_url_under_another_name_is_refused(doors, exeat, mission, origin, host):
     with at(doors, "reverse") as sock:
@@ -24,6 +25,7 @@ def test_a_base_url_under_another_name_is_refused(doors, exeat, mission, origin,
     assert origin.connections == []
 
 
+@pytest.mark.guard("base-url-site")
 def test_a_page_of_another_site_asks_in_vain(doors, exeat, mission, origin):
     with reverse(doors, exeat) as wire:
         answer = wire.ask(

@@ -23,6 +23,7 @@ def test_names_are_answered_here_and_asked_nowhere(doors, exeat, island, tcp):
     assert [each for each in island.went_to() if not each.startswith(("udp 127.0.0.1:", "tcp 127.0.0.1:"))] == []
 
 
+@pytest.mark.guard("redirected-name")
 def test_a_redirected_connection_without_a_name_leads_nowhere(doors, exeat, mission, origin):
     with pytest.raises((ssl.SSLError, ConnectionError)):
         inside(exeat, mission, socket.create_connection((ANYWHERE, 443), 8), None)

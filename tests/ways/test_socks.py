@@ -18,6 +18,7 @@ def short(mission):
     return mission["socks_url"].split("@")[0].rpartition(":")[2]
 
 
+@pytest.mark.guard("tunnel-identity")
 @pytest.mark.parametrize(
     ("user", "password", "code"),
     [

@@ -121,6 +121,7 @@ def test_a_secret_in_the_wrong_place_is_not_quoted(file):
     assert "sentinel" not in str(problems(file, SMALLEST, {"EXEAT_SERVICE__0__SHARED": "sentinel"}))
 
 
+@pytest.mark.guard("listener-in-clear")
 @pytest.mark.parametrize(
     ("old", "new", "field", "words"),
     [
@@ -142,7 +143,7 @@ def test_a_secret_in_the_wrong_place_is_not_quoted(file):
         ("[upstream]", '[[listener]]\nurl = "http://127.0.0.1:8082"\nagent = "prod/nobody"\n[upstream]', "listener[0].agent", "no agent"),
         ("[upstream]", '[[listener]]\nurl = "http://127.0.0.1:8082"\nmission = "nothing"\n[upstream]', "listener[0].mission", "no mission template"),
         ("[upstream]", '[[listener]]\nurl = "http://127.0.0.1:8082"\ndomain = "x.test"\n[upstream]', "listener[0].domain", "reverse"),
-        ("[upstream]", '[[listener]]\nurl = "transparent://127.0.0.1:8082"\nevidence = ["address"]\ndns = "nowhere"\n[upstream]', "listener[0].dns", "port"),
+        ("[upstream]", '[[listener]]\nurl = "transparent://127.0.0.1:8082"\nevidence = ["listener"]\nagent = "prod/invoice-bot"\ndns = "nowhere"\n[upstream]', "listener[0].dns", "port"),
         ("http://127.0.0.1:8080", "http://0.0.0.0:8080", "proxy.listen[0]", "in the clear"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8081", "proxy.listen[0]", "already"),
         ("http://127.0.0.1:8080", "http://127.0.0.1", "proxy.listen[0]", "port"),

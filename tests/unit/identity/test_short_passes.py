@@ -66,6 +66,7 @@ def test_another_key_signs_nothing_here() -> None:
     assert refused.value.reason is Reason.IDENTITY_INVALID
 
 
+@pytest.mark.guard("short-pass-mac")
 @pytest.mark.parametrize(
     "change",
     [

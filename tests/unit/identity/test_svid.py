@@ -45,6 +45,7 @@ def test_one_spiffe_id_is_the_identity() -> None:
     assert read_svid(leaf(uri(BOT), x509.DNSName("bot.example.test"))) == (BOT, END.timestamp())
 
 
+@pytest.mark.guard("svid-leaf")
 @pytest.mark.parametrize(
     "certificate",
     [
