@@ -65,7 +65,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         407, "The identity shown is not valid", "Open a mission and use the pass it returns.", _DENIED
     ),
     Reason.IDENTITY_CONFLICT: Explanation(
-        403, "Two identities on one connection", "Use one connection for one mission.", _DENIED
+        403, "Two identities are shown", "Use one connection for one agent and one mission.", _DENIED
     ),
     Reason.MISSION_MISSING: Explanation(
         403, "No mission covers this request", "Ask the mission's owner to open one.", _DENIED
