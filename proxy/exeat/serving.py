@@ -83,7 +83,7 @@ class Running:
         for mission in await assembly.store.live():
             await assembly.worker.apply(mission)
         await self._admin.start()
-        await assembly.identities.refresher.refresh_due()  # an issuer that can't be reached is no reason not to serve
+        await assembly.identities.refresher.start()
         await assembly.worker.start()
         reload = assembly.loaded.settings.policy.reload
         self._chores = [

@@ -25,3 +25,9 @@ class Authority:
         leaf.configure_cert(context)
         context.set_alpn_protocols(list(alpn))
         return context
+
+    def client(self, roots: Path, *uris: str, common_name: str = "agent") -> ssl.SSLContext:
+        """A client's TLS context: a certificate with these URIs (SPIFFE IDs), and trust in ``roots``."""
+        context = ssl.create_default_context(cafile=str(roots))
+        self._ca.issue_cert(*uris, common_name=common_name).configure_cert(context)
+        return context

@@ -133,6 +133,16 @@ class Config:
         if not host.startswith("*"):
             self.resolve(host, port, local or self.origin.port)
 
+    def listener(self, scheme: str = "http", **fields: Any) -> int:
+        """Add a listener on a port of its own; return the port."""
+        port = free_port()
+        self.tables.setdefault("listener", []).append({"url": f"{scheme}://127.0.0.1:{port}", **fields})
+        return port
+
+    def agent(self, name: str, **fields: Any) -> None:
+        """Add an agent in ``prod``."""
+        self.tables["agent"].append({"name": name, "environment": "prod", **fields})
+
     def resolve(self, host: str, port: int, local: int) -> None:
         """Point a name at a local port."""
         self.tables["upstream"]["resolve"][f"{host}:{port}"] = f"127.0.0.1:{local}"

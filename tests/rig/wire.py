@@ -92,11 +92,12 @@ def client_context(ca_file: str, *alpn: str) -> ssl.SSLContext:
 
 
 class Wire:
-    """One socket to the proxy, plain or after a tunnel's TLS."""
+    """One socket to the proxy, plain or after a tunnel's TLS; to another listener by ``port``, from another address by ``source``."""
 
-    def __init__(self, exeat: Exeat, timeout: float = 8) -> None:
+    def __init__(self, exeat: Exeat, timeout: float = 8, *, port: int = 0, source: str = "") -> None:
         self.exeat = exeat
-        self.sock: socket.socket = socket.create_connection(("127.0.0.1", exeat.port), timeout)
+        here = (source, 0) if source else None
+        self.sock: socket.socket = socket.create_connection(("127.0.0.1", port or exeat.port), timeout, here)
 
     def __enter__(self) -> Self:
         return self

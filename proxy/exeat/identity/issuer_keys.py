@@ -17,7 +17,7 @@ from exeat.identity.jwk import VerifyingKey, read_keys
 from exeat.model.reason import Reason
 from exeat.ports import Clock
 
-_EARLY = 5.0
+_EARLY = 2.0
 """Seconds between two fetches at least, whatever is asked for: an agent can't make us a nuisance to an issuer."""
 _MOST_ASKED = 256
 

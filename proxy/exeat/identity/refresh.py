@@ -18,6 +18,8 @@ logger = logging.getLogger("exeat.issuers")
 TICK = 0.5
 """Seconds between looks at what is due: how long an agent with a token of a new key waits at least."""
 
+_PATIENCE = 1.0
+
 
 @final
 class KeyRefresher:
@@ -26,6 +28,13 @@ class KeyRefresher:
     def __init__(self, issuers: Sequence[tuple[IssuerKeys, Source]], fetcher: Fetcher) -> None:
         self._issuers = tuple(issuers)
         self._fetcher = fetcher
+        self._first: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Fetch everything once, waiting only a moment: an issuer that is late or gone is no reason not to serve."""
+        if self._issuers:
+            self._first = asyncio.create_task(self.refresh_due())
+            await asyncio.wait({self._first}, timeout=_PATIENCE)
 
     async def refresh_due(self) -> None:
         """Fetch, all at the same time, the keys of every issuer whose turn it is. Raises nothing of theirs."""
@@ -49,5 +58,8 @@ class KeyRefresher:
         return [keys.status() for keys, _ in self._issuers]
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Stop, and close every connection."""
+        if self._first is not None:
+            self._first.cancel()
+            await asyncio.gather(self._first, return_exceptions=True)
         await self._fetcher.close()
