@@ -10,7 +10,7 @@ import re
 from collections.abc import Generator
 from typing import Any
 
-import h11
+from h11._readers import ChunkedReader
 from mitmproxy import http
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events
@@ -24,7 +24,9 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 
+from exeat.enforcement.chunks import ChunkReader
 from exeat.enforcement.translate import mark_target, response_of
+from exeat.model.request import Headers
 
 Commands = Generator[commands.Command, Any, Any]
 
@@ -34,31 +36,6 @@ _HEAD = re.compile(
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
 )
 _END = b"\r\n\r\n"
-_LARGEST_CHUNK = 2**32
-
-
-class BodyReader:
-    """h11's body readers, with trailers taken out and kept, and absurd chunk sizes refused (matrix S04)."""
-
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
-        self.trailers: tuple[tuple[bytes, bytes], ...] = ()
-
-    def __call__(self, buffer: Any) -> Any:
-        """The next event in the buffer, or None."""
-        return self._seen(self._reader(buffer))
-
-    def read_eof(self) -> Any:
-        """The peer has closed."""
-        return self._seen(self._reader.read_eof())
-
-    def _seen(self, event: Any) -> Any:
-        if getattr(self._reader, "_bytes_in_chunk", 0) > _LARGEST_CHUNK:
-            raise h11.RemoteProtocolError("an absurd chunk size")
-        if isinstance(event, h11.EndOfMessage) and event.headers:
-            self.trailers = tuple(event.headers.raw_items())
-            return h11.EndOfMessage()
-        return event
 
 
 def _chunked(message: http.Message | None) -> bool:
@@ -110,10 +87,14 @@ class GovernedHttp1Server(Http1Server):
 
     def read_body(self, event: events.Event) -> Commands:
         """As mitmproxy's, with trailers passed on before the end."""
-        reader = _wrapped(self)
+        reader = _strict(self)
         for command in super().read_body(event):
-            if isinstance(command, ReceiveHttp) and isinstance(command.event, RequestEndOfMessage) and reader.trailers:
-                yield ReceiveHttp(RequestTrailers(command.event.stream_id, http.Headers(reader.trailers)))
+            if (
+                isinstance(command, ReceiveHttp)
+                and isinstance(command.event, RequestEndOfMessage)
+                and (found := _trailers(reader))
+            ):
+                yield ReceiveHttp(RequestTrailers(command.event.stream_id, http.Headers(found)))
             yield command
 
     def send(self, event: HttpEvent) -> Commands:
@@ -161,19 +142,26 @@ class GovernedHttp1Client(Http1Client):
 
     def read_body(self, event: events.Event) -> Commands:
         """As mitmproxy's, with trailers passed on before the end."""
-        reader = _wrapped(self)
+        reader = _strict(self, padded=True)
         for command in super().read_body(event):
-            if isinstance(command, ReceiveHttp) and isinstance(command.event, ResponseEndOfMessage) and reader.trailers:
-                yield ReceiveHttp(ResponseTrailers(command.event.stream_id, http.Headers(reader.trailers)))
+            if (
+                isinstance(command, ReceiveHttp)
+                and isinstance(command.event, ResponseEndOfMessage)
+                and (found := _trailers(reader))
+            ):
+                yield ReceiveHttp(ResponseTrailers(command.event.stream_id, http.Headers(found)))
             yield command
 
 
-def _wrapped(side: Any) -> BodyReader:
-    """The body reader of a side, wrapped once a message."""
-    if not isinstance(side.body_reader, BodyReader):
-        side.body_reader = BodyReader(side.body_reader)
-    reader: BodyReader = side.body_reader
-    return reader
+def _strict(side: Any, *, padded: bool = False) -> Any:
+    """The body reader of a side; ours stands in the place of h11's reader of chunks from the first byte on."""
+    if isinstance(side.body_reader, ChunkedReader):
+        side.body_reader = ChunkReader(padded=padded)
+    return side.body_reader
+
+
+def _trailers(reader: Any) -> Headers:
+    return reader.trailers if isinstance(reader, ChunkReader) else ()
 
 
 def _as_http1(request: http.Request) -> http.Request:
