@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address
 
-_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]{1,64}")
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]{1,253}")
 
 
 def ip_literal(text: str) -> IPv4Address | IPv6Address | None:

@@ -32,16 +32,17 @@ _LOCAL_SUFFIXES = (
 
 
 def canonical_host(text: str) -> str:
-    """Return the one spelling of a host name: A-labels (UTS 46, IDNA 2008), lower case, no trailing dot.
+    """Return the one spelling of a host name: A-labels (IDNA 2008), lower case, no trailing dot.
 
     Raise ValueError (fixed text) for whatever isn't a plain name: an address in any form, brackets, userinfo, a port,
-    percent signs, underscores, empty or overlong labels. Applied to its own result it changes nothing.
+    percent signs, underscores, empty or overlong labels, and anything but ASCII. HTTP, DNS and TLS carry A-labels alone, and
+    those who map other characters don't agree (ß, joiners, final sigma, new Unicode). Applied to its own result it changes
+    nothing.
     """
     if len(text) > _LONGEST + 1:
         raise ValueError("the host name is too long")
-    name = text.lower() if text.isascii() else _to_ascii(text)
-    name = name.removesuffix(".")
-    if len(name) > _LONGEST or not _NAME.fullmatch(name):
+    name = text.lower().removesuffix(".")
+    if not text.isascii() or len(name) > _LONGEST or not _NAME.fullmatch(name):
         raise ValueError("the host is not a plain name")
     if _NUMERIC.fullmatch(name, name.rfind(".") + 1):
         raise ValueError("the host is an address in disguise")
@@ -50,20 +51,12 @@ def canonical_host(text: str) -> str:
     return name
 
 
-def _to_ascii(text: str) -> str:
-    try:
-        mapped = idna.uts46_remap(text, std3_rules=True, transitional=False)
-        return mapped if mapped.isascii() else idna.encode(mapped).decode("ascii")
-    except (UnicodeError, IndexError):  # IDNAError is a UnicodeError
-        raise ValueError("the host is not a valid international name") from None
-
-
 def _check_a_labels(name: str) -> None:
     for label in name.split("."):
         if label.startswith("xn--"):
             try:
                 same = idna.alabel(idna.ulabel(label)) == label.encode("ascii")
-            except (UnicodeError, IndexError):
+            except (UnicodeError, IndexError, OverflowError):  # what the punycode codec raises, beside what it should
                 same = False
             if not same:
                 raise ValueError("the host holds a label that encodes no valid name")

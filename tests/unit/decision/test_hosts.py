@@ -20,16 +20,11 @@ from exeat.decision.hosts import canonical_host, is_address, is_local_name, pars
         ("api.example.test", "api.example.test"),
         ("API.Example.TEST", "api.example.test"),
         ("api.example.test.", "api.example.test"),
-        ("bücher.example", "xn--bcher-kva.example"),
-        ("BÜCHER.example", "xn--bcher-kva.example"),
         ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
-        ("faß.example", "xn--fa-hia.example"),
-        ("ｅｘａｍｐｌｅ。test", "example.test"),
-        ("exam\u00adple.test", "example.test"),
+        ("xn--fa-hia.example", "xn--fa-hia.example"),
         ("r3---sn-4g5e.example.test", "r3---sn-4g5e.example.test"),
         ("1.example.test", "1.example.test"),
         ("localhost", "localhost"),
-        ("\u212a.example", "k.example"),
     ],
 )
 def test_every_spelling_of_a_name_becomes_the_one(text, canonical):
@@ -41,12 +36,14 @@ def test_every_spelling_of_a_name_becomes_the_one(text, canonical):
     [
         "", ".", "..", "a..b", ".a.test", "a.test..", "a.test。.", "-a.test", "a-.test", "a_b.test", "a b.test", " a.test",
         "a.test\n", "a\x00.test", "a%00.test", "a%2etest", "[a.test]", "u@a.test", "a.test:443", "a.test/", "a\\b.test",
-        "a#b.test", "a?b.test", "a,b.test", "xn--.test", "xn--a.test", "xn--zzzzzz--.test", "a\u200d.test", "☃️‍.test",
+        "a#b.test", "a?b.test", "a,b.test", "xn--.test", "xn--a.test", "xn--zzzzzz--.test", "xn--bcv11111111111111111111111111111111111111a.test", "a\u200d.test", "☃️‍.test",
         "a" * 64 + ".test", ".".join(["a" * 60] * 5),
         "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0", "1.2.3.4", "1.2.3.4.", "1.0x7f", "0x", "a.0x", "256.1.1.1",
+        "bücher.example", "BÜCHER.example", "faß.example", "ςα.example", "ｅｘａｍｐｌｅ。test", "exam\u00adple.test", "\u212a.example", "\u0130.example", "a\u200db.test",
         "１２７.0.0.1", "①②⑦.0.0.1", "example.123", "::1", "[::1]",
     ],
 )  # fmt: skip
+@pytest.mark.guard("ascii-hosts")
 def test_what_is_no_plain_name_is_refused(text):
     with pytest.raises(ValueError, match="the host"):
         canonical_host(text)
