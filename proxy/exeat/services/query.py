@@ -23,8 +23,14 @@ def decoded(text: str) -> str:
 
 
 def plain_key(key: str) -> str:
-    """What a lenient server takes a query key for: no brackets, no case, no spaces."""
-    return key.partition("[")[0].strip().lower()
+    """What some server makes of a query key: case is ignored and white space cut off; PHP cuts at ``[`` and NUL and writes ``_`` for
+    dots, blanks and a ``[`` that nothing closes (main/php_variables.c).
+    """
+    name = key.partition("\0")[0].strip()
+    head, bracket, rest = name.partition("[")
+    if bracket:
+        name = head if "]" in rest and head else f"{head}_{rest}"
+    return name.replace(".", "_").replace(" ", "_").casefold()
 
 
 def exact_values(query: str, keys: frozenset[str]) -> frozenset[tuple[str, str]] | None:

@@ -14,7 +14,8 @@ from typing import cast
 from exeat.model.decision import Enough
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import Operation
-from exeat.services.readers.pairs import names, plain_key
+from exeat.services.query import plain_key
+from exeat.services.readers.pairs import names
 from exeat.services.readers.pointers import Pointer, capture, parse_pointer
 from exeat.services.readers.reading import Asked, UnreadableError
 from exeat.services.readers.receive_pack import commands_complete

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from exeat.model.request import CanonicalRequest
+from exeat.services.query import plain_key
 from exeat.services.readers.media import check_form, check_json
-from exeat.services.readers.pairs import plain_key, read_pairs
+from exeat.services.readers.pairs import read_pairs
 from exeat.services.readers.reading import Asked, UnreadableError
 from exeat.services.readers.strict_json import read_json
 

@@ -22,9 +22,10 @@ from graphql.language import (
 
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
+from exeat.services.query import plain_key
 from exeat.services.readers.graphql_fields import Fields
 from exeat.services.readers.media import check_json
-from exeat.services.readers.pairs import names, plain_key, read_pairs
+from exeat.services.readers.pairs import names, read_pairs
 from exeat.services.readers.reading import Asked, UnreadableError, bounded
 from exeat.services.readers.strict_json import envelope, read_json
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
+from exeat.services.query import plain_key
 from exeat.services.readers.reading import UnreadableError
 
 _PAIR = re.compile(r"(?:[A-Za-z0-9*._~!$'()+,:@/?\[\]{}|^`\\\"-]|%[0-9A-Fa-f]{2})*")
@@ -29,11 +30,6 @@ def read_pairs(text: str) -> dict[str, str]:
             raise UnreadableError("a pair has no key or no value, or its key comes twice")
         found[key] = value
     return found
-
-
-def plain_key(key: str) -> str:
-    """What some server makes of a key: PHP cuts at ``[``, turns ``.`` and blanks into ``_``; others ignore case."""
-    return re.split(r"[\[\0]", key.strip(), maxsplit=1)[0].replace(".", "_").replace(" ", "_").casefold()
 
 
 def names(text: str) -> frozenset[str]:
