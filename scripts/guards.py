@@ -102,6 +102,11 @@ GUARDS = (
         '_DROPPED_PREFIXES = (b"proxy-", b"x-forwarded-", b"exeat-")',
         '_DROPPED_PREFIXES = (b"x-forwarded-", b"exeat-")',
     ),
+    Guard("field-alias", "decision/fields.py", "return name.translate(_PLAIN)", 'return name.replace(b"_", b"-")'),
+    Guard("ascii-hosts", "decision/hosts.py", "if not text.isascii() or len(name)", "if len(name)"),
+    Guard("key-alias", "services/query.py", '.replace(".", "_").replace(" ", "_")', ""),
+    Guard("chunk-reader", "enforcement/http1.py", "side.body_reader = ChunkReader(padded=padded)", "pass"),
+    Guard("chunk-lines", "enforcement/chunks.py", "if len(buffer if line is None else line) > longest:", "if False:"),
     Guard(
         "write-ahead",
         "enforcement/gate.py",

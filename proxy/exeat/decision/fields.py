@@ -49,7 +49,12 @@ _NEVER_NOMINATED = frozenset(
 )
 _SPECIAL = _ONCE | _OVERRIDES | _NOT_IN_HTTP2 | _DROPPED | {b"te", b"expect"}
 _NOT_TRAILERS = frozenset({b"cookie", b"set-cookie", b"content-encoding", b"content-range", b"range", b"x-api-key"})
-_SPECIAL_PREFIXES = (*_DROPPED_PREFIXES, b"proxy_", b"x_forwarded_", b"exeat_")
+_PLAIN = bytes(each if chr(each).isalnum() and each < 128 else ord("-") for each in range(256))
+
+
+def plain_name(name: bytes) -> bytes:
+    """What a server that hands fields on as variables takes a name for: CGI and WSGI know no sign but one (RFC 3875 §4.1.18)."""
+    return name.translate(_PLAIN)
 
 
 class UnfitError(Exception):
@@ -93,8 +98,9 @@ def read_fields(headers: Headers, method: str, version: str) -> Fields:
             raise UnfitError("a header field's name or value holds a character it must not hold")
         if seen.http2 and name != raw:
             raise UnfitError("a header field's name holds upper case in HTTP/2")
-        if (name not in _SPECIAL and b"_" not in name and not name.startswith(_SPECIAL_PREFIXES)) or _stays(
-            name, value, seen
+        plain = plain_name(name)
+        if (name == plain and name not in _SPECIAL and not name.startswith(_DROPPED_PREFIXES)) or _stays(
+            name, plain, value, seen
         ):
             kept.append((name, value))
     if seen.nominated:
@@ -109,10 +115,9 @@ def read_fields(headers: Headers, method: str, version: str) -> Fields:
     return Fields(tuple(kept), seen.once.get(b"host"), upgrade)
 
 
-def _stays(name: bytes, value: bytes, seen: _Seen) -> bool:
+def _stays(name: bytes, plain: bytes, value: bytes, seen: _Seen) -> bool:
     """Whether a field that has a rule of its own goes on."""
-    if b"_" in name:  # CGI and WSGI read "_" as "-"
-        plain = name.replace(b"_", b"-")
+    if name != plain:
         if plain in _ONCE or plain in _NOT_IN_HTTP2 or plain in _OVERRIDES:
             raise UnfitError("a header field's name is another way to write one that frames or routes")
         return plain not in _DROPPED and not plain.startswith(_DROPPED_PREFIXES)
@@ -180,10 +185,10 @@ def _check_handshake(kept: list[tuple[bytes, bytes]], seen: _Seen) -> list[tuple
 def check_trailers(trailers: Headers) -> None:
     """Raise UnfitError for trailers that could change what was decided (RFC 9110 §6.5.1, matrix S07)."""
     for raw, value in trailers:
-        name = raw.lower().replace(b"_", b"-")
+        name = plain_name(raw.lower())
         if not _is_token(raw) or not _is_value(value):
             raise UnfitError("a trailer's name or value holds a character it must not hold")
-        if name in _NOT_TRAILERS or name in _SPECIAL or name.startswith(_SPECIAL_PREFIXES):
+        if name in _NOT_TRAILERS or name in _SPECIAL or name.startswith(_DROPPED_PREFIXES):
             raise UnfitError("a trailer that frames, routes or authenticates")
 
 
@@ -191,5 +196,6 @@ def _check_nominated(names: set[bytes]) -> None:
     for name in names:
         if name and not _is_token(name):
             raise UnfitError("'connection' holds something that is no field name")
-        if name.replace(b"_", b"-") in _NEVER_NOMINATED or name.replace(b"_", b"-").startswith(b"exeat-"):
+        plain = plain_name(name)
+        if plain in _NEVER_NOMINATED or plain.startswith(b"exeat-"):
             raise UnfitError("'connection' nominates a field that every hop needs")

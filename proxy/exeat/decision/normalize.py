@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import unquote_plus
 
 from exeat.decision.addresses import ip_literal
 from exeat.decision.fields import UnfitError, read_fields
@@ -18,6 +17,7 @@ from exeat.decision.target import read_path, read_query
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest, Tunnel, WireRequest
+from exeat.services.query import plain_key, query_pairs
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})  # a tunnel in a tunnel, and two that echo credentials
@@ -133,9 +133,8 @@ def _refuse_address(host: str) -> Deny:
 
 def _check_override(query: str, method: str) -> None:
     """``_method`` in a query overrides the method in several frameworks (matrix P05)."""
-    for pair in re.split("[&;]", query):
-        key, _, value = pair.partition("=")
-        if unquote_plus(key).strip().lower() == "_method" and unquote_plus(value).upper() != method:
+    for key, value in query_pairs(query):
+        if plain_key(key) == "_method" and value.upper() != method:
             raise UnfitError("the query asks for another method than the request line")
 
 

@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from exeat.decision.fields import plain_name
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.secret import Secret
 from exeat.model.service import CredentialPlace, PlaceKind
@@ -77,10 +78,11 @@ def _read(place: CredentialPlace, request: CanonicalRequest) -> str | None:
     if place.kind is PlaceKind.QUERY:
         return _from_query(place.name, request.query)
     if place.kind is PlaceKind.COOKIE:
-        found = [value for name, value in cookies(request.headers) if name == place.name]
-        if len(found) > 1:
-            raise ValueError("ambiguous: two cookies of one name")
-        return found[0] if found and found[0] else None
+        found = [crumb for crumb in cookies(request.headers) if plain_key(crumb[0]) == plain_key(place.name)]
+        if len(found) > 1 or (found and found[0][0] != place.name):
+            raise ValueError("ambiguous: two cookies of one name, or one spelled in another way")
+        value = found[0][1] if found else ""
+        return value or None
     values = request.header(header_of(place))
     if not values:
         return None
@@ -170,7 +172,7 @@ def _strip(headers: Headers, query: str, place: CredentialPlace) -> tuple[Header
         rest = tuple(field for field in headers if field[0] != b"cookie")
         return (*rest, (b"cookie", line.encode("utf-8", "surrogateescape"))) if line else rest, query
     name = header_of(place)
-    return tuple(field for field in headers if field[0].replace(b"_", b"-") != name), query
+    return tuple(field for field in headers if plain_name(field[0]) != plain_name(name)), query
 
 
 def _basic(user: str | None, text: str) -> str:

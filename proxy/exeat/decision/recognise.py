@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from exeat.decision.fields import plain_name
 from exeat.decision.places import cookies, header_of, places, read_place, strip_and_place, text_of
 from exeat.model.decision import CredentialState
 from exeat.model.request import CanonicalRequest
@@ -111,12 +112,13 @@ def recognise(
 def _elsewhere(place: CredentialPlace | None, request: CanonicalRequest, table: FingerprintTable) -> str:
     """Why something outside the place is a credential; ``""`` when nothing is."""
     own = () if place is None else tuple(name for each in places(place) if (name := header_of(each)))
+    aliases = {plain_name(name) for name in own}
     lengths = table.lengths
     for name, value in request.headers:
         if name in own or not value:
             continue
-        plain = name.replace(b"_", b"-") if b"_" in name else name
-        if plain in _CARRIERS or plain in own:
+        plain = plain_name(name)
+        if plain in _CARRIERS or plain in aliases:
             return "a credential in another header than the service's"
         last = value.rpartition(b" ")[2]  # behind a scheme
         if (len(value) in lengths or len(last) in lengths) and (_known(value, table) or _known(last, table)):

@@ -138,6 +138,8 @@ def test_an_absolute_target_outside_a_tunnel_is_plain_http():
         pytest.param(h1(method="TRACK"), PROTOCOL, id="P04 TRACK"),
         pytest.param(h1(target=b"/a?_method=DELETE"), MALFORMED, id="P05 override in the query"),
         pytest.param(h1(target=b"/a?x=1;%5f%6dethod=delete"), MALFORMED, id="P05 encoded override"),
+        pytest.param(h1(target=b"/a?.method=DELETE"), MALFORMED, id="P05 as PHP spells it"),
+        pytest.param(h1(target=b"/a?%5Bmethod=DELETE"), MALFORMED, id="P05 as PHP spells an open bracket"),
         pytest.param(h1(target=b"/a?_method=get&payment_method=card"), None, id="P05 the same method"),
         pytest.param(h1(version="HTTP/0.9"), MALFORMED, id="P07 0.9"),
         pytest.param(h1(version="HTTP/9.9"), MALFORMED, id="P07 9.9"),
@@ -149,6 +151,11 @@ def test_an_absolute_target_outside_a_tunnel_is_plain_http():
         pytest.param(h2(tunnel=None), PROTOCOL, id="W07 HTTP/2 in clear"),
         pytest.param(h2(authority=""), MALFORMED, id="no authority"),
         pytest.param(h2(authority="u@api.example.test"), MALFORMED, id="userinfo in the authority"),
+        pytest.param(
+            h2(authority="b\xfccher.test", tunnel=Tunnel("xn--bcher-kva.test", 443, "xn--bcher-kva.test")),
+            MALFORMED,
+            id="8-bit authority",
+        ),
         pytest.param(replace(h1(), authority=HOST), MALFORMED, id="authority in HTTP/1.1"),
         pytest.param(h2(target=b"https://api.example.test/"), MALFORMED, id="S09 absolute path"),
         pytest.param(h2((b"Accept", b"*/*")), MALFORMED, id="S09 upper case in HTTP/2"),
@@ -177,7 +184,7 @@ def test_nothing_an_agent_wrote_reaches_the_detail():
         ("API.example.test.:443", (HOST, 443)),
         ("127.0.0.1:443", ("127.0.0.1", 443)),
         ("[::1]:443", ("::1", 443)),
-        ("bücher.test:443", ("xn--bcher-kva.test", 443)),
+        ("xn--bcher-kva.test:443", ("xn--bcher-kva.test", 443)),
     ],
 )
 def test_a_tunnel_is_asked_for_by_host_and_port(target, expected):
@@ -189,7 +196,7 @@ def test_a_tunnel_is_asked_for_by_host_and_port(target, expected):
     [
         "", HOST, f"{HOST}:", f"{HOST}:0", f"{HOST}:65536", f"{HOST}:443:80", f"{HOST}:+443", f"{HOST}:0443", f"u@{HOST}:443",
         f"http://{HOST}:443", f"[{HOST}]:443", "127.1:443", "0x7f.1:443", "2130706433:443", "0:443", "0177.0.0.1:443", "::1:443",
-        f"{HOST}\0.other.test:443", f" {HOST}:443", f"{HOST}:443 HTTP/1.1",
+        f"{HOST}\0.other.test:443", "bücher.test:443", f" {HOST}:443", f"{HOST}:443 HTTP/1.1",
     ],
 )  # fmt: skip
 def test_a_tunnel_to_anything_else_is_malformed(target):

@@ -70,10 +70,18 @@ def test_one_credential_in_its_place_is_found(place, headers, query, found):
         (QUERY, [], "API_KEY=a"),
         (QUERY, [], "x=1;api_key=a"),
         (QUERY, [], "api_key=a;b"),
+        (QUERY, [], "api.key=a"),
+        (QUERY, [], "api_key=a&api%20key=b"),
+        (QUERY, [], "api_key=a&api[key=b"),
+        (QUERY, [], "api_key=a&api_key%00x=b"),
         (COOKIE, [("Cookie", "session=a; session=a")], ""),
         (COOKIE, [("Cookie", "session=a"), ("Cookie", "session=b")], ""),
+        (COOKIE, [("Cookie", "session=a; session[x]=b")], ""),
+        (replace(COOKIE, name="session_id"), [("Cookie", "session.id=mine")], ""),
+        (replace(COOKIE, name="session_id"), [("Cookie", "session[id=mine; session_id=a")], ""),
     ],
 )
+@pytest.mark.guard("key-alias")
 def test_two_credentials_or_an_undecodable_one_have_no_reading(place, headers, query):
     with pytest.raises(ValueError, match=r"ambiguous|scheme"):
         read_place(place, request(target=f"/v1/x?{query}", headers=headers))
