@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: help demo test clients test-all test-guards check fix bench docs lock clean
+.PHONY: help demo test clients test-all test-guards fuzz check fix bench docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ test-all: test test-guards ## the slow tier too: every guard taken away in turn,
 
 test-guards: $(READY) ## take each guard away and show that its test turns red
 	@$(BIN)/python scripts/guards.py
+
+fuzz: $(READY) ## look for inputs that break a promise, FUZZ_SECONDS (60) for each target; finds stay in .fuzz
+	@$(BIN)/python tests/fuzz/run.py $(FUZZ)
 
 check: $(READY) ## lint, types, import contracts, no assert in product code
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .

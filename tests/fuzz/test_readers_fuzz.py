@@ -23,6 +23,8 @@ from graphql import (
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fuzz.kit.standard_json import by_the_standard_library, same
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "services"))
 from readers_kit import posted
 
@@ -37,42 +39,6 @@ from exeat.services.readers.receive_pack import read_receive_pack
 from exeat.services.readers.strict_json import read_json
 
 FEW = settings(max_examples=200, deadline=None)
-
-
-class TwiceError(Exception):
-    """A key comes twice."""
-
-
-def once(pairs):
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise TwiceError
-    return dict(pairs)
-
-
-def constant(_):
-    raise ValueError
-
-
-def by_the_standard_library(text):
-    """What the strictest use of the other parser reads, or the exception that says why not."""
-    try:
-        # The other of two parsers under comparison.
-        value = json.loads(text.decode("utf-8"), object_pairs_hook=once, parse_constant=constant)  # noqa: TID251
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # lone surrogates
-    except (ValueError, TwiceError, RecursionError) as error:
-        return error
-    return value
-
-
-def same(ours, theirs):
-    """Equal in type and value; integers that orjson keeps as a double compare as one."""
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
-    if isinstance(ours, list) and isinstance(theirs, list):
-        return len(ours) == len(theirs) and all(map(same, ours, theirs))
-    if isinstance(ours, float) and type(theirs) is int:
-        return ours == float(theirs) and abs(theirs) > 2**63
-    return type(ours) is type(theirs) and ours == theirs
 
 
 def check(text):

@@ -1,0 +1,61 @@
+"""Requests as text, so that seeds can be read and every byte of them can be changed.
+
+TUNNEL api.example.test 443 api.example.test      or PLAIN
+POST /v1/refunds HTTP/1.1                         method, target and version with one space between
+:authority: api.example.test                      HTTP/2 alone
+Host: api.example.test                            name and value as they are, ": " between
+
+the body, after an empty line
+"""
+
+from __future__ import annotations
+
+from exeat.model.request import CanonicalRequest, Tunnel, WireRequest
+
+
+def read_wire(data: bytes) -> tuple[WireRequest, bytes]:
+    """Any bytes as a request head and a body; lines end in a line feed alone, so that a carriage return can be anywhere."""
+    head, _, body = data.partition(b"\n\n")
+    way, line, *lines = [*head.split(b"\n"), b"", b""]
+    method, _, rest = line.partition(b" ")
+    target, _, version = rest.rpartition(b" ")
+    authority = ""
+    fields = []
+    for each in lines:
+        if each.startswith(b":authority: "):
+            authority = each[12:].decode("latin-1")
+        elif each:
+            name, _, value = each.partition(b": ")
+            fields.append((name, value))
+    return (
+        WireRequest(
+            method.decode("latin-1"), target, authority, tuple(fields), version.decode("latin-1"), _tunnel(way), bool(body)
+        ),
+        body,
+    )  # fmt: skip
+
+
+def _tunnel(way: bytes) -> Tunnel | None:
+    word, host, port, sni = [*way.decode("latin-1").split(" "), "", "", ""][:4]
+    if word == "PLAIN":
+        return None
+    return Tunnel(host, int(port) if port.isascii() and port.isdecimal() and len(port) < 9 else 0, sni or None)
+
+
+def again(request: CanonicalRequest) -> WireRequest:
+    """A canonical request as it would be seen on the wire."""
+    path = request.path + (f"?{request.query}" if request.query else "")
+    secure = request.scheme == "https"
+    authority = request.host if request.port == (443 if secure else 80) else f"{request.host}:{request.port}"
+    http2 = request.version == "HTTP/2"
+    handshake = ((b"connection", b"upgrade"), (b"upgrade", b"websocket")) if request.upgrade else ()
+    fields = request.headers if http2 else ((b"host", authority.encode()), *handshake, *request.headers)
+    return WireRequest(
+        request.method,
+        (path if secure else f"http://{authority}{path}").encode(),
+        authority if http2 else "",
+        fields,
+        request.version,
+        Tunnel(request.host, request.port, request.host) if secure else None,
+        request.has_body,
+    )
