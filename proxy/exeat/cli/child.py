@@ -12,9 +12,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from exeat.cli.exits import SIGNALLED, Exit
+
+if TYPE_CHECKING:
+    from exeat.jail.launch import Jail
 
 _FORWARDED = (
     signal.SIGINT,
@@ -38,6 +41,7 @@ class Child:
     def __init__(self) -> None:
         self.pending: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._group = 0
         self._before: dict[int, object] = {}
         self._terminal = sys.stdin.fileno() if _is_terminal() else None
 
@@ -60,19 +64,28 @@ class Child:
     def _send(self, number: int) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
+                os.killpg(self._group, number)
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        """Run the command to its end and return its code, 128 + n when signal n ended it, 126 or 127 when it can't run."""
+    def run(self, command: Sequence[str], environment: Mapping[str, str], jail: Jail | None = None) -> int:
+        """Run the command to its end and return its code, 128 + n when signal n ended it, 126 or 127 when it can't run.
+
+        With a jail the process that is waited for stands for the command, which has a group of its own inside.
+        """
         try:
-            self._process = subprocess.Popen(list(command), env=dict(environment), process_group=0)  # noqa: S603 the user's own command
+            if jail is not None:
+                self._process, self._group = jail.start(command, environment)
+            else:
+                self._process = subprocess.Popen(list(command), env=dict(environment), process_group=0)  # noqa: S603 the user's own command
+                self._group = self._process.pid
         except FileNotFoundError:
             return Exit.NOT_FOUND
         except OSError:
             return Exit.NOT_EXECUTABLE
         if self.pending is not None:
             self._send(self.pending)
-        self._foreground(self._process.pid)
+        self._foreground(self._group)
+        if jail is not None:
+            jail.go()
         self._send(signal.SIGCONT)  # it may have asked for the terminal before it had it
         while True:
             _, status = os.waitpid(self._process.pid, os.WUNTRACED)
@@ -80,7 +93,9 @@ class Child:
                 break
             self._foreground(os.getpgrp())
             os.kill(os.getpid(), signal.SIGSTOP)  # stop as it stopped, and go on together
-            self._foreground(self._process.pid)
+            self._foreground(self._group)
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGCONT)
             self._send(signal.SIGCONT)
         self._foreground(os.getpgrp())
         code = os.waitstatus_to_exitcode(status)

@@ -17,7 +17,7 @@ import typer
 from exeat.cli.exits import SIGNALLED, ChildEndedError, Exit
 from exeat.cli.options import AgentOption, ConfigOption, EnvironmentOption, JsonOption, TtlOption, load_settings
 from exeat.cli.output import SCHEMA, paint, printable, say, until
-from exeat.errors import ExeatError
+from exeat.errors import ExeatError, InvalidRequestError
 
 if TYPE_CHECKING:
     from exeat.config.settings import Settings
@@ -37,6 +37,10 @@ def run(
     agent: AgentOption,
     environment: EnvironmentOption = "",
     ttl: TtlOption = "",
+    jail: Annotated[bool, typer.Option("--jail", help="Leave the command no way out but Exeat.")] = False,
+    user: Annotated[
+        str, typer.Option("--user", metavar="NAME", help="With --jail, as root: run it as this user.")
+    ] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,6 +50,7 @@ def run(
     """
     from exeat.cli.child import Child
     from exeat.cli.client import segment
+    from exeat.cli.jailing import jail_at, prepared, variables_of
     from exeat.cli.opening import open_for_one
 
     loaded = load_settings(config)
@@ -53,15 +58,24 @@ def run(
     if missing:
         say(f"{paint('error', 'red', sys.stderr)}: {printable(command[0])}: can't be run; no mission was opened")
         raise ChildEndedError(missing)
+    if user and not jail:
+        raise InvalidRequestError("--user is for a jail", "add --jail")
+    plan = prepared(loaded, user) if jail else None
     with Child() as child:
         client, opened = open_for_one(loaded, mission, agent, environment, ttl)
+        cell = jail_at(plan, opened) if plan is not None else None
         try:
-            _banner(opened, as_json=as_json)
+            _banner(opened, jailed=jail, as_json=as_json)
             if child.pending is None:
-                code = child.run(command, child_environment(os.environ, opened, loaded.settings))
+                variables = child_environment(os.environ, opened, loaded.settings) | (
+                    variables_of(plan) if plan else {}
+                )
+                code = child.run(command, variables, cell)
             else:
                 code = SIGNALLED + child.pending
         finally:
+            if cell is not None:
+                cell.stop()
             closed = _close(
                 lambda: client.post(f"/v1/missions/{segment(opened['mission'])}/close", {"reason": "run ended"})
             )
@@ -111,15 +125,20 @@ def _close(post: Any) -> str:
     return ""
 
 
-def _banner(opened: Mapping[str, Any], *, as_json: bool) -> None:
+def _banner(opened: Mapping[str, Any], *, jailed: bool, as_json: bool) -> None:
     if as_json:
         shown = {key: opened.get(key) for key in ("mission", "agent", "expires_at")}
-        say(_line({"schema": SCHEMA, "event": "opened", **shown}))
+        say(_line({"schema": SCHEMA, "event": "opened", **shown, "jail": jailed}))
         return
     say(
         f"exeat: mission {opened['mission']} as {printable(opened.get('agent'))}, ends {until(str(opened.get('expires_at')))}"
     )
-    say("exeat: this guides the command, it does not contain it: one that ignores the proxy settings goes around.")
+    if jailed:
+        say("exeat: jailed: its network holds Exeat and nothing else; to see it, run in it: exeat doctor --inside")
+        return
+    say(
+        "exeat: this guides the command, it does not contain it: one that ignores the proxy settings goes around (--jail contains it)."
+    )
 
 
 def _farewell(mission: str, failure: str, *, as_json: bool) -> None:
