@@ -88,7 +88,7 @@ def _meanings(
     if not isinstance(meaning, Unread):
         return meaning
     if body is None and meaning.limit is not None:
-        return NeedBody(meaning.limit, meaning.choices.enough)
+        return NeedBody(meaning.limit, meaning.choices.enough())
     return classify_body(meaning, request, body or b"")
 
 

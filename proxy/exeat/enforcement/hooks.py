@@ -88,10 +88,10 @@ def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     return _settle(host, flow, wire, admission, identity)
 
 
-def is_enough(flow: http.HTTPFlow, beginning: bytearray) -> bool:
-    """Whether a pending request can be judged by what has come of its body."""
+def is_enough(flow: http.HTTPFlow, piece: bytes) -> bool:
+    """Whether a pending request can be judged by what has come of its body, of which ``piece`` is the newest."""
     pending = flow.metadata.get(_PENDING)
-    return pending is not None and pending[2].enough is not None and pending[2].enough(bytes(beginning))
+    return pending is not None and pending[2].enough is not None and pending[2].enough(piece)
 
 
 def is_pending(flow: http.HTTPFlow) -> bool:

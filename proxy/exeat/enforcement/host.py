@@ -191,9 +191,9 @@ class Host(Driver):
         """A body is waited for before anything is decided."""
         self.deadlines.body_pending(key)
 
-    def is_enough(self, flow: http.HTTPFlow, beginning: bytearray) -> bool:
-        """Whether a request that waits for its body can be judged by what has come of it."""
-        return is_enough(flow, beginning)
+    def is_enough(self, flow: http.HTTPFlow, piece: bytes) -> bool:
+        """Whether a request that waits for its body can be judged by what has come of it, up to this piece."""
+        return is_enough(flow, piece)
 
     def settled(self, key: Hashable) -> None:
         """A handshake with an origin, or a body that was waited for, has ended one way or the other."""

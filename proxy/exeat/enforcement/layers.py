@@ -85,7 +85,7 @@ class GovernedStream(HttpStream):
             yield from self._answer()
             return
         yield from super().state_consume_request_body(event)
-        if isinstance(event, RequestData) and self.context.options.host.is_enough(self.flow, self.request_body_buf):
+        if isinstance(event, RequestData) and host.is_enough(self.flow, event.data):
             yield from self._judge_beginning()
 
     def _judge_beginning(self) -> Commands:

@@ -106,7 +106,7 @@ class Hold:
 
 
 Enough = Callable[[bytes], bool]
-"""Whether the beginning of a body says all that a decision needs."""
+"""Told each piece of one body as it comes: whether what has come says all that a decision needs."""
 
 
 @dataclass(frozen=True, slots=True)

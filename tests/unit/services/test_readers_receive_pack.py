@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from readers_kit import posted, why
 
 from exeat.services.readers.reading import UnreadableError
-from exeat.services.readers.receive_pack import TYPE, commands_complete, read_receive_pack
+from exeat.services.readers.receive_pack import TYPE, CommandsEnd, read_receive_pack
 
 NONE, OLD, NEW = "0" * 40, "1" * 40, "2" * 40
 MAIN = "refs/heads/main"
@@ -72,9 +72,22 @@ def test_a_compressed_push_is_not_read():
 
 def test_enough_is_there_with_the_end_of_the_commands():
     body = push(f"{OLD} {NEW} {MAIN}", f"{OLD} {NONE} refs/heads/old", pack=b"")
-    assert not any(commands_complete(body[:length]) for length in range(len(body)))
-    assert commands_complete(body)
-    assert commands_complete(b"nope")  # no more of it makes a push of this
+    for size in (1, 7, len(body)):
+        growing = CommandsEnd()
+        answers = [growing(body[at : at + size]) for at in range(0, len(body), size)]
+        assert (any(answers[:-1]), answers[-1]) == (False, True)
+    assert CommandsEnd()(b"nope")  # no more of it makes a push of this
+
+
+def test_what_is_kept_to_find_the_end_is_one_line_however_many_came():
+    """A push of many commands in tiny pieces costs what its bytes cost, not their square."""
+    growing = CommandsEnd()
+    for number in range(500):
+        command = line(f"{OLD} {NEW} refs/heads/{number}")
+        for at in range(len(command)):
+            assert not growing(command[at : at + 1])
+        assert growing._line == b""
+    assert growing(b"0000PACK")
 
 
 @given(
@@ -89,7 +102,7 @@ def test_no_beginning_breaks_the_reader(pieces):
         read_receive_pack(PUSH, body)
     except UnreadableError:
         return
-    assert commands_complete(body)
+    assert CommandsEnd()(body)
 
 
 @given(st.data())

@@ -18,7 +18,7 @@ from exeat.services.query import plain_key
 from exeat.services.readers.pairs import names
 from exeat.services.readers.pointers import Pointer, capture, parse_pointer
 from exeat.services.readers.reading import Asked, UnreadableError
-from exeat.services.readers.receive_pack import commands_complete
+from exeat.services.readers.receive_pack import CommandsEnd
 from exeat.services.readers.selects import Selects, check_select
 
 Reader = Callable[[CanonicalRequest, bytes], tuple[Asked, ...]]
@@ -41,8 +41,8 @@ METHODS: Mapping[str, frozenset[str]] = {
     "git-receive-pack": frozenset({"POST"}),
 }
 """The methods whose bodies (for GraphQL by GET: whose queries) a reader reads."""
-_BEGINNINGS: Mapping[str, Enough] = {"git-receive-pack": commands_complete}
-"""Readers of a body's beginning, and when that is there: what follows streams on unread."""
+_BEGINNINGS: Mapping[str, Callable[[], Enough]] = {"git-receive-pack": CommandsEnd}
+"""Readers of a body's beginning, and what tells for one body when that is there: what follows streams on unread."""
 _IN_DOCUMENT = frozenset({"json", "form"})
 
 
@@ -73,11 +73,15 @@ class Choices:
     selects: Selects[Choice]
     _read: Reader
     _outside: frozenset[str]
-    enough: Enough | None = None
+    _beginning: Callable[[], Enough] | None = None
 
     def needs_body(self, method: str) -> bool:
         """Whether what is asked lies in the body."""
         return method not in ("GET", "HEAD")
+
+    def enough(self) -> Enough | None:
+        """What tells of one body when its beginning is there; None when all of it is read."""
+        return None if self._beginning is None else self._beginning()
 
     def read(self, request: CanonicalRequest, body: bytes) -> tuple[Found, ...]:
         """Return everything asked, each with its operation; raise UnreadableError."""

@@ -9,6 +9,7 @@ have to be read too. Must not know: repositories, policies, what the objects hol
 from __future__ import annotations
 
 import re
+from typing import final
 
 from exeat.model.request import CanonicalRequest
 from exeat.services.readers.media import check_type
@@ -49,12 +50,24 @@ def read_receive_pack(request: CanonicalRequest, beginning: bytes) -> tuple[Aske
     return bounded(asked)
 
 
-def commands_complete(beginning: bytes) -> bool:
-    """Whether the commands of a push are all there, or can't become any: then waiting for more changes nothing."""
-    try:
-        return _lines(beginning) is not None
-    except UnreadableError:
-        return True
+@final
+class CommandsEnd:
+    """Looks for the end of a push's commands as its body comes; of what it has seen it keeps the line that isn't over."""
+
+    def __init__(self) -> None:
+        self._line = bytearray()
+
+    def __call__(self, piece: bytes) -> bool:
+        """Whether the commands are all there, or can't become any: then waiting for more changes nothing."""
+        self._line += piece
+        at = 0
+        try:
+            while length := _length(self._line, at):
+                at += length
+        except UnreadableError:
+            return True
+        del self._line[:at]
+        return length is not None
 
 
 def _text(ref: bytes) -> str:
@@ -75,16 +88,17 @@ def _lines(beginning: bytes) -> list[bytes] | None:
     """The pkt-lines up to the first flush-pkt; None while there is none."""
     lines: list[bytes] = []
     at = 0
-    while len(head := beginning[at : at + 4]) == 4:
-        if not _HEX.fullmatch(head):
-            raise UnreadableError("not the lines of a push")
-        length = int(head, 16)
-        if length == 0:
-            return lines
-        if length <= 4:
-            raise UnreadableError("not the lines of a push")
-        if len(beginning) < at + length:
-            return None
+    while length := _length(beginning, at):
         lines.append(beginning[at + 4 : at + length])
         at += length
-    return None
+    return None if length is None else lines
+
+
+def _length(body: bytes | bytearray, at: int) -> int | None:
+    """Bytes of the pkt-line that begins at ``at``, 0 for a flush-pkt; None while it isn't all there."""
+    head = body[at : at + 4]
+    if len(head) < 4:
+        return None
+    if not _HEX.fullmatch(head) or 0 < (length := int(head, 16)) <= 4:
+        raise UnreadableError("not the lines of a push")
+    return length if len(body) >= at + length else None
