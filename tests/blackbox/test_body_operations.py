@@ -222,6 +222,30 @@ def test_a_body_over_the_limit_goes_nowhere(exeat, mission, origin, size, chunke
     assert untouched(origin)
 
 
+@pytest.mark.parametrize("size", [LIMIT + 1, 3 * LIMIT])
+def test_that_is_said_in_the_callers_form_and_recorded_with_what_was_asked(exeat, mission, origin, size):
+    with tunnel(exeat, mission) as wire:
+        answer = wire.request("POST", "/v1/chat", JSON, "User-Agent: git/2.39.5", host=HOST, body=b"a" * size)
+    assert (answer.status, answer.header("content-type")) == (400, "text/plain; charset=utf-8")
+    [record] = exeat.audit_records("decision", mission=mission["mission"])
+    assert record["decision_id"].encode() in answer.body
+    assert (record["method"], record["host"], record["path"]) == ("POST", HOST, "/v1/chat")
+    assert untouched(origin)
+
+
+def test_what_is_too_large_ends_with_its_refusal_and_its_neighbours_live(exeat, mission, origin):
+    """The deadline for a body that is waited for is over with the wait: it ends nobody else's stream."""
+    with H2Wire(exeat, mission) as wire:
+        number = wire.open("POST", "/v1/chat", ("content-type", "application/json"), end=False)
+        for _ in range(10):
+            wire.data(number, b"a" * 14_000, end=False)
+            wire.pump(0.01, lambda: False)
+        wire.data(number, b"", end=True)
+        refused(wire.finish(number), "request_malformed")
+        assert wire.request("GET", "/sse?n=8&interval=0.5").complete
+    assert [seen.path for seen in origin.requests] == ["/sse"]
+
+
 def test_a_body_that_never_ends_is_given_up(exeat, mission, origin):
     """Silence in the middle of a body ends the connection; nothing of it was sent."""
     with tunnel(exeat, mission) as wire:

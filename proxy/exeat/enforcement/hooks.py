@@ -74,18 +74,26 @@ def requestheaders(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | Non
 
 def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     """Judge with the body, where the head did not settle what is asked."""
-    pending = flow.metadata.pop(_PENDING, None)
+    pending = flow.metadata.get(_PENDING)
     if pending is None:
         return None
-    host.settled(flow.id)
     wire, identity, needed = pending
     body = flow.request.raw_content or b""
     if len(body) > needed.limit:
-        verdict = Deny(Reason.REQUEST_MALFORMED, detail=f"body over {needed.limit} bytes")
-        _apply(host, flow, host.parts.gate.refuse(verdict, identity, wire))
+        _apply(host, flow, refuse_body(host, flow))
         return None
+    host.settled(flow.id)
+    del flow.metadata[_PENDING]
     admission = host.parts.gate.admit(identity, wire, body, whole=BEGINNING not in flow.metadata)
     return _settle(host, flow, wire, admission, identity)
+
+
+def refuse_body(host: HostFace, flow: http.HTTPFlow) -> Refusal:
+    """Record and render, in its caller's form, that a pending request's body is larger than what is read to judge."""
+    host.settled(flow.id)
+    wire, identity, _ = flow.metadata.pop(_PENDING)
+    verdict = Deny(Reason.REQUEST_MALFORMED, detail="the body is too large to be judged")
+    return host.parts.gate.refuse(verdict, identity, wire)
 
 
 def is_enough(flow: http.HTTPFlow, piece: bytes) -> bool:

@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers.modes import HttpProxy
 from exeat.enforcement.deadlines import Deadlines
 from exeat.enforcement.driver import Driver, tell
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.hooks import AFTERWARDS, HOOKS, PER_STREAM, is_enough, is_pending
+from exeat.enforcement.hooks import AFTERWARDS, HOOKS, PER_STREAM, is_enough, is_pending, refuse_body
 from exeat.enforcement.identified import Identity, Undecided
 from exeat.enforcement.lean import slim
 from exeat.enforcement.options import LayerOptions
@@ -174,6 +174,10 @@ class Host(Driver):
     def refuse_head(self, detail: str) -> Refusal:
         """Record and render the refusal of something that isn't a request."""
         return self.parts.gate.refuse(Deny(Reason.REQUEST_MALFORMED, detail=detail), self.identity, None, close=True)
+
+    def refuse_body(self, flow: http.HTTPFlow) -> Refusal:
+        """Record and render that a request's body is larger than what is read before a decision."""
+        return refuse_body(self, flow)
 
     def refuse_tunnel(self, verdict: Deny) -> None:
         """Record a tunnel that is about to be closed."""

@@ -81,7 +81,7 @@ class GovernedStream(HttpStream):
             len(self.request_body_buf) + len(event.data) > most or self._kept_by_all() > _BODIES_KEPT * most
         ):
             self.request_body_buf.clear()
-            self.flow.response = response_of(host.refuse_head("the body is too large to be judged"))
+            self.flow.response = response_of(host.refuse_body(self.flow))
             yield from self._answer()
             return
         yield from super().state_consume_request_body(event)
