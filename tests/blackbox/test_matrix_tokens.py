@@ -361,6 +361,7 @@ def test_times_are_whole_seconds_and_there(show, issuers, name, value):
 
 @pytest.mark.row("J06")
 @pytest.mark.guard("token-times")
+@pytest.mark.guard("token-life")
 @pytest.mark.parametrize(
     "change",
     [
@@ -399,6 +400,7 @@ def test_an_id_is_a_text(show, issuers, jti):
 
 
 @pytest.mark.row("J08")
+@pytest.mark.guard("token-type")
 @pytest.mark.parametrize("typ", ["at+jwt", "logout+jwt", "dpop+jwt", "exeat-pass+jwt", "application/at+jwt", "JOSE", 7])
 def test_a_token_of_another_purpose_is_not_taken(show, issuers, typ):
     bad(show, issuers["oidc"].token(SUBJECT, {"typ": typ}))

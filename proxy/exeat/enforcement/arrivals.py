@@ -114,10 +114,8 @@ def _check_leaf(host: HostFace) -> None:
     """A leaf only for an identified agent; for one that a placeholder may still identify, only at hosts of services."""
     if host.tunnel is None:
         raise PermissionError("a leaf without a tunnel")
-    if host.identity is None:
-        service = host.parts.world.snapshot.services.for_host(*host.tunnel)
-        if not host.entry.waits or service is None or service.service.credential is None:
-            raise PermissionError("a leaf only for an identified agent")
+    if host.identity is None and not (host.entry.waits and host.parts.world.takes_credential(*host.tunnel)):
+        raise PermissionError("a leaf only for an identified agent")
 
 
 def tls_start_client(host: HostFace, data: TlsData) -> None:

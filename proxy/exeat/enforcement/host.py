@@ -129,6 +129,8 @@ class Host(Driver):
             return target
         if self.parts.dialer.is_self(*target):
             return Deny(Reason.ADDRESS_NOT_ALLOWED, detail="a loop to ourselves")
+        if isinstance(identity, Deny) and not self.parts.world.takes_credential(*target):
+            return identity  # nothing that could still come there would say who this is
         self.tunnel = target
         return None
 

@@ -26,3 +26,8 @@ class World:
         """
         view = self.snapshot.sessions.get(session)
         return view is not None and view.mission.state is MissionState.OPEN
+
+    def takes_credential(self, host: str, port: int) -> bool:
+        """Whether a service there has a place for a credential, where a placeholder can stand."""
+        found = self.snapshot.services.for_host(host, port)
+        return found is not None and found.service.credential is not None

@@ -93,8 +93,6 @@ def check_claims(issuer: TrustedIssuer, token: UnverifiedToken, now: float) -> V
         raise invalid_token("its id is empty")
     if issuer.kind == "spiffe":
         _check_svid(issuer, token, subject)
-    elif claims.get("iss") != issuer.name:
-        raise invalid_token("its issuer is another one")
     return VerifiedToken(issuer, subject, identifier, _expiry(issuer, claims, now), claims)
 
 
