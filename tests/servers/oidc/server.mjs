@@ -2,7 +2,8 @@
 //
 // Environment: TRUSTED, a JSON object from the issuers of subject tokens to their JWK sets; CLIENT_SECRET, the secret of
 // the client "exeat". The client "exeat-signed" authenticates with private_key_jwt, its keys are in CLIENT_JWKS.
-// Resources: api (JWT), opaque (revocable), long (lives an hour), careless (every scope, whatever was asked).
+// The client "token-bot" is a workload that gets tokens about itself. Resources: api and exeat (JWT), opaque (revocable),
+// long (lives an hour), careless (every scope, whatever was asked).
 import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose'
 import { errors, Provider } from 'oidc-provider'
 
@@ -19,7 +20,7 @@ const resource = (name, accessTokenFormat, accessTokenTTL = 60) => {
   return [audience, { audience, scope: SCOPES.join(' '), accessTokenFormat, accessTokenTTL, ...jwt }]
 }
 const resources = new Map([
-  resource('api', 'jwt'), resource('opaque', 'opaque'), resource('long', 'jwt', 3600), resource('careless', 'jwt'),
+  resource('api', 'jwt'), resource('exeat', 'jwt'), resource('opaque', 'opaque'), resource('long', 'jwt', 3600), resource('careless', 'jwt'),
 ])
 
 const trusted = Object.entries(JSON.parse(process.env.TRUSTED ?? '{}'))
@@ -39,6 +40,7 @@ const provider = new Provider(issuer, {
       ...client, client_id: 'exeat-signed', jwks_uri: process.env.CLIENT_JWKS,
       token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256',
     }] : []),
+    { ...client, client_id: 'token-bot', client_secret: 'workload-secret', grant_types: ['client_credentials'] },
     { ...client, client_id: 'origin', client_secret: 'origin-secret', grant_types: ['client_credentials'] },
   ],
   clientAuthMethods: ['client_secret_basic', 'private_key_jwt'],
@@ -46,7 +48,7 @@ const provider = new Provider(issuer, {
   fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
   scopes: SCOPES,
   extraTokenClaims: (_ctx, token) => token.extra,
-  formats: { customizers: { jwt: (_ctx, token, jwt) => { Object.assign(jwt.payload, { sub: token.extra?.sub }) } } },
+  formats: { customizers: { jwt: (_ctx, token, jwt) => { Object.assign(jwt.payload, token.extra?.sub ? { sub: token.extra.sub } : {}) } } },
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
