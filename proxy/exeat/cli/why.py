@@ -131,6 +131,7 @@ def explain(
     pairs(
         {
             "agent": decision.get("agent"),
+            "proved by": decision.get("evidence"),
             "mission": decision.get("mission"),
             "environment": decision.get("environment"),
             "operation": decision.get("action"),

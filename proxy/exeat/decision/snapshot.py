@@ -51,11 +51,11 @@ class Snapshot:
     """The sessions of each agent by its SPIFFE ID: what somebody may act in who shows who it is, but not for what."""
 
     def __post_init__(self) -> None:
-        found: dict[str, tuple[SessionView, ...]] = {}
+        found: dict[str, list[SessionView]] = {}
         for view in self.sessions.values():
-            key = view.session.agent.spiffe_id
-            found[key] = (*found.get(key, ()), view)
-        object.__setattr__(self, "by_agent", MappingProxyType(found))
+            found.setdefault(view.session.agent.spiffe_id, []).append(view)
+        known = {spiffe_id: tuple(views) for spiffe_id, views in found.items()}
+        object.__setattr__(self, "by_agent", MappingProxyType(known))
 
 
 def open_session(engine: Engine, services: ServiceIndex, mission: Mission, agent: Agent) -> SessionView:

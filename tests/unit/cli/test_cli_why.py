@@ -11,7 +11,8 @@ from exeat.model.reason import EXPLANATIONS, Reason
 
 DECISION = {
     "decision_id": "d_1", "kind": "decision", "decision": "deny", "code": "policy_denied", "agent": "spiffe://x/env/prod/agent/bot",
-    "mission": "m_1", "environment": "prod", "service": "example", "action": "example:refunds/create",
+    "mission": "m_1", "environment": "prod", "evidence": ["jwt", "svid"], "service": "example",
+    "action": "example:refunds/create",
     "resource": 'Exeat::Service::"example"', "method": "POST", "host": "api.example.test", "path": "/v1/\x1b[2J",
     "policies": ["grant.cedar:10 mission-operations"], "credential": {"state": "placeholder", "grade": "A"}, "time": "2026-01-01T00:00:00Z",
 }  # fmt: skip
@@ -25,7 +26,7 @@ def test_it_tells_who_what_where_why_and_what_next(site, stub, exeat):
     code, out, err = exeat("why")
     assert (code, err) == (0, "")
     for text in (
-        "DENY", "POST api.example.test/v1/", "agent/bot", "m_1", "example:refunds/create", "grant.cedar:10 mission-operations",
+        "jwt, svid", "DENY", "POST api.example.test/v1/", "agent/bot", "m_1", "example:refunds/create", "grant.cedar:10 mission-operations",
         "placeholder, swapped", "A: narrowed", "nothing was sent; answered 403 in 1.5 ms", EXPLANATIONS[Reason.POLICY_DENIED].hint,
         "exeat service show example",
     ):  # fmt: skip
