@@ -247,6 +247,20 @@ GUARDS = (
     Guard("address-overlap", "config/identities.py", "and first.overlaps(second):", "and False:"),
     Guard("subject-twice", "config/identities.py", "if one != other and (first.issuer", "if False and (first.issuer"),
     Guard("spiffe-twice", "config/identities.py", "elif owners.setdefault(text, index) != index:", "elif False:"),
+    Guard("jail-network", "jail/entering.py", "os.CLONE_NEWNET | os.CLONE_NEWNS", "os.CLONE_NEWNS"),
+    Guard(
+        "jail-filter",
+        "jail/lock.py",
+        "prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.c_void_p(ctypes.addressof(holder)))",
+        "pass",
+    ),
+    Guard("jail-capabilities", "jail/inside.py", "drop_bounding_set()", "pass"),
+    Guard("jail-processes", "jail/mounts.py", 'mount("proc", "/proc", "proc", _PLAIN)', "pass"),
+    Guard("jail-run-empty", "jail/mounts.py", "            _empty(folder)", "            pass"),
+    Guard("jail-socket-files", "jail/mounts.py", "        _cover_socket(path)", "        pass"),
+    Guard("jail-secrets", "jail/mounts.py", "_hide(Path(path), [Path(each) for each in shown])", "pass"),
+    Guard("jail-working-folder", "jail/mounts.py", "    os.chdir(here)", "    pass"),
+    Guard("jail-standard-streams", "jail/inside.py", "check_standard_streams()", "pass"),
 )
 
 

@@ -1,6 +1,6 @@
 """Run a command as a user without any privilege, who can still reach this Python and this clone.
 
-    python as_user.py UID COMMAND…
+    python as_user.py UID COMMAND…        # UID 0: stay root, and let the command's children be such users
 
 Root's home is closed to others and may hold both: in a mount namespace of its own each closed folder becomes an open one
 in which only they stand. Must not know: what is run.
@@ -47,7 +47,8 @@ if __name__ == "__main__":
     here = Path.cwd()
     open_up()
     os.chdir(here)
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
+    if user:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
     os.execvp(sys.argv[2], sys.argv[2:])

@@ -86,7 +86,8 @@ class Child:
         self._foreground(self._group)
         if jail is not None:
             jail.go()
-        self._send(signal.SIGCONT)  # it may have asked for the terminal before it had it
+        else:
+            self._send(signal.SIGCONT)  # it may have asked for the terminal before it had it
         while True:
             _, status = os.waitpid(self._process.pid, os.WUNTRACED)
             if not os.WIFSTOPPED(status):

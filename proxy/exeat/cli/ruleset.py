@@ -75,7 +75,7 @@ def _of_users(agents: Agents, ways: Sequence[Way]) -> Iterator[str]:
         yield ""
         yield "# Before the filter: what an agent sends anywhere goes to the transparent listener instead."
         yield from _base(
-            "redirect_users", "nat hook output priority dstnat", f"meta skuid {agents.users} jump redirect_held"
+            "redirect_users", "nat hook output priority -100", f"meta skuid {agents.users} jump redirect_held"
         )
         yield "chain redirect_held {"
         yield from _indent(_redirects(ways, transparent, local=True))
@@ -136,14 +136,14 @@ def _redirects(ways: Sequence[Way], transparent: Sequence[Way], *, local: bool) 
     yield "# Exeat's own listeners are spoken to as they are."
     for way in ways:
         yield f"{_to(way.address)}tcp dport {way.port} return"
-    for family, addresses in _METADATA:
-        yield f"{family} daddr {{ {addresses} }} return  # refused below, without a question to anybody"
     for way in transparent:
         if way.dns is not None:
             host, port = way.dns
             yield "# Names: whoever is asked, Exeat answers and forwards nothing."
             yield from _redirect("udp dport 53", ip_address(host), port, local=local)
             yield from _redirect("tcp dport 53", ip_address(host), port, local=local)
+    for family, addresses in _METADATA:
+        yield f"{family} daddr {{ {addresses} }} return  # refused below, without a question to anybody"
     if local:
         yield "ip daddr 127.0.0.0/8 return  # loopback: refused below, unless allowed"
         yield "ip6 daddr ::1 return"
