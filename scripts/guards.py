@@ -154,11 +154,14 @@ GUARDS = (
         "if False:",
     ),
     Guard("admin-auth", "admin/guard.py", "return hmac.compare_digest(digest, self._digest)", "return True"),
+    Guard("token-scrub", "enforcement/answers.py", "if not needles:", "if True:"),
+    Guard("token-forms", "enforcement/forms.py", 'text = text.replace(form, b"*" * len(form))', "pass"),
+    Guard("coded-answers", "enforcement/answers.py", "CodedBody(codings[0], Scrubber(needles))", "Scrubber(needles)"),
+    Guard("unknown-coding", "enforcement/answers.py", "if len(codings) > 1 or codings[0] not in CODINGS", "if False"),
+    Guard("decompression-ratio", "enforcement/codings.py", "if self._left < 0:", "if False:"),
+    Guard("part-edges", "enforcement/scrub.py", "cut = self._needles.ended(text)", "cut = 0"),
     Guard(
-        "token-scrub",
-        "enforcement/exchange.py",
-        "return chunk if self._scrubber is None else self._scrubber.feed(chunk)",
-        "return chunk",
+        "empty-chunk", "enforcement/exchange.py", "return self._body.feed(chunk) or []", "return self._body.feed(chunk)"
     ),
     Guard(
         "base-url-host",
@@ -261,6 +264,22 @@ GUARDS = (
     Guard("jail-secrets", "jail/mounts.py", "_hide(Path(path), [Path(each) for each in shown])", "pass"),
     Guard("jail-working-folder", "jail/mounts.py", "    os.chdir(here)", "    pass"),
     Guard("jail-standard-streams", "jail/inside.py", "check_standard_streams()", "pass"),
+        "quoted-answer",
+        "enforcement/layers.py",
+        "if waits and isinstance(event, ResponseProtocolError):",
+        "if False:",
+    ),
+    Guard("control-frames", "enforcement/websocket.py", "payload = self._needles.mask(payload)", "pass"),
+    Guard("cookie-custody", "enforcement/keeping.py", 'if rules.cookies == "pass":', "if True:"),
+    Guard("link-custody", "enforcement/keeping.py", 'in CARRIERS and rules.links != "pass":', "in CARRIERS and False:"),
+    Guard(
+        "custody-session",
+        "enforcement/keeping.py",
+        "if kept is None and not self._custody.gave(session, text):",
+        "if False:",
+    ),
+    Guard("custody-place", "credentials/custody.py", "return there and below and", "return"),
+    Guard("custody-forget", "credentials/custody.py", 'if name.partition("/")[0] == mission', "if False"),
 )
 
 

@@ -131,6 +131,27 @@ def test_a_token_that_comes_back_in_a_message_is_covered(exeat, mission, chat):
         assert len(got) == len("Bearer ") + len(token)
 
 
+@pytest.mark.row("H09")
+@pytest.mark.guard("control-frames")
+@pytest.mark.parametrize("how", ["bytes", "ping", "close"])
+def test_nor_does_it_come_back_in_binary_or_control_frames(exeat, mission, chat, how):
+    with Agent(exeat, mission) as agent:
+        agent.send(TextMessage(f"token {how}?"))
+        got = b""
+        while True:
+            frame = agent.next()
+            if isinstance(frame, CloseConnection):
+                assert frame.code == 4000
+                got += frame.reason.encode()
+                break
+            got += bytes(frame.payload if isinstance(frame, Ping) else frame.data)
+            if isinstance(frame, Ping) or frame.message_finished:
+                break
+        token = dict(chat.handshakes[-1].extra_headers)[b"authorization"].split()[1]
+        assert set(got) == {ord("*")}
+        assert len(got) == len(token if how == "bytes" else token.rpartition(b".")[2])
+
+
 @pytest.mark.parametrize("verb", ["close", "revoke", "suspend"])
 def test_it_ends_with_its_mission(exeat, mission, chat, verb):
     with Agent(exeat, mission) as agent:

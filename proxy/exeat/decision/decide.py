@@ -41,6 +41,7 @@ def decide(
     *,
     approvals: frozenset[str] = frozenset(),
     body: bytes | None = None,
+    kept: frozenset[str] = frozenset(),
 ) -> Decision:
     """Judge one request of one session; ``now`` in epoch seconds. Never raises on a canonical request.
 
@@ -52,6 +53,8 @@ def decide(
     6. Cedar: may this principal do each action on its resource in this context; the first refusal decides
     7. obligations: one token for all of it in the credential's place, one identity tag
 
+    ``kept`` are the placeholders in it for what origins handed to this session.
+
     ``body`` is given when an earlier call answered NeedBody; with it the answer is anything else.
     """
     if limit := check(view, snapshot.ceilings, request, now):
@@ -62,7 +65,7 @@ def decide(
     if not isinstance(meanings, tuple):
         return meanings
     service = meanings[0].service
-    found = recognise(service, request, view.session.agent.key, snapshot.fingerprints, now)
+    found = recognise(service, request, view.session.agent.key, snapshot.fingerprints, now, kept)
     secure = request.scheme == "https"
     state = _state(found, service, secure=secure)
     managed = secure and state is not CredentialState.FORWARDED

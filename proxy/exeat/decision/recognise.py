@@ -85,11 +85,19 @@ _RECOGNISED = {"shared": Recognition(CredentialState.SHARED), "placeholder": Rec
 
 
 def recognise(
-    service: Service | None, request: CanonicalRequest, agent_key: str, table: FingerprintTable, now: float
+    service: Service | None,
+    request: CanonicalRequest,
+    agent_key: str,
+    table: FingerprintTable,
+    now: float,
+    kept: frozenset[str] = frozenset(),
 ) -> Recognition:
-    """Say what credential a request brought to ``service`` (None: a host without one). Never raises."""
+    """Say what credential a request brought to ``service`` (None: a host without one). Never raises.
+
+    ``kept`` are placeholders in its query for what the origin handed to this session: no credentials of the agent's.
+    """
     place = None if service is None else service.credential
-    if problem := _elsewhere(place, request, table):
+    if problem := _elsewhere(place, request, table, kept):
         return Recognition(CredentialState.FOREIGN, problem)
     if service is None or place is None:
         return _NOTHING
@@ -109,7 +117,9 @@ def recognise(
     return _RECOGNISED[known.kind]
 
 
-def _elsewhere(place: CredentialPlace | None, request: CanonicalRequest, table: FingerprintTable) -> str:
+def _elsewhere(
+    place: CredentialPlace | None, request: CanonicalRequest, table: FingerprintTable, kept: frozenset[str]
+) -> str:
     """Why something outside the place is a credential; ``""`` when nothing is."""
     own = () if place is None else tuple(name for each in places(place) if (name := header_of(each)))
     aliases = {plain_name(name) for name in own}
@@ -132,20 +142,20 @@ def _elsewhere(place: CredentialPlace | None, request: CanonicalRequest, table: 
         others = (content for name, content in cookies(request.headers) if name not in crumbs)
         if any(table.look_up(content) for content in others):
             return _MISPLACED
-    return _in_query(place, request.query, table) if request.query else ""
+    return _in_query(place, request.query, table, kept) if request.query else ""
 
 
 def _known(value: bytes, table: FingerprintTable) -> bool:
     return table.look_up(text_of(value)) is not None
 
 
-def _in_query(place: CredentialPlace | None, query: str, table: FingerprintTable) -> str:
+def _in_query(place: CredentialPlace | None, query: str, table: FingerprintTable, kept: frozenset[str]) -> str:
     own = () if place is None else [plain_key(each.name) for each in places(place) if each.kind is PlaceKind.QUERY]
     for key, value in query_pairs(query):
         plain = plain_key(key)
         if plain in own:
             continue
-        if value and plain in _QUERY_CARRIERS:
+        if value and plain in _QUERY_CARRIERS and value not in kept:
             return "a credential in the query"
         if table.look_up(value) or table.look_up(key):
             return _MISPLACED

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
-from exeat.enforcement.scrub import Scrubber
+from exeat.enforcement.keeping import Claim
+from exeat.enforcement.scrub import BodyReader
 from exeat.model.decision import CredentialState, Permit
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.token import Token
@@ -19,7 +20,7 @@ class Exchange:
     """One permitted request on its way. The engine holds it from admission to outcome."""
 
     __slots__ = (
-        "_is_live", "_scrubber", "agent", "decision_id", "finished", "headers", "method", "mission", "permit", "received", "request",
+        "_body", "_is_live", "agent", "answered", "claim", "decision_id", "finished", "headers", "method", "mission", "permit", "received", "request",
         "request_id", "sent", "sent_bytes", "session", "started", "target", "token",
     )  # fmt: skip
 
@@ -49,12 +50,15 @@ class Exchange:
         """Exactly the fields the origin gets, ``host`` aside."""
         self.target = ""
         """Exactly the path and query the origin gets."""
+        self.claim: Claim | None = None
+        """What it showed of what is kept for its session."""
         self.sent = False
+        self.answered = False
         self.finished = False
         self.sent_bytes = 0
         self.received = 0
         self._is_live = is_live
-        self._scrubber: Scrubber | None = None
+        self._body: BodyReader | None = None
 
     @property
     def credential(self) -> CredentialState:
@@ -76,11 +80,16 @@ class Exchange:
         self.sent_bytes += len(chunk)
         return chunk
 
-    def scrub_with(self, needles: tuple[bytes, ...]) -> None:
-        """From now on, mask these in the answer's body."""
-        self._scrubber = Scrubber(needles)
+    def read_with(self, body: BodyReader) -> None:
+        """From now on, send the answer's body through this."""
+        self._body = body
 
-    def count_received(self, chunk: bytes) -> bytes:
-        """Pass a body chunk on towards the agent, counted and without our token; b"" ends the body."""
+    def count_received(self, chunk: bytes) -> bytes | list[bytes]:
+        """Pass a body chunk on towards the agent, counted and without our token; b"" ends the body.
+
+        Nothing to pass on is no chunk at all: in HTTP/1 an empty one would end the body. Raise AnswerError to cut it.
+        """
         self.received += len(chunk)
-        return chunk if self._scrubber is None else self._scrubber.feed(chunk)
+        if self._body is None:
+            return chunk
+        return self._body.feed(chunk) or []

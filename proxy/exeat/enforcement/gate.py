@@ -22,9 +22,9 @@ from exeat.enforcement.formats.asked import Asked, asked_by
 from exeat.enforcement.headers import framed, outgoing
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
+from exeat.enforcement.keeping import Keeper
 from exeat.enforcement.recorder import Recorder
 from exeat.enforcement.refusal import Refusal, render
-from exeat.enforcement.scrub import forms
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
 from exeat.identity.shown import Evidence, Shown
@@ -36,10 +36,6 @@ from exeat.model.token import Token
 from exeat.ports import AuditSink, Broker, Clock
 
 logger = logging.getLogger("exeat.gate")
-
-
-_NEEDLES = 1024
-"""Tokens whose forms are kept ready; computing them anew costs some 20 microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +60,7 @@ class Gate:
         broker: Broker,
         audit: AuditSink,
         clock: Clock,
+        keeper: Keeper,
         *,
         deadline: float,
         pairwise_key: bytes,
@@ -75,7 +72,7 @@ class Gate:
         self._clock = clock
         self._deadline = deadline
         self._pairwise_key = pairwise_key
-        self._needles: dict[str, tuple[bytes, ...]] = {}
+        self._keeper = keeper
 
     def identify(self, shown: Shown) -> Identity | Deny:
         """Return who a connection speaks for by what it shows, or why it speaks for nobody. Never raises."""
@@ -138,7 +135,11 @@ class Gate:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
         if body is not None and whole:
             request = framed(request, body)
-        decision = decide(request, view, snapshot, self._clock.time(), body=body)
+        claim = self._keeper.claim(view.session.key, request)
+        if isinstance(claim, Deny):
+            return self._refuse(claim, decision_id, identity, wire, started, view=view, body=body)
+        kept = frozenset[str]() if claim is None else claim.placeholders
+        decision = decide(request, view, snapshot, self._clock.time(), body=body, kept=kept)
         if isinstance(decision, NeedBody):
             if body is not None:
                 raise RefusalError(Reason.REQUEST_MALFORMED, "the body did not settle the operation")
@@ -156,6 +157,7 @@ class Gate:
             started=started,
             is_live=self._world.is_live,
         )
+        exchange.claim = claim
         self._recorder.permit(
             exchange, identity, view, snapshot.version
         )  # before anything is minted, resolved or dialled
@@ -189,7 +191,7 @@ class Gate:
     def _stamped(self, exchange: Exchange, view: SessionView, inject: Inject | None, token: Token | None) -> Exchange:
         tag = next((duty for duty in exchange.permit.obligations if isinstance(duty, Tag)), Tag("spiffe"))
         exchange.token = token
-        exchange.headers, exchange.target = outgoing(
+        fields, target = outgoing(
             exchange.request,
             inject,
             token,
@@ -198,7 +200,11 @@ class Gate:
             view.mission.id,
             exchange.request_id,
             self._pairwise_key,
+            searched=exchange.claim is not None,
         )
+        if exchange.claim is not None:
+            fields, target = exchange.claim.put_back(fields, target)
+        exchange.headers, exchange.target = fields, target
         return exchange
 
     def _absent(self, identity: Identity) -> Deny:
@@ -219,27 +225,12 @@ class Gate:
         if not exchange.sent:
             outcome = Sent.NOT_SENT
         else:
-            outcome = Sent.UNKNOWN if status is None or reason is not None else Sent.SENT
+            unsure = status is None or (reason is not None and not exchange.answered)
+            outcome = Sent.UNKNOWN if unsure else Sent.SENT
         self._recorder.outcome(exchange, outcome, status, reason, detail)
 
-    def needles(self, exchange: Exchange) -> tuple[bytes, ...]:
-        """What must not come back in this exchange's answer: every form of its token."""
-        token = exchange.token
-        if token is None:
-            return ()
-        found = self._needles.get(token.id)
-        if found is None:
-            if len(self._needles) >= _NEEDLES:
-                self._needles.pop(next(iter(self._needles)))
-            found = self._needles[token.id] = forms(token.value)
-        return found
-
-    def forget(self) -> None:
-        """Drop what was kept of tokens, because some of them are gone."""
-        self._needles.clear()
-
     def fail(self, exchange: Exchange, reason: Reason, detail: str = "") -> Refusal:
-        """End an admitted request that could not be sent, and render why."""
+        """End an admitted request that could not be sent, or whose answer may not pass, and render why."""
         request = exchange.request
         asked = asked_by(request, self._setting(request.host, request.port))
         refusal = render(Deny(reason, exchange.permit.question, detail=detail), exchange.decision_id, asked)

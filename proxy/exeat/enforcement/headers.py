@@ -19,6 +19,15 @@ from exeat.model.token import Token
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _DROPPED = frozenset({b"host", b"traceparent", b"baggage", b"expect"})
 """Written anew (host, traceparent), answered here (expect), or a way to carry what nobody decided on (baggage)."""
+_HIDING = _DROPPED | {
+    b"accept-encoding",
+    b"grpc-accept-encoding",
+    b"connect-accept-encoding",
+    b"available-dictionary",
+    b"a-im",
+}
+"""Not sent either when the answer is to be searched: they ask for codings, of the body, of messages, of differences."""
+_ONE_RANGE = re.compile(rb"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 
 
 def outgoing(
@@ -30,8 +39,12 @@ def outgoing(
     mission: str,
     request_id: str,
     pairwise_key: bytes,
+    *,
+    searched: bool = False,
 ) -> tuple[Headers, str]:
     """Return (fields without ``host``, path with query): what leaves, in full.
+
+    ``searched`` says that the answer will be searched, as it is for every request with a token.
 
     W3C ``traceparent`` of the agent is kept when it is well-formed, else a new one starts here.
     """
@@ -39,9 +52,8 @@ def outgoing(
     query = request.query
     if inject is not None and token is not None:
         fields, query = strip_and_place(fields, query, inject.place, token.value)
-        # What comes back is searched for the token, which compressed bodies would hide.
-        kept = [field for field in fields if field[0] not in _DROPPED and field[0] != b"accept-encoding"]
-        kept.append((b"accept-encoding", b"identity"))
+    if token is not None or searched:
+        kept = searchable(fields)
     else:
         kept = [field for field in fields if field[0] not in _DROPPED]
     parents = request.header(b"traceparent")
@@ -52,6 +64,15 @@ def outgoing(
         kept.append((b"traceparent", f"00-{trace}-{trace[16:32]}-01".encode()))
     kept.extend(tags(tag, agent, mission, request_id, pairwise_key, request.host))
     return tuple(kept), f"{request.path}?{query}" if query else request.path
+
+
+def searchable(fields: Headers) -> list[tuple[bytes, bytes]]:
+    """The fields that go on, asking for an answer that can be searched: not compressed, and not in many parts."""
+    kept = [field for field in fields if field[0] not in _HIDING]
+    kept.append((b"accept-encoding", b"identity"))
+    if any(name == b"range" and not _ONE_RANGE.fullmatch(value) for name, value in kept):
+        return [field for field in kept if field[0] not in (b"range", b"if-range")]  # RFC 9110 §14.2: may be ignored
+    return kept
 
 
 def framed(request: CanonicalRequest, body: bytes) -> CanonicalRequest:

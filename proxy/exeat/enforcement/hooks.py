@@ -21,15 +21,13 @@ from exeat.enforcement.gate import Admission, Pending
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.parts import HostFace
 from exeat.enforcement.refusal import Refusal
-from exeat.enforcement.scrub import mask, mask_fields
-from exeat.enforcement.translate import BEGINNING, STAMP, response_of, wire_of, write_request
+from exeat.enforcement.scrub import AnswerError
+from exeat.enforcement.translate import BEGINNING, STAMP, reframe, response_of, wire_of, write_request
 from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason
 from exeat.model.request import WireRequest
 
 _PENDING = "exeat_pending"
-_STRIPPED = frozenset({b"alt-svc", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"keep-alive"})
-"""Of an answer: ways off the governed path (alt-svc), and fields that are hop-by-hop or ours to send."""
 
 
 def tls_start_server(host: HostFace, data: TlsData) -> None:
@@ -146,7 +144,7 @@ def _apply(host: HostFace, flow: http.HTTPFlow, admission: Exchange | Refusal) -
 
 
 def responseheaders(host: HostFace, flow: http.HTTPFlow) -> None:
-    """Let an answer stream, without the fields that would lead off the path and without our token."""
+    """Let an answer stream, as far as it may reach the agent; else answer in its stead."""
     exchange = flow.metadata.get(STAMP)
     response = flow.response
     if exchange is None or response is None or exchange.finished:
@@ -155,15 +153,24 @@ def responseheaders(host: HostFace, flow: http.HTTPFlow) -> None:
         if not exchange.request.upgrade or response.headers.get("upgrade", "").lower() != "websocket":
             raise ConnectionError("an upgrade nobody asked for")
         response.headers.pop("sec-websocket-extensions", None)  # none was offered, so none can be agreed on
-    fields = tuple(field for field in response.headers.fields if field[0].lower() not in _STRIPPED)
-    needles = host.parts.gate.needles(exchange)
-    if needles:
-        fields = mask_fields(fields, needles)
-        exchange.scrub_with(needles)
+    exchange.answered = True
+    answers = host.parts.answers
+    try:
+        head = answers.head(exchange, response.status_code, response.headers.fields)
+    except AnswerError as error:
+        flow.response = response_of(host.parts.gate.fail(exchange, Reason.ANSWER_REFUSED, str(error)))
+        return
     base = base_of(flow)
+    fields = head.fields
     if base is not None and host.entry.bases is not None:
         fields = host.entry.bases.back(fields, base)
     response.headers.fields = fields
+    if len(response.data.reason or b"") > 7:  # else it holds nothing that is looked for
+        response.data.reason = answers.needles(exchange).mask(response.data.reason)
+    if head.body is not None:
+        exchange.read_with(head.body)
+    if head.reframed:
+        reframe(flow.request, response)
     response.stream = exchange.count_received
 
 
@@ -173,8 +180,8 @@ def response(host: HostFace, flow: http.HTTPFlow) -> None:
     if exchange is None or flow.response is None:
         return
     trailers = flow.response.trailers
-    if trailers is not None and (needles := host.parts.gate.needles(exchange)):
-        trailers.fields = tuple((name, mask(value, needles)) for name, value in trailers.fields)
+    if trailers is not None:
+        trailers.fields = host.parts.answers.trailers(exchange, trailers.fields)
     if flow.response.status_code == 101 and exchange.request.upgrade:
         return  # the handshake is the beginning; its outcome is written when the WebSocket ends
     host.finish(exchange, flow.response.status_code)

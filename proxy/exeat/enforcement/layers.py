@@ -14,6 +14,8 @@ from typing import Any, cast
 
 from mitmproxy.connection import Connection, Server
 from mitmproxy.flow import Error
+from mitmproxy.http import Response
+from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, tunnel
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import Layer
@@ -26,6 +28,7 @@ from mitmproxy.proxy.layers.http import (
     HttpLayer,
     HTTPMode,
     HttpRequestHook,
+    HttpResponseHeadersHook,
     HttpStream,
     RegisterHttpConnection,
     RequestData,
@@ -33,8 +36,11 @@ from mitmproxy.proxy.layers.http import (
     RequestHeaders,
     RequestProtocolError,
     RequestTrailers,
+    ResponseData,
     ResponseEndOfMessage,
+    ResponseHeaders,
     ResponseProtocolError,
+    ResponseTrailers,
     SendHttp,
 )
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
@@ -43,6 +49,7 @@ from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from exeat.decision.fields import UnfitError, check_trailers
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.http1 import GovernedHttp1Client, GovernedHttp1Server
+from exeat.enforcement.scrub import AnswerError
 from exeat.enforcement.translate import BEGINNING, STAMP, mark_end, response_of
 from exeat.enforcement.websocket import GovernedWebsocket
 from exeat.model.reason import Reason
@@ -126,10 +133,59 @@ class GovernedStream(HttpStream):
         yield from super().state_stream_request_body(event)
 
     def check_invalid(self, request: bool) -> Commands:
-        """As mitmproxy's for answers and CONNECT; any other request is checked by the gate, more strictly."""
+        """As mitmproxy's for CONNECT; any other request is checked by the gate, more strictly, and answers below."""
         if request and self.flow.request.data.method != b"CONNECT":
             return False
         return (yield from super().check_invalid(request))
+
+    def state_wait_for_response_headers(self, event: ResponseHeaders) -> Commands:
+        """As mitmproxy's, but an answer that may not pass is replaced by ours, and every other one streams."""
+        try:
+            validate_headers(event.response)
+        except ValueError:
+            yield from self._give_up("the answer is ambiguously framed")  # whose text may quote it
+            return
+        self.flow.response = event.response
+        yield HttpResponseHeadersHook(self.flow)
+        if (yield from self.check_killed(True)):
+            return
+        if self.flow.response is not event.response:
+            yield from self._answer_instead()
+        elif event.end_stream:
+            self.server_state = self.state_consume_response_body
+        else:
+            yield from self.start_response_stream()
+
+    def start_response_stream(self) -> Commands:
+        """Send the head; the body follows as it comes."""
+        response = cast("Response", self.flow.response)
+        yield SendHttp(ResponseHeaders(self.stream_id, response, end_stream=False), self.context.client)
+        self.server_state = self.state_stream_response_body
+
+    def state_stream_response_body(self, event: ResponseData | ResponseTrailers | ResponseEndOfMessage) -> Commands:
+        """As mitmproxy's; a body that may not go on is cut, at the origin too."""
+        try:
+            yield from super().state_stream_response_body(event)
+        except AnswerError as error:
+            self.flow.error = Error(Error.KILLED_MESSAGE)
+            yield SendHttp(RequestProtocolError(self.stream_id, str(error), ErrorCode.KILL), self.context.server)
+            yield from self.check_killed(True)
+
+    def _give_up(self, detail: str) -> Commands:
+        """Answer ourselves where the origin's answer can't be understood: mitmproxy's own page would quote it."""
+        host, exchange = self.context.options.host, self.flow.metadata[STAMP]
+        self.flow.response = response_of(host.parts.gate.fail(exchange, Reason.UPSTREAM_UNREACHABLE, detail))
+        yield from self._answer_instead()
+
+    def _answer_instead(self) -> Commands:
+        """Send the response that stands in the flow, and hear no more of the origin's."""
+        yield SendHttp(RequestProtocolError(self.stream_id, "not passed on", ErrorCode.KILL), self.context.server)
+        yield from self._answer()
+        self.server_state = self.state_discard_response
+
+    def state_discard_response(self, _: events.Event) -> Commands:
+        """Whatever still comes of an answer that was replaced."""
+        yield from ()
 
     def _answer(self) -> Commands:
         """Send the response that stands in the flow; whatever the client still sends is thrown away."""
@@ -144,7 +200,7 @@ class GovernedStream(HttpStream):
         """Wait for the end of a request that is already answered."""
         if isinstance(event, RequestEndOfMessage):
             self.client_state = self.state_done
-            if self.server_state == self.state_done:
+            if self.server_state in (self.state_done, self.state_discard_response):
                 yield from self.flow_done()
 
     def start_request_stream(self) -> Commands:
@@ -187,16 +243,22 @@ class GovernedStream(HttpStream):
             yield from super().flow_done()
             return
         host, exchange = self.context.options.host, self.flow.metadata[STAMP]
-        self.child_layer = GovernedWebsocket(self.context, exchange, host.parts.gate.needles(exchange))
+        self.child_layer = GovernedWebsocket(self.context, exchange, host.parts.answers.needles(exchange))
         self._handle_event = self.passthrough
         yield from self.child_layer.handle_event(events.Start())
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
     def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
-        """As mitmproxy's; a request already answered and still arriving just ends."""
+        """As mitmproxy's; a request already answered just ends, and an answer that isn't HTTP is answered by us."""
+        if self.server_state == self.state_discard_response and isinstance(event, ResponseProtocolError):
+            return
         if self.client_state == self.state_discard_request_body and isinstance(event, RequestProtocolError):
             self.client_state = self.state_errored
             self.flow.live = False
+            return
+        waits = self.server_state == self.state_wait_for_response_headers and self.client_state != self.state_errored
+        if waits and isinstance(event, ResponseProtocolError):
+            yield from self._give_up("the connection ended without an answer, or the answer isn't HTTP")
             return
         yield from super().handle_protocol_error(event)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from exeat.config.tables.proxy import LimitsTable
+from exeat.enforcement.answers import Answers
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Gate
@@ -28,6 +29,7 @@ class Parts:
     """What every connection of a worker shares."""
 
     gate: Gate
+    answers: Answers
     world: World
     dialer: Dialer
     agent_side: AgentSide

@@ -1,98 +1,92 @@
-"""Keep a token from coming back to the agent: mask it in what an origin answers, without buffering the stream.
+"""Keep a secret from coming back to the agent: mask it in what an origin answers, without buffering the stream.
 
-Masked are the value itself, its percent-encoded, JSON-escaped and hexadecimal forms (either case), and base64 and
-base64url of it at any alignment, also across chunk borders. The mask has the length of what it covers, so framing holds.
-Anything else (compressed, encrypted, reversed, split by the origin) passes: DESIGN promise 2 says so openly. Must not
-know: any engine, whose token it is.
+``forms`` lists what is looked for, also across chunk borders. The mask has the length of what it covers, so framing holds.
+Must not know: any engine, whose secret it is.
 """
 
 from __future__ import annotations
 
-import base64
-from typing import final
-from urllib.parse import quote, quote_plus
+from typing import Protocol, final
 
+from exeat.enforcement.forms import Needles
 from exeat.model.request import Headers
-from exeat.model.secret import Secret
 
-_SHORTEST = 8
-"""Forms shorter than this aren't masked: they would be found in ordinary text."""
-
-
-def forms(secret: Secret) -> tuple[bytes, ...]:
-    """Every form of a secret that is looked for, longest first."""
-    value = secret.reveal()
-    raw = value.encode()
-    found = {raw, quote(value, safe="").encode(), quote_plus(value).encode(), value.replace("/", "\\/").encode()}
-    found |= {raw.hex().encode(), raw.hex().upper().encode()}
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        for shift in range(3):
-            encoded = encode(b"\0" * shift + raw)
-            # Drop what mixes with the neighbours: their bits at the front, the padding's at the end.
-            front = (shift * 8 + 5) // 6
-            tail = (len(raw) + shift) % 3
-            found.add(encoded[front : len(encoded) - (0 if tail == 0 else 4 - tail)])
-    return tuple(sorted((form for form in found if len(form) >= _SHORTEST), key=len, reverse=True))
+_TELLING = 8
+"""So many bytes of a secret at a part's edge are covered; fewer could be anything."""
 
 
-def mask(text: bytes, needles: tuple[bytes, ...]) -> bytes:
-    """Cover every needle with asterisks."""
-    for needle in needles:
-        if needle in text:
-            text = text.replace(needle, b"*" * len(needle))
-    return text
+class AnswerError(Exception):
+    """An answer, or the rest of one, may not reach the agent; the message is fixed text."""
 
 
-def mask_fields(fields: Headers, needles: tuple[bytes, ...]) -> Headers:
-    """Cover every needle in the values."""
-    together = b"\n".join([value for _, value in fields])  # no needle holds a line feed, so none lies across two
-    if mask(together, needles) is together:
+class BodyReader(Protocol):
+    """What an answer's body goes through on its way to the agent."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return what may go on now; an empty chunk ends the body and returns the rest. Raise AnswerError to cut it."""
+        ...
+
+
+def mask_fields(fields: Headers, needles: Needles) -> Headers:
+    """Cover every needle in names and values."""
+    together = b"\n".join(
+        [part for field in fields for part in field]
+    )  # no needle holds a line feed, so none lies across two
+    if needles.mask(together) is together:
         return fields
-    return tuple((name, mask(value, needles)) for name, value in fields)
+    return tuple((needles.mask(name), needles.mask(value)) for name, value in fields)
 
 
 @final
 class Scrubber:
     """One direction of one message. Holds back only a tail that could be the beginning of a needle."""
 
-    __slots__ = ("_held", "_needles", "found")
+    __slots__ = ("_held", "_needles")
 
-    def __init__(self, needles: tuple[bytes, ...]) -> None:
+    def __init__(self, needles: Needles) -> None:
         self._needles = needles
         self._held = b""
-        self.found = False
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what may go on now; an empty chunk ends the message and returns the rest."""
         text = self._held + chunk if self._held else chunk
-        masked = mask(text, self._needles)
-        if masked is not text:
-            self.found = True
-        if not chunk:
-            self._held = b""
-            return masked
-        keep = self._suspicious(masked)
+        masked = self._needles.mask(text)
+        keep = self._needles.begun(masked) if chunk else 0
         if not keep:
             self._held = b""
             return masked
         self._held = masked[-keep:]
         return masked[:-keep]
 
-    def _suspicious(self, text: bytes) -> int:
-        """How many bytes at the end may be the beginning of a needle."""
-        longest = 0
-        for needle in self._needles:
-            start = max(0, len(text) - len(needle) + 1)
-            first = needle[:4]
-            at = text.find(first, start)
-            while at >= 0:
-                if needle.startswith(text[at:]):
-                    longest = max(longest, len(text) - at)
-                    break
-                at = text.find(first, at + 1)
-            else:
-                for size in (3, 2, 1):
-                    if text.endswith(needle[:size]):
-                        longest = max(longest, size)
-                        break
-        return longest
+
+@final
+class PartScrubber:
+    """A part of a representation (RFC 9110 §14): what its edges cut in two is covered too.
+
+    ``left`` and ``right`` say that something lies beyond that edge. An agent could put a secret together from the parts.
+    """
+
+    __slots__ = ("_begun", "_inner", "_needles", "_right")
+
+    def __init__(self, needles: Needles, *, left: bool, right: bool) -> None:
+        self._needles = needles
+        self._inner = Scrubber(needles)
+        self._begun: bytes | None = b"" if left else None
+        self._right = right
+
+    def feed(self, chunk: bytes) -> bytes:
+        """As :class:`Scrubber`; the first bytes, as many as the longest needle has, are held until they are all there."""
+        text = chunk
+        if self._begun is not None:
+            text = self._begun + chunk
+            if chunk and len(text) < self._needles.longest:
+                self._begun = text
+                return b""
+            self._begun = None
+            cut = self._needles.ended(text)
+            text = b"*" * cut + text[cut:]
+        if chunk:
+            return self._inner.feed(text)
+        rest = (self._inner.feed(text) if text else b"") + self._inner.feed(b"")
+        begun = self._needles.begun(rest) if self._right else 0
+        return rest[: len(rest) - begun] + b"*" * begun if begun >= _TELLING else rest

@@ -69,6 +69,16 @@ def write_request(request: http.Request, exchange: Exchange) -> None:
         data.headers = http.Headers([(b"Host", authority.encode("ascii")), *handshake, *exchange.headers])
 
 
+def reframe(request: http.Request, response: http.Response) -> None:
+    """Frame an answer whose length isn't known any more, for the agent's version of HTTP."""
+    if request.is_http2 or "transfer-encoding" in response.headers:
+        return
+    if request.data.http_version == b"HTTP/1.0":
+        response.headers["connection"] = "close"
+    else:
+        response.headers["transfer-encoding"] = "chunked"
+
+
 def response_of(refusal: Refusal) -> http.Response:
     """A refusal as mitmproxy sends it."""
     response = http.Response(

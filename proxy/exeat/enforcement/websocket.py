@@ -19,6 +19,7 @@ from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.forms import Needles
 from exeat.enforcement.scrub import Scrubber
 
 Commands = Generator[commands.Command, Any, Any]
@@ -27,7 +28,7 @@ Commands = Generator[commands.Command, Any, Any]
 class GovernedWebsocket(Layer):
     """Two WebSocket endpoints back to back (RFC 6455): a server towards the agent, a client towards the origin."""
 
-    def __init__(self, context: Context, exchange: Exchange, needles: tuple[bytes, ...]) -> None:
+    def __init__(self, context: Context, exchange: Exchange, needles: Needles) -> None:
         super().__init__(context)
         self._exchange = exchange
         self._needles = needles
@@ -53,11 +54,19 @@ class GovernedWebsocket(Layer):
 
     def _relay(self, frame: ws.Event, source: Connection, target: Connection) -> Commands:
         if isinstance(frame, ws.CloseConnection):
-            yield from self._finish(frame)
+            yield from self._finish(ws.CloseConnection(frame.code, self._masked_reason(frame, source)))
         elif isinstance(frame, ws.TextMessage | ws.BytesMessage):
             yield from self._pass(frame, from_agent=source is self.context.client, target=target)
         elif isinstance(frame, ws.Ping | ws.Pong):
-            yield from self._send(target, frame)
+            payload = bytes(frame.payload)
+            if source is self.context.server:
+                payload = self._needles.mask(payload)
+            yield from self._send(target, type(frame)(payload))
+
+    def _masked_reason(self, frame: ws.CloseConnection, source: Connection) -> str | None:
+        if not frame.reason or source is self.context.client:
+            return frame.reason
+        return self._needles.mask(frame.reason.encode()).decode("utf-8", "replace")
 
     def _pass(self, frame: ws.TextMessage | ws.BytesMessage, *, from_agent: bool, target: Connection) -> Commands:
         text = isinstance(frame, ws.TextMessage)

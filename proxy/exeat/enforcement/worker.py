@@ -83,7 +83,7 @@ class Worker:
         if live and mission.state == "open":
             return Applied(milliseconds=(self._clock.monotonic() - started) * 1000)
         cut = self.registry.cut(mission.id)
-        self._parts.gate.forget()
+        self._parts.answers.forget(mission.id, ended=mission.state.final)
         dropped, revoked = await self._broker.end(mission.id)
         return Applied(cut, dropped, revoked, (self._clock.monotonic() - started) * 1000)
 

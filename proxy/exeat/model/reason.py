@@ -37,6 +37,7 @@ class Reason(StrEnum):
     PROTOCOL_NOT_ALLOWED = "protocol_not_allowed"
     UPSTREAM_UNTRUSTED = "upstream_untrusted"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
+    ANSWER_REFUSED = "answer_refused"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -148,6 +149,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.UPSTREAM_UNREACHABLE: Explanation(
         502, "The server could not be reached", "Try again later.", "destination_unavailable", retryable=True
+    ),
+    Reason.ANSWER_REFUSED: Explanation(
+        502,
+        "The answer may not be passed on",
+        "The request was carried out. Ask for the answer uncompressed and whole, or tell an admin the decision id.",
+        "http_response_content_coding",
     ),
     Reason.INTERNAL_ERROR: Explanation(
         503, "The proxy failed and refused", "Tell an admin the decision id.", "proxy_internal_error", retryable=True

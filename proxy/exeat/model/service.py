@@ -65,6 +65,20 @@ class CredentialPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Handouts:
+    """What becomes of what a service hands to a session: cookies (``custody``, ``http_only``, ``pass``, ``strip``) and presigned links (``custody``, ``pass``, ``refuse``).
+
+    ``link_parameters`` are query parameters, in lower case, that sign its links beside the known ones. The cookie in which our
+    credential travels is never handed out.
+    """
+
+    cookies: str = "custody"
+    links: str = "custody"
+    link_parameters: frozenset[str] = frozenset()
+    credential_cookie: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceType:
     """A Cedar entity type of a service: ``id`` is a template over captures, ``parent`` another type or ``""``.
 
@@ -159,6 +173,7 @@ class Service:
     refusal: str = "problem"
     encoded_slash: str = "refuse"
     extra_schema: str = ""
+    handouts: Handouts = Handouts()
 
 
 @dataclass(frozen=True, slots=True)

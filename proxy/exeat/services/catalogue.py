@@ -17,6 +17,7 @@ from exeat.errors import ConfigurationError, Finding
 from exeat.model.service import (
     CredentialPlace,
     Group,
+    Handouts,
     IssuerSpec,
     Operation,
     PlaceKind,
@@ -129,6 +130,7 @@ def _build(table: ServiceTable) -> Service:
         foreign=table.foreign,
         refusal=table.refusal,
         encoded_slash=table.encoded_slash,
+        handouts=_handouts(table),
     )
 
 
@@ -137,6 +139,12 @@ def _place(table: ServiceTable) -> CredentialPlace | None:
     if given is None:
         return None
     return replace(_one_place(given), also=tuple(_one_place(each) for each in given.also))
+
+
+def _handouts(table: ServiceTable) -> Handouts:
+    place = table.credential
+    crumb = place.name if place is not None and place.in_ == "cookie" else ""
+    return Handouts(table.cookies, table.links, frozenset(map(str.lower, table.link_parameters)), crumb)
 
 
 def _one_place(given: PlaceTable) -> CredentialPlace:

@@ -17,6 +17,7 @@ from exeat.config.endpoints import parse_listener
 from exeat.config.listeners import places
 from exeat.config.loading import Loaded
 from exeat.credentials.broker import TokenBroker
+from exeat.credentials.custody import Custody
 from exeat.credentials.fingerprints import build_table, check_shared
 from exeat.credentials.issuers.jwt import JwtIssuer
 from exeat.credentials.issuers.oauth_exchange import OAuthExchangeIssuer
@@ -26,10 +27,12 @@ from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints, client_context
 from exeat.credentials.sources import Sources
 from exeat.decision.snapshot import Snapshot
+from exeat.enforcement.answers import Answers
 from exeat.enforcement.ca import CertificateAuthority, ensure_ca, system_roots
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.identify import Identifier
+from exeat.enforcement.keeping import Keeper
 from exeat.enforcement.listener import Listeners
 from exeat.enforcement.lookup import SystemResolver
 from exeat.enforcement.parts import Parts
@@ -42,6 +45,7 @@ from exeat.files import load_or_create, private_folder
 from exeat.identity.passes import PassSigner, PassVerifier
 from exeat.identity.short import ShortOrLong
 from exeat.missions.control import MissionControl
+from exeat.model.service import Handouts
 from exeat.policy.bundle import Bundle, load_bundle
 from exeat.store.missions import SqliteMissionStore, open_store
 from exeat.wiring.connecting import connection_info
@@ -146,13 +150,19 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     trust_domain = settings.identity.trust_domain
     passes = ShortOrLong(short_key, trust_domain, PassVerifier(pass_keys, issuer_url, audience, clock), clock)
     identities = build_identities(loaded, site, passes, tls, state, clock)
+    upstream = settings.upstream
+    keeper = Keeper(
+        Custody(key, clock.time, settings.proxy.limits.custody), clock, Handouts(upstream.cookies, upstream.links)
+    )
     parts = Parts(
+        answers=Answers(keeper, {each.name: each.handouts for each in site.services.services}.get),
         gate=Gate(
             world,
             Identifier(identities.prover, world, clock),
             broker,
             audit,
             clock,
+            keeper,
             deadline=settings.proxy.limits.decision,
             pairwise_key=load_or_create(state / "pairwise.key", lambda: secrets.token_bytes(32)),
         ),

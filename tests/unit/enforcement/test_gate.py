@@ -14,12 +14,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "decision"))
 from decision_world import AGENTS, HOST, MISSION, NOW, FakeEngine, empty_snapshot
 
+from exeat.credentials.custody import Custody
 from exeat.decision.snapshot import with_mission
 from exeat.decision.verdict import Denied, Failed, Held
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Gate, Pending
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
+from exeat.enforcement.keeping import Keeper
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
@@ -32,7 +34,7 @@ from exeat.model.mission import MissionState
 from exeat.model.reason import Reason
 from exeat.model.request import Headers, Tunnel, WireRequest
 from exeat.model.secret import Secret
-from exeat.model.service import Grade
+from exeat.model.service import Grade, Handouts
 from exeat.model.token import Token
 from exeat.ports import VerifiedPass
 
@@ -93,8 +95,16 @@ class Rig:
     def __init__(self, engine: Any = None, broker: Broker | None = None, passes: Any = None) -> None:
         self.world = World(with_mission(empty_snapshot(engine), MISSION, AGENTS))
         self.audit, self.broker = Audit(), broker or Broker()
+        keeper = Keeper(Custody(b"k" * 32, Clock().time, 4096), Clock(), Handouts())
         self.gate = Gate(
-            self.world, self.identifier(passes), self.broker, self.audit, Clock(), deadline=0.2, pairwise_key=b"k" * 32
+            self.world,
+            self.identifier(passes),
+            self.broker,
+            self.audit,
+            Clock(),
+            keeper,
+            deadline=0.2,
+            pairwise_key=b"k" * 32,
         )  # type: ignore[arg-type]
 
     def identifier(self, passes: Any) -> Identifier:

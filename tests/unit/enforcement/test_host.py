@@ -104,7 +104,7 @@ async def rig() -> AsyncIterator[Rig]:
     port = server.sockets[0].getsockname()[1]
     world, books = World(), Books()
     dialer = Dialer(SimpleNamespace(), {("api.example.test", 80): ("127.0.0.1", port)}, [], 1)  # type: ignore[arg-type]
-    parts = Parts(books, world, dialer, None, None, Registry(), LimitsTable())  # type: ignore[arg-type]
+    parts = Parts(books, None, world, dialer, None, None, Registry(), LimitsTable())  # type: ignore[arg-type]
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)

@@ -46,6 +46,10 @@ class UpstreamTable(Table):
     """Trusted in addition to the system's roots."""
     resolve: dict[str, str] = {}
     """``"host:port" = "address:port"``, like curl --resolve: the one way to allow a private address by name."""
+    cookies: Literal["custody", "http_only", "pass", "strip"] = "http_only"
+    """As ``service.cookies``, for hosts that no service describes: browsers' scripts read the others."""
+    links: Literal["custody", "pass", "refuse"] = "custody"
+    """As ``service.links``, for hosts that no service describes."""
 
 
 class IssuerTable(Table):

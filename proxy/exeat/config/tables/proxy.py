@@ -30,6 +30,8 @@ class LimitsTable(Table):
     """A connection on which nothing moves."""
     connections: int = 2000
     """Open client connections in one worker."""
+    custody: Size = 128 * 1024
+    """Cookies and links of one session that are kept here; a browser keeps 50 cookies a site. What wasn't used longest goes first."""
     leaf_certificates: int = 512
     """Interception certificates kept in memory; the oldest goes first."""
 

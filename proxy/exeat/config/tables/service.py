@@ -164,6 +164,14 @@ class ServiceTable(Table):
     """Allow http:// to its hosts; no credential is ever put on such a request."""
     foreign: Literal["refuse", "forward"] = "refuse"
     """What to do with a credential we don't manage."""
+    cookies: Literal["custody", "http_only", "pass", "strip"] = "custody"
+    """The cookies it sets: kept here for the session while the agent gets placeholders; only those it hides from scripts (HttpOnly);
+    passed on; or taken out."""
+    links: Literal["custody", "pass", "refuse"] = "custody"
+    """Presigned links in its answers' fields (Location, Link, Refresh): their signature is kept here for the session, passed on, or
+    the answer is refused."""
+    link_parameters: tuple[Annotated[str, Field(pattern=r"^[!-~]{1,64}$")], ...] = ()
+    """Query parameters that sign its links, beside those of AWS, Google, Azure, Alibaba, Tencent and CloudFront."""
     encoded_slash: Literal["refuse", "separator"] = "refuse"
     """How the service reads ``%2f`` in a path: not at all, or as ``/``; some clients encode names that hold a slash."""
     refusal: Literal["problem", "json", "git", "s3", "npm", "grpc", "jsonrpc"] = "problem"

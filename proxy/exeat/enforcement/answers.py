@@ -1,0 +1,157 @@
+"""What of an origin's answer reaches the agent: fields that keep to the governed path, nothing of ours, nothing kept.
+
+An answer that can't be searched for what it may hold doesn't pass. Must not know: any engine, who issues tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+from exeat.enforcement.codings import CODINGS, CodedBody
+from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.forms import NO_NEEDLES, Needles
+from exeat.enforcement.keeping import NOTED, Keeper
+from exeat.enforcement.scrub import AnswerError, BodyReader, PartScrubber, Scrubber, mask_fields
+from exeat.model.request import Headers
+from exeat.model.service import Handouts
+
+_STRIPPED = frozenset({b"alt-svc", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"keep-alive"})
+"""Ways off the governed path (alt-svc), and fields that are hop-by-hop or ours to send."""
+_MESSAGE_CODINGS = frozenset({b"grpc-encoding", b"connect-content-encoding"})
+"""Codings of each message in the body, which aren't undone."""
+_SPECIAL = _STRIPPED | NOTED | _MESSAGE_CODINGS | {b"content-encoding", b"transfer-encoding"}
+_OF_THE_CODED = frozenset(
+    {
+        b"content-encoding",
+        b"content-length",
+        b"content-md5",
+        b"digest",
+        b"content-digest",
+        b"repr-digest",
+        b"accept-ranges",
+    }
+)
+"""Said of a body as it was coded; once it is decoded they are wrong."""
+_NOT_TRAILERS = _STRIPPED | NOTED
+_RANGE = re.compile(rb"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_NEEDLES = 1024
+"""Tokens whose forms are kept ready; making them anew costs some 25 microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The fields of an answer as the agent gets them, and what its body goes through (None: nothing).
+
+    ``reframed`` says that the body's length isn't known any more.
+    """
+
+    fields: Headers
+    body: BodyReader | None = None
+    reframed: bool = False
+
+
+@final
+class Answers:
+    """Reads the answers of one worker. ``rules_of`` gives what a service says of its handouts, by the service's name."""
+
+    def __init__(self, keeper: Keeper, rules_of: Callable[[str], Handouts | None]) -> None:
+        self._keeper = keeper
+        self._rules_of = rules_of
+        self._needles: dict[str, Needles] = {}
+
+    def needles(self, exchange: Exchange) -> Needles:
+        """What must not come back in this exchange's answer: every form of its token, and of what was put back."""
+        token, claim = exchange.token, exchange.claim
+        if claim is not None and (secrets := claim.secrets):
+            return Needles(secrets if token is None else (token.value, *secrets))
+        if token is None:
+            return NO_NEEDLES
+        found = self._needles.get(token.id)
+        if found is None:
+            if len(self._needles) >= _NEEDLES:
+                self._needles.pop(next(iter(self._needles)))
+            found = self._needles[token.id] = Needles((token.value,))
+        return found
+
+    def head(self, exchange: Exchange, status: int, fields: Headers) -> Head:
+        """Judge an answer by its head; raise AnswerError for one that may not pass."""
+        needles = self.needles(exchange)
+        names = [name.lower() for name, _ in fields]
+        special = _SPECIAL.intersection(names)
+        if special:
+            fields = self._handed_out(exchange, fields, special)
+        if not needles:
+            return Head(fields)
+        if status == 206 or (special and not special.isdisjoint(_MESSAGE_CODINGS | {b"content-encoding"})):
+            return _searched(exchange, status, fields, needles)
+        return Head(mask_fields(fields, needles), Scrubber(needles))
+
+    def trailers(self, exchange: Exchange, fields: Headers) -> Headers:
+        """The trailers as the agent gets them."""
+        return mask_fields(
+            tuple(field for field in fields if field[0].lower() not in _NOT_TRAILERS), self.needles(exchange)
+        )
+
+    def forget(self, mission: str, *, ended: bool) -> None:
+        """Drop what was kept of tokens, because some of them are gone, and of a mission that ended everything."""
+        self._needles.clear()
+        if ended:
+            self._keeper.forget(mission)
+
+    def _handed_out(self, exchange: Exchange, fields: Headers, special: frozenset[bytes]) -> Headers:
+        if not special.isdisjoint(_STRIPPED):
+            fields = tuple(field for field in fields if field[0].lower() not in _STRIPPED)
+        if b"transfer-encoding" in special and any(
+            value.strip().lower() not in (b"chunked", b"identity") for value in _values(fields, b"transfer-encoding")
+        ):
+            raise AnswerError("a transfer coding nobody asked for")
+        if not special.isdisjoint(NOTED):
+            rules = self._rules_of(exchange.permit.question.service)
+            fields = self._keeper.hand_out(exchange.session, exchange.request, fields, rules)
+        return fields
+
+
+def _values(fields: Headers, name: bytes) -> list[bytes]:
+    return [value for key, value in fields if key.lower() == name]
+
+
+def _searched(exchange: Exchange, status: int, fields: Headers, needles: Needles) -> Head:
+    """An answer that needs more than a plain search: coded, or a part."""
+    masked = mask_fields(fields, needles)
+    if exchange.request.method == "HEAD" or status in (204, 304) or status < 200:
+        return Head(masked)  # no body
+    if any(
+        value.strip().lower() not in (b"identity", b"") for name in _MESSAGE_CODINGS for value in _values(fields, name)
+    ):
+        raise AnswerError("messages in a coding that can't be searched")
+    listed = b",".join(_values(fields, b"content-encoding")).lower().split(b",")
+    codings = [coding for each in listed if (coding := each.strip()) not in (b"", b"identity")]
+    if not codings:
+        return Head(masked, _part(fields, needles) if status == 206 else Scrubber(needles))
+    if len(codings) > 1 or codings[0] not in CODINGS or status == 206:
+        raise AnswerError("a content coding that can't be searched")
+    return Head(_as_decoded(masked), CodedBody(codings[0], Scrubber(needles)), reframed=True)
+
+
+def _part(fields: Headers, needles: Needles) -> BodyReader:
+    """Several parts, and one that lies inside a longer secret, could be put together by who asked for them."""
+    ranges = [_RANGE.fullmatch(value.strip()) for value in _values(fields, b"content-range")]
+    if len(ranges) != 1 or ranges[0] is None:
+        raise AnswerError("parts that can't be searched")
+    first, last, whole = ranges[0].groups()
+    left, right = int(first) > 0, whole == b"*" or int(last) + 1 < int(whole)
+    if left and right and int(last) - int(first) < needles.longest:
+        raise AnswerError("a part too small to be searched")
+    return PartScrubber(needles, left=left, right=right)
+
+
+def _as_decoded(fields: Headers) -> Headers:
+    """The fields of a body that is decoded; a strong validator becomes a weak one (RFC 9110 §8.8.1)."""
+    return tuple(
+        (name, b"W/" + value if name.lower() == b"etag" and not value.startswith(b"W/") else value)
+        for name, value in fields
+        if name.lower() not in _OF_THE_CODED
+    )

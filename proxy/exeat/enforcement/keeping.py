@@ -1,0 +1,160 @@
+"""What an origin handed to a session, in and out: kept when an answer brings it, put back when its own session asks.
+
+A placeholder of another session, or away from the place its value belongs to, is refused: nobody acts with what was
+handed to somebody else (DESIGN promise 8). Must not know: any engine, how values are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import final
+
+from exeat.credentials.custody import MARK, Custody, Kept, is_placeholder
+from exeat.decision.places import cookies
+from exeat.enforcement.cookies import read_set_cookie
+from exeat.enforcement.links import CARRIERS, with_kept
+from exeat.enforcement.scrub import AnswerError
+from exeat.model.decision import Deny
+from exeat.model.reason import Reason
+from exeat.model.request import CanonicalRequest, Headers
+from exeat.model.secret import Secret
+from exeat.model.service import Handouts
+from exeat.ports import Clock
+from exeat.services.query import decoded
+
+_MARK = MARK.encode("ascii")
+_TELLING = 16
+"""A value shorter than this, or without a digit, is looked for in no answer: it would be found in ordinary text."""
+NOTED = CARRIERS | {b"set-cookie", b"set-cookie2"}
+"""The fields of an answer that hand something out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The placeholders that a request shows in their places; ``gone`` are its session's whose values are gone."""
+
+    found: tuple[tuple[str, Kept], ...]
+    gone: frozenset[str] = frozenset()
+    placeholders: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "placeholders", frozenset(text for text, _ in self.found))
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must not come back in the answer."""
+        values = [kept.value for _, kept in self.found]
+        return tuple(
+            value for value in values if len(text := value.reveal()) >= _TELLING and any(map(str.isdigit, text))
+        )
+
+    def put_back(self, fields: Headers, target: str) -> tuple[Headers, str]:
+        """Return fields and target with the values themselves; cookies whose values are gone are left out."""
+        real = {text: kept.value.reveal() for text, kept in self.found}
+        path, mark, query = target.partition("?")
+        if mark:
+            query = "&".join(_filled(part, real) for part in query.split("&"))
+        filled = []
+        for name, value in fields:
+            if name == b"cookie" and _MARK in value:
+                crumbs = [(key, content) for key, content in cookies(((name, value),)) if content not in self.gone]
+                line = "; ".join(f"{key}={real.get(content, content)}" for key, content in crumbs)
+                if not line:
+                    continue
+                filled.append((name, line.encode("utf-8", "surrogateescape")))
+            else:
+                filled.append((name, value))
+        return tuple(filled), path + mark + query
+
+
+def _filled(part: str, real: dict[str, str]) -> str:
+    key, equals, value = part.partition("=")
+    return f"{key}{equals}{real[value]}" if value in real else part
+
+
+@final
+class Keeper:
+    """Both directions of custody. ``undescribed`` holds for hosts that no service describes."""
+
+    def __init__(self, custody: Custody, clock: Clock, undescribed: Handouts) -> None:
+        self._custody = custody
+        self._clock = clock
+        self._undescribed = undescribed
+
+    def claim(self, session: str, request: CanonicalRequest) -> Claim | Deny | None:
+        """What a request shows of its session's own; None when nothing, Deny when it shows what isn't its own to show."""
+        if MARK not in request.query and not any(
+            name == b"cookie" and _MARK in value for name, value in request.headers
+        ):
+            return None
+        found: list[tuple[str, Kept]] = []
+        gone: set[str] = set()
+        for kind, name, text in _shown(request):
+            kept = self._custody.find(session, text)
+            if kept is None and not self._custody.gave(session, text):
+                return Deny(Reason.CREDENTIAL_FOREIGN, detail=f"a {kind} that was handed to another session")
+            if kept is None and kind == "link":
+                return Deny(Reason.CREDENTIAL_FOREIGN, detail="a link whose time is over")
+            if kept is None:
+                gone.add(text)
+            elif kept.fits(kind, name, request.host, request.path, secure=request.scheme == "https"):
+                found.append((text, kept))
+            else:
+                return Deny(Reason.CREDENTIAL_FOREIGN, detail=f"a kept {kept.kind} outside its place")
+        return Claim(tuple(found), frozenset(gone))
+
+    def hand_out(self, session: str, request: CanonicalRequest, fields: Headers, rules: Handouts | None) -> Headers:
+        """Return an answer's fields with placeholders for what is kept; raise AnswerError where that is to be refused."""
+        rules = rules or self._undescribed
+        handed: list[tuple[bytes, bytes]] = []
+        for name, value in fields:
+            plain = name.lower()
+            if plain == b"set-cookie":
+                given = self._cookie(session, request, value, rules)
+                if given is not None:
+                    handed.append((name, given))
+            elif plain in CARRIERS and rules.links != "pass":
+                handed.append((name, self._link(session, request, (plain, value), rules)))
+            elif plain != b"set-cookie2":
+                handed.append((name, value))
+        return tuple(handed)
+
+    def forget(self, mission: str) -> None:
+        """Drop everything of a mission."""
+        self._custody.forget(mission)
+
+    def _cookie(self, session: str, request: CanonicalRequest, value: bytes, rules: Handouts) -> bytes | None:
+        if rules.cookies == "pass":
+            return value
+        read = None if rules.cookies == "strip" else read_set_cookie(value, request, self._clock.time())
+        if read is None or read.kept.name == rules.credential_cookie:
+            return None
+        if rules.cookies == "http_only" and not read.http_only:
+            return value
+        if read.ended:
+            return read.with_value("")
+        placeholder = self._custody.keep(session, read.kept)
+        return None if placeholder is None else read.with_value(placeholder)
+
+    def _link(self, session: str, request: CanonicalRequest, carrier: tuple[bytes, bytes], rules: Handouts) -> bytes:
+        def keep(parameter: str, value: str, host: str, secure: bool) -> str:
+            if rules.links == "refuse":
+                raise AnswerError("a presigned link")
+            if is_placeholder(value):
+                return value
+            kept = Kept("link", parameter, Secret(value), host, secure=secure)
+            return (host and self._custody.keep(session, kept)) or "withheld"
+
+        return with_kept(*carrier, request, rules.link_parameters, keep)
+
+
+def _shown(request: CanonicalRequest) -> Iterator[tuple[str, str, str]]:
+    """(kind, name, placeholder) of every placeholder in a cookie or a query parameter."""
+    for name, content in cookies(request.headers):
+        if is_placeholder(content):
+            yield "cookie", name, content
+    for part in request.query.split("&"):
+        key, _, value = part.partition("=")
+        if is_placeholder(decoded(value)):
+            yield "link", decoded(key), decoded(value)
