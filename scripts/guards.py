@@ -189,6 +189,7 @@ GUARDS = (
         "if isinstance(identity, Deny) and not isinstance(identity, Undecided):\n            return identity",
         "if False:\n            return identity",
     ),
+    Guard(
         "token-signature",
         "identity/tokens.py",
         "if not key.verifies(token.algorithm, token.signed, token.signature):",
@@ -264,6 +265,7 @@ GUARDS = (
     Guard("jail-secrets", "jail/mounts.py", "_hide(Path(path), [Path(each) for each in shown])", "pass"),
     Guard("jail-working-folder", "jail/mounts.py", "    os.chdir(here)", "    pass"),
     Guard("jail-standard-streams", "jail/inside.py", "check_standard_streams()", "pass"),
+    Guard(
         "quoted-answer",
         "enforcement/layers.py",
         "if waits and isinstance(event, ResponseProtocolError):",
