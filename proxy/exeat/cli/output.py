@@ -45,10 +45,16 @@ def paint(text: str, style: str, stream: TextIO | None = None) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if coloured(stream) else text
 
 
+def _listed(value: object) -> list[object]:
+    if isinstance(value, frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
 def emit(data: object) -> None:
     """One JSON value on stdout: indented on a terminal, one line otherwise."""
     option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
-    text = orjson.dumps(data, option=option | orjson.OPT_NON_STR_KEYS).decode()
+    text = orjson.dumps(data, default=_listed, option=option | orjson.OPT_NON_STR_KEYS).decode()
     indented = _UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
     sys.stdout.write(indented + "\n")
     sys.stdout.flush()
