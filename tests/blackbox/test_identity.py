@@ -50,6 +50,7 @@ def ways(config, issuer, agents_ca):
         address=config.listener(evidence=["address"]),
         svid=config.listener("https", evidence=["svid"], **mtls),
         placeholder=config.listener(evidence=["placeholder"]),
+        base=config.listener("reverse", evidence=["placeholder"]),
         listener=config.listener(evidence=["listener"], agent="prod/ann"),
         any=config.listener(evidence=every),
         all=config.listener(evidence=every, require="all"),
@@ -226,6 +227,30 @@ def test_a_placeholder_for_a_tunnel(exeat, ways, missions, origin):
         assert origin.requests == []
 
 
+@pytest.mark.row("H07")
+def test_a_placeholder_at_a_base_url(exeat, ways, missions, origin):
+    """Where only the URL can be set, and the key is a placeholder."""
+    for name in ("ann", "bob"):
+        with Wire(exeat, port=ways.base) as wire:
+            lines = [holds(missions[name], "example")]
+            answer = wire.request("GET", f"/{HOST}/echo", *lines, host=f"127.0.0.1:{ways.base}")
+        acts_for(exeat, answer, missions[name], origin, "placeholder")
+    origin.wait_quiet(0.02)
+    origin.clear()
+    with Wire(exeat, port=ways.base) as wire:
+        refused(wire.request("GET", f"/{HOST}/echo", host=f"127.0.0.1:{ways.base}"), *MISSING)
+    with Wire(exeat, port=ways.base) as wire:
+        assert (
+            wire.request(
+                "GET", f"/{HOST}/echo", holds(missions["ann"], "example"), host=f"127.0.0.1:{ways.base}"
+            ).status
+            == 200
+        )
+        again = wire.request("GET", f"/{HOST}/echo", holds(missions["bob"], "example"), host=f"127.0.0.1:{ways.base}")
+        refused(again, *CONFLICT)
+    assert len(origin.requests) == 1
+
+
 @pytest.mark.row("H07", "H08")
 @pytest.mark.guard("placeholder-service")
 @pytest.mark.parametrize(
@@ -271,6 +296,7 @@ def test_any_of_several(exeat, plain, ways, missions, origin):
     refused(plain(ways.any), *MISSING, status=407)
 
 
+@pytest.mark.row("R08")
 @pytest.mark.guard("evidence-conflict")
 def test_evidence_that_contradicts(plain, ways, missions, issuer):
     """Two agents by two kinds of evidence: neither."""
