@@ -442,6 +442,23 @@ def test_evidence_without_a_pass_means_the_only_mission(exeat, plain, ways, orig
     acts_for(exeat, plain(ways.token, shows(token)), missions["cat"], origin, "jwt")
 
 
+def test_a_tunnel_without_a_mission_gets_one_when_it_is_opened(exeat, ways, missions, origin, issuer):
+    """The agent stays the same; a session once found is kept, whatever opens beside it."""
+    exeat.end(missions["cat"], "close")
+    with Wire(exeat, port=ways.token) as wire:
+        assert wire.connect(f"{HOST}:443", None, shows(issuer.token("cat"))).status == 200
+        wire.secure(missions["ann"]["ca_file"], HOST)
+        refused(wire.request("GET", "/echo", host=HOST), "mission_missing", status=403)
+        missions["cat"] = exeat.open(agent="cat")
+        acts_for(exeat, wire.request("GET", "/echo", host=HOST), missions["cat"], origin, "jwt")
+        second = exeat.open(agent="cat")
+        acts_for(exeat, wire.request("GET", "/echo", host=HOST), missions["cat"], origin, "jwt")
+        exeat.end(second, "close")
+        exeat.end(missions["cat"], "close")
+        assert wire.request("GET", "/echo", host=HOST).closed
+    missions["cat"] = exeat.open(agent="cat")
+
+
 def plain_after(origin, plain, port, token):
     origin.wait_quiet(0.02)
     origin.clear()

@@ -114,6 +114,8 @@ def _addresses(settings: Settings) -> Iterator[Problem]:
                 continue
             if network.prefixlen == 0:
                 yield Problem(at, "is everybody", "name the networks that are this agent's alone")
+            elif network.is_link_local:
+                yield Problem(at, "is link-local: another host on each link", "name an address that means one host")
             elif isinstance(network, IPv6Network) and (network.network_address.ipv4_mapped or "%" in text):
                 yield Problem(
                     at, "is a written form no connection is known by", "write the IPv4 address, without a zone"

@@ -129,8 +129,7 @@ class Gate:
             return self._refuse(_outlived(identity), decision_id, identity, wire, started, close=True)
         view = snapshot.sessions.get(identity.session)
         if view is None:
-            close = not (identity.mission or identity.ended)  # the next connection may find one
-            return self._refuse(self._absent(identity), decision_id, identity, wire, started, close=close)
+            return self._refuse(self._absent(identity), decision_id, identity, wire, started)
         if self._world.draining:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
         if body is not None and whole:

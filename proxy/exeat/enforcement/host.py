@@ -136,7 +136,7 @@ class Host(Driver):
 
     def speaker(self, wire: WireRequest) -> Identity | Deny:
         """For whom a request is: the tunnel's agent, or who the request itself shows."""
-        if self.tunnel is not None and self.identity is not None:
+        if self.tunnel is not None and self.identity is not None and self.identity.settled:
             return self.identity
         inside = self.tunnel is not None or self.entry.kind is Kind.TRANSPARENT
         identity = self.parts.gate.identify(self._shown(self._opening if inside else wire.headers, wire))
@@ -148,10 +148,15 @@ class Host(Driver):
         return Shown(self.entry.way, self._peer, *self._svid, self._number, headers, request)
 
     def bind(self, identity: Identity) -> bool:
-        """Fix for whom this connection acts; False when it already acts for somebody else."""
-        if self.identity is None:
+        """Fix for whom this connection acts; False when it already acts for somebody else.
+
+        An agent that had no mission so far may get one: it is still the same agent.
+        """
+        held = self.identity
+        if held is None or (not held.settled and held.spiffe_id == identity.spiffe_id):
             self.identity = identity
-            self.parts.registry.bind(identity.mission, self)
+            if identity.settled:
+                self.parts.registry.bind(identity.mission, self)
         return self.identity == identity
 
     def admit(self, exchange: Exchange) -> None:

@@ -30,6 +30,11 @@ class Identity:
     lacking: str = field(default="", compare=False)
 
     @property
+    def settled(self) -> bool:
+        """Whether it says for which mission, be it over."""
+        return self.ended or self.mission != ""
+
+    @property
     def session(self) -> str:
         """The session's key."""
         return f"{self.mission}/{self.agent}"

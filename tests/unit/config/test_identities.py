@@ -91,6 +91,7 @@ def test_what_can_be_told_apart_is_fine(tmp_path, line):
         (BOB, 'addresses = ["10.0.1.7/24"]', "agent[1].addresses[0]", "host bits"),
         (BOB, 'addresses = ["localhost"]', "agent[1].addresses[0]", "neither"),
         (BOB, 'addresses = ["0.0.0.0/0"]', "agent[1].addresses[0]", "everybody"),
+        (BOB, 'addresses = ["fe80::/64"]', "agent[1].addresses[0]", "link-local"),
         (BOB, 'addresses = ["::ffff:10.1.0.1"]', "agent[1].addresses[0]", "written form"),
         (BOB, 'jwt = [{ issuer = "https://login.exmaple.test", subject = "x" }]', "agent[1].jwt[0].issuer", "did you mean 'https://login.example.test'"),
         (BOB, 'jwt = [{ issuer = "spiffe://example.org", subject = "spiffe://example.org/x" }]', "agent[1].jwt[0].issuer", 'spiffe = ["spiffe://example.org/x"]'),
