@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from rig.certs import Authority
-from rig.issuer import Issuer, compact
+from rig.issuer import Issuer, compact, wait_for_keys
 from rig.ways import TlsInTls
 from rig.wire import Wire, ask, basic, client_context, refused
 
@@ -71,7 +71,7 @@ def exeat(ways, exeat):
 @pytest.fixture(scope="module")
 def missions(exeat):
     """One mission for each agent."""
-    return {name: exeat.open(agent=name) for name in ("ann", "bob", "cat")}
+    return {name: wait_for_keys(exeat).open(agent=name) for name in ("ann", "bob", "cat")}
 
 
 @pytest.fixture(autouse=True)

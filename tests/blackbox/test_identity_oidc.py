@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from rig.issuer import wait_for_keys
 from rig.wire import Wire, refused, tunnel
 from servers.oidc.launch import OidcServer, missing
 
@@ -49,7 +50,7 @@ def show(exeat, token):
 
 @pytest.fixture(scope="module")
 def bot(exeat):
-    return exeat.open(agent="token-bot")
+    return wait_for_keys(exeat).open(agent="token-bot")
 
 
 def test_a_workload_acts_with_the_token_its_provider_gives_it(exeat, bot, oidc, origin):

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from rig.proxy import Exeat
+
 AUDIENCE = "exeat-test"
 _HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 
@@ -195,3 +197,12 @@ class Issuer:
                 handler.wfile.write(body[at : at + 1])
             return
         handler.wfile.write(body)
+
+
+def wait_for_keys(exeat: Exeat) -> Exeat:
+    """Return once every issuer has been asked; serving doesn't wait for them for long."""
+    deadline = time.monotonic() + 10
+    while any(each["problem"] == "never fetched" for each in exeat.admin("GET", "/v1/status").ok()["issuers"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return exeat

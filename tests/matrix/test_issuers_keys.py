@@ -8,7 +8,7 @@ import time
 import pytest
 
 from rig.certs import Authority
-from rig.issuer import Issuer, Key, compact
+from rig.issuer import Issuer, Key, compact, wait_for_keys
 from rig.wire import Wire, refused
 
 HOST = "api.example.test"
@@ -60,6 +60,7 @@ def status(exeat):
 
 def test_keys_are_there_from_the_start_and_no_request_fetches(make, issuer):
     with make(refresh="5m", keep="1h") as exeat:
+        wait_for_keys(exeat)
         assert issuer.asked == 1
         for _ in range(5):
             assert show(exeat, issuer.token(SUBJECT)).status == 200
@@ -71,6 +72,7 @@ def test_keys_are_there_from_the_start_and_no_request_fetches(make, issuer):
 def test_a_new_key_is_fetched_early_and_once(make, issuer):
     """Rotation: the first token of a new key asks for it; until it is there, the answer is to try again."""
     with make(refresh="5m", keep="1h") as exeat:
+        wait_for_keys(exeat)
         issuer.keys.append(Key())
         for _ in range(20):
             refused(show(exeat, issuer.token(SUBJECT)), "state_stale", status=503)
@@ -81,6 +83,7 @@ def test_a_new_key_is_fetched_early_and_once(make, issuer):
 def test_unknown_keys_make_us_no_nuisance(make, issuer):
     """However many there are: a few fetches, and then a plain no."""
     with make(refresh="5m", keep="1h") as exeat:
+        wait_for_keys(exeat)
         forgers = [Key() for _ in range(30)]
         first = compact(issuer.header(kid=forgers[0].kid), issuer.claims(SUBJECT), forgers[0])
         refused(show(exeat, first), "state_stale", status=503)
@@ -96,6 +99,7 @@ def test_unknown_keys_make_us_no_nuisance(make, issuer):
 def test_a_removed_key_stops_at_the_next_refresh(make, issuer):
     """Also for a token that was verified before."""
     with make() as exeat:
+        wait_for_keys(exeat)
         token = issuer.token(SUBJECT)
         assert show(exeat, token).status == 200
         old = issuer.keys.pop()
@@ -109,6 +113,7 @@ def test_a_removed_key_stops_at_the_next_refresh(make, issuer):
 def test_keys_of_an_issuer_that_is_gone_last_for_a_while(make, issuer):
     """Then its tokens are refused, passes are not; and all is well when it is back."""
     with make() as exeat:
+        wait_for_keys(exeat)
         mission = exeat.open()
         token = issuer.token(SUBJECT)
         assert show(exeat, token).status == 200
@@ -126,6 +131,7 @@ def test_keys_of_an_issuer_that_is_gone_last_for_a_while(make, issuer):
 def test_an_issuer_that_is_gone_at_the_start_stops_nobody_else(make, issuer):
     issuer.stop()
     with make() as exeat:
+        wait_for_keys(exeat)
         assert show(exeat, exeat.open()["pass"]).status == 200
         refused(show(exeat, issuer.token(SUBJECT)), "state_stale", status=503)
         issuer.back()
@@ -137,6 +143,7 @@ def test_an_issuer_that_is_gone_at_the_start_stops_nobody_else(make, issuer):
 def test_a_document_that_isnt_one_is_no_document(make, issuer, mode):
     """Nothing is followed, nothing huge is kept, nothing but JSON is read; what was known stays for its time."""
     with Issuer() as elsewhere, make(keep="2s") as exeat:
+        wait_for_keys(exeat)
         token = issuer.token(SUBJECT)
         assert show(exeat, token).status == 200
         elsewhere.keys = issuer.keys
@@ -154,6 +161,7 @@ def test_a_slow_document_is_given_up_and_slows_nobody(make, issuer):
     """A byte now and then is cut off by a deadline; meanwhile agents are served."""
     issuer.mode = "slow"
     with make(keep="10s") as exeat:
+        wait_for_keys(exeat)
         begun = time.monotonic()
         mission = exeat.open()
         for _ in range(5):
@@ -169,6 +177,7 @@ def test_a_file_of_keys_is_read_again(make, issuer, tmp_path):
     file = tmp_path / "keys.json"
     file.write_text(json.dumps(issuer.document()))
     with make(jwks_url=None, jwks_file=str(file)) as exeat:
+        wait_for_keys(exeat)
         token = issuer.token(SUBJECT)
         assert show(exeat, token).status == 200
         issuer.keys = [Key()]
@@ -197,6 +206,7 @@ def test_https_is_verified(make_exeat, origin, authority, tmp_path):
             config.tables["identity"] = {"evidence": ["jwt"], "jwt": [each.settings() for each in (good, *bad)]}
 
         with make_exeat(origin, change=change) as exeat:
+            wait_for_keys(exeat)
             assert show(exeat, good.token(SUBJECT)).status == 200
             for each in bad:
                 refused(show(exeat, each.token(SUBJECT)), "state_stale", status=503)

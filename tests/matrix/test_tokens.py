@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rig.issuer import AUDIENCE, Issuer, Key, b64, compact
+from rig.issuer import AUDIENCE, Issuer, Key, b64, compact, wait_for_keys
 from rig.wire import Wire, ask, refused, tunnel
 
 HOST = "api.example.test"
@@ -62,7 +62,7 @@ def config(config, issuers):
 @pytest.fixture(scope="module")
 def missions(exeat):
     """Each agent has exactly one mission, so that a token alone says for what it acts."""
-    return {name: exeat.open(agent=name) for name in ("token-bot", "pod-bot", "mesh-bot")}
+    return {name: wait_for_keys(exeat).open(agent=name) for name in ("token-bot", "pod-bot", "mesh-bot")}
 
 
 @pytest.fixture
@@ -248,6 +248,7 @@ def test_of_two_published_keys_of_one_name_neither_counts(make_exeat, origin):
             config.tables["identity"] = {"evidence": ["jwt"], "jwt": [issuer.settings()]}
 
         with make_exeat(origin, change=change) as exeat:
+            wait_for_keys(exeat)
             for key in (issuer.key, twin):
                 with Wire(exeat) as wire:
                     token = compact(issuer.header(), issuer.claims(SUBJECT), key)
@@ -453,7 +454,7 @@ def test_a_token_that_may_be_shown_once_is(exeat, missions, issuers, origin):
         with Wire(exeat) as second:
             refused(second.request("GET", target, line, host="plain.example.test"), *BAD, status=407)
     exeat.kill()
-    exeat.start()
+    wait_for_keys(exeat.start())
     with Wire(exeat) as wire:
         refused(wire.connect(f"{HOST}:443", None, line), *BAD, status=407)
         wire.close()
