@@ -53,7 +53,7 @@ class Proven:
 
 @final
 class Prover:
-    """Reads and judges evidence; does no I/O."""
+    """Reads and judges evidence. The only thing it writes is a note of each token that may be shown once."""
 
     def __init__(self, agents: AgentIndex, passes: PassVerifier, tokens: TokenVerifier) -> None:
         self._agents = agents
