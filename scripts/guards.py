@@ -282,6 +282,12 @@ GUARDS = (
     ),
     Guard("custody-place", "credentials/custody.py", "return there and below and", "return"),
     Guard("custody-forget", "credentials/custody.py", 'if name.partition("/")[0] == mission', "if False"),
+    Guard(
+        "rules-default",
+        "cli/ruleset.py",
+        'yield "    counter name other reject with icmpx admin-prohibited"',
+        'yield "    counter name other accept"',
+    ),
 )
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,6 +42,7 @@ class Internet:
 
     def __init__(self) -> None:
         self._before = -1
+        self._there = ""
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[dict[str, Any]] = queue.Queue()
         self._seen: list[dict[str, Any]] = []
@@ -61,22 +63,23 @@ class Internet:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
-        there = str(self._next()["pid"])
-        self._ip_at("", "link", "set", "lo", "up")
-        self._ip_at("", "link", "add", "wan", "type", "veth", "peer", "name", "far", "netns", there)
+        there = self._there = str(self._next()["pid"])
+        self.ip("", "link", "set", "lo", "up")
+        self.ip("", "link", "add", "wan", "type", "veth", "peer", "name", "far", "netns", there)
         for place, device, four, six in (("", "wan", HERE4, HERE6), (there, "far", V4, V6)):
-            self._ip_at(place, "addr", "add", f"{four}/24", "dev", device)
-            self._ip_at(place, "-6", "addr", "add", f"{six}/64", "dev", device, "nodad")
-            self._ip_at(place, "link", "set", device, "up")
-        self._ip_at(there, "link", "set", "lo", "up")
-        self._ip_at(there, "addr", "add", f"{METADATA}/32", "dev", "far")
-        self._ip_at("", "route", "add", "default", "via", V4)
-        self._ip_at("", "-6", "route", "add", "default", "via", V6)
+            self.ip(place, "addr", "add", f"{four}/24", "dev", device)
+            self.ip(place, "-6", "addr", "add", f"{six}/64", "dev", device, "nodad")
+            self.ip(place, "link", "set", device, "up")
+        self.ip(there, "link", "set", "lo", "up")
+        self.ip(there, "addr", "add", f"{METADATA}/32", "dev", "far")
+        self.ip("", "route", "add", "default", "via", V4)
+        self.ip("", "-6", "route", "add", "default", "via", V6)
         self._say("go")
         assert self._next()["ready"]
 
     @staticmethod
-    def _ip_at(there: str, *words: str) -> None:
+    def ip(there: str, *words: str) -> None:
+        """Run ``ip`` in the namespace of a process; "" is this thread's."""
         enter = ["nsenter", "-t", there, "-n"] if there else []
         done = subprocess.run([*enter, "ip", *words], capture_output=True, text=True)
         assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr}"
@@ -104,6 +107,11 @@ class Internet:
 
     def _next(self) -> dict[str, Any]:
         return self._lines.get(timeout=10)
+
+    def routes(self, networks: Sequence[str]) -> None:
+        """Let it answer networks behind this machine."""
+        for network in networks:
+            self.ip(self._there, "route", "add", network, "via", HERE6 if ":" in network else HERE4)
 
     def contacts(self) -> list[dict[str, Any]]:
         """Who came since it was last asked. A contact of our own marks the end, so nothing is missed or waited for."""
