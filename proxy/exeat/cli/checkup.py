@@ -234,5 +234,5 @@ def _egress() -> Iterator[Row]:
         "egress",
         "warn",
         "there is a direct way out: a program that ignores the proxy isn't stopped",
-        "let a firewall drop what agents send, except to the proxy; run agents under another user or network",
+        "exeat run --jail, or exeat network nftables for their user; then, as an agent: exeat doctor --inside",
     )

@@ -57,7 +57,9 @@ def env(
     form = forms[0] if forms else "shell"
     line(render(form, opened))
     if form in ("docker", "compose") and "127.0.0.1" in str(opened.get("proxy_url")):
-        say("note: in a container 127.0.0.1 is the container itself; share the host's network (--network host)")
+        say(
+            "note: in a container 127.0.0.1 is the container itself; give Exeat an https:// listener there (docker/compose.yaml)"
+        )
     if form == "k8s":
         say("note: 127.0.0.1 is the pod; run Exeat as a sidecar in it")
     if form == "github" and os.environ.get("GITHUB_ACTIONS") == "true":
