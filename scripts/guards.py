@@ -282,6 +282,8 @@ GUARDS = (
     ),
     Guard("custody-place", "credentials/custody.py", "return there and below and", "return"),
     Guard("custody-forget", "credentials/custody.py", 'if name.partition("/")[0] == mission', "if False"),
+    Guard("jail-not-root", "cli/jailing.py", "    if 0 in found:", "    if False:"),
+    Guard("rules-own-user", "cli/network.py", "        if number == own:", "        if False:"),
     Guard(
         "rules-default",
         "cli/ruleset.py",

@@ -337,6 +337,7 @@ def _read(path):
         return b""
 
 
+@pytest.mark.guard("jail-not-root")
 def test_a_jail_for_root_is_refused(exeat, mission, caller):
     if caller == "user":
         return

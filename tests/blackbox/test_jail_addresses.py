@@ -25,7 +25,8 @@ if named == "{NAME}":
     with open("/tmp/exeat-hosts-{PID}", "w") as hosts:
         hosts.write(bound + " " + named)
     mount(hosts.name, "/etc/hosts", flags=MS_BIND)
-    os.unlink(hosts.name)
+    import atexit
+    atexit.register(os.unlink, hosts.name)
 family = socket.AF_INET6 if ":" in bound else socket.AF_INET
 with socket.create_server((bound, 0), family=family) as proxy:
     def answer():

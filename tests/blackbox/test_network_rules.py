@@ -230,6 +230,7 @@ def test_doctor_sees_that_the_rules_hold_and_that_they_are_needed(exeat, mission
     assert internet.contacts() == []
 
 
+@pytest.mark.guard("rules-own-user")
 def test_rules_that_would_hold_exeat_itself_or_nobody_are_refused(exeat):
     for arguments in ((), ("--user", "root"), ("--user", "0"), ("--user", "no-such-user"), ("--interface", "a b"), ("--user", "1", "--host")):  # fmt: skip
         done = exeat.cli("network", "nftables", *arguments)
