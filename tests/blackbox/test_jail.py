@@ -352,14 +352,21 @@ def test_where_the_kernel_gives_no_namespaces_it_says_so_and_opens_no_mission(ex
     if caller == "root":
         return
     before = len(exeat.audit_records("mission"))
-    limit = "echo 0 > /proc/sys/user/max_user_namespaces && "
-    run = f"exec {' '.join(COMMAND)} run --jail --mission refunds --agent invoice-bot -- true"
-    done = subprocess.run(
-        [sys.executable, RIG / "as_user.py", str(USER), "unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c", limit + run],
-        cwd=exeat.folder, capture_output=True, text=True, timeout=60,
-        env=clean_environment() | {"EXEAT_CONFIG": str(exeat.file)},
-    )  # fmt: skip
+
+    def without(*arguments):
+        forbid = "echo 0 > /proc/sys/user/max_user_namespaces && exec "
+        command = forbid + " ".join([*COMMAND, *arguments])
+        return subprocess.run(
+            [sys.executable, RIG / "as_user.py", str(USER), "unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c", command],
+            cwd=exeat.folder, capture_output=True, text=True, timeout=60,
+            env=clean_environment() | {"EXEAT_CONFIG": str(exeat.file)},
+        )  # fmt: skip
+
+    done = without("run", "--jail", "--mission", "refunds", "--agent", "invoice-bot", "--", "true")
     assert done.returncode == 125, done.stderr
     assert "doesn't allow a user namespace" in done.stderr
     assert "user.max_user_namespaces" in done.stderr
     assert len(exeat.audit_records("mission")) == before
+    rows = {row["name"]: row for row in json.loads(without("doctor", "--json").stdout)["checks"]}  # noqa: TID251
+    assert rows["jail"]["state"] == "warn"
+    assert "user.max_user_namespaces" in rows["jail"]["fix"]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from exeat.cli.clients import clients
 from exeat.cli.row import Row
+from exeat.cli.surroundings import egress, jail
 from exeat.config.endpoints import Listener, parse_listener
 from exeat.config.listeners import places
 from exeat.errors import AdminError, ExeatError, UnavailableError
@@ -53,7 +54,7 @@ def checkup(config: Path | None) -> list[Row]:
 
 def _surroundings() -> list[Row]:
     """What doesn't depend on the configuration."""
-    return [*_guarded("egress", _egress), *_guarded("clients", clients)]
+    return [*_guarded("egress", egress), *_guarded("jail", jail), *_guarded("clients", clients)]
 
 
 def _guarded(name: str, check: Callable[[], Iterator[Row]]) -> list[Row]:
@@ -220,19 +221,3 @@ def _taken(listener: Listener) -> bool:
     except OSError:
         return False
     return True
-
-
-def _egress() -> Iterator[Row]:
-    """Whether this machine has a way out at all. A UDP socket's connect asks the routing table and sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("198.51.100.1", 443))  # TEST-NET-2 (RFC 5737): nobody's address
-        except OSError:
-            yield Row("egress", "ok", "no direct way out from here")
-            return
-    yield Row(
-        "egress",
-        "warn",
-        "there is a direct way out: a program that ignores the proxy isn't stopped",
-        "exeat run --jail, or exeat network nftables for their user; then, as an agent: exeat doctor --inside",
-    )
