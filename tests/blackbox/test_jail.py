@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -90,24 +91,19 @@ def jail(start):
 
 
 @pytest.fixture
-def outside(tmp_path):
+def outside():
     """What somebody else listens at: an abstract socket, socket files in /run and elsewhere."""
-    made, folder = [], Path("/run/exeat-test")
-    folder.mkdir(exist_ok=True)
-    elsewhere = Path("/tmp") / f"exeat-test-{os.getpid()}"
-    elsewhere.mkdir(mode=0o755)
-    paths = [folder / "engine.sock", elsewhere / "other.sock"]
-    for address in ("\0exeat-test-abstract", *map(str, paths)):
-        made.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        made[-1].bind(address)
-        made[-1].listen()
-    for path in paths:
-        path.chmod(0o777)
-    yield {"abstract": "exeat-test-abstract", "sockets": [str(path) for path in paths]}
-    for each in made:
-        each.close()
-    shutil.rmtree(folder)
-    shutil.rmtree(elsewhere)
+    abstract = f"exeat-test-{os.getpid()}"
+    with ExitStack() as stack:
+        folders = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="exeat-", dir=at))) for at in ("/run", "/tmp")]  # fmt: skip
+        paths = [folder / "engine.sock" for folder in folders]
+        for address in ("\0" + abstract, *map(str, paths)):
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            listener.bind(address)
+            listener.listen()
+        for path in (*folders, *paths):
+            path.chmod(0o777)
+        yield {"abstract": abstract, "sockets": [str(path) for path in paths]}
 
 
 def world(exeat, outside):

@@ -47,7 +47,8 @@ class Jail:
             process, control = _spawn(probe, (), {}, stdin=nothing.fileno())
             with control:
                 try:
-                    _receive(control, process)
+                    listener, _ = _receive(control, process)
+                    listener.close()
                 finally:
                     _end(process)
 
@@ -100,26 +101,37 @@ def _spawn(
 
 def _receive(control: socket.socket, process: subprocess.Popen[bytes]) -> tuple[socket.socket, int]:
     """The jail's listening socket, and the command's process id as this side knows it."""
-    room = socket.CMSG_SPACE(4) + socket.CMSG_SPACE(12)
     listener: socket.socket | None = None
-    while True:
-        try:
-            message, extras, _, _ = control.recvmsg(4096, room)
-        except TimeoutError:
-            raise StartError("building the jail took too long", _INSTEAD) from None
-        if message.startswith(FAILED):
-            told = orjson.loads(message.removeprefix(FAILED))
-            raise StartError(f"no jail can be built: {told['what']}", told["fix"] or _INSTEAD)
-        if not message:
-            raise StartError(f"the jail ended while it was built (exit {process.wait()})", _INSTEAD)
-        peer = 0
-        for _, kind, data in extras:
-            if kind == socket.SCM_RIGHTS:
-                listener = socket.socket(fileno=struct.unpack("i", data)[0])
-            elif kind == socket.SCM_CREDENTIALS:
-                peer = struct.unpack("3i", data)[0]
-        if message == READY and listener is not None:
-            return listener, peer
+    try:
+        while True:
+            message, handed, peer = _message(control)
+            listener = handed or listener
+            if message.startswith(FAILED):
+                told = orjson.loads(message.removeprefix(FAILED))
+                raise StartError(f"no jail can be built: {told['what']}", told["fix"] or _INSTEAD)
+            if not message:
+                raise StartError(f"the jail ended while it was built (exit {process.wait()})", _INSTEAD)
+            if message == READY and listener is not None:
+                return listener, peer
+    except BaseException:
+        if listener is not None:
+            listener.close()
+        raise
+
+
+def _message(control: socket.socket) -> tuple[bytes, socket.socket | None, int]:
+    """One message from inside, the socket that came with it, and who sent it."""
+    try:
+        message, extras, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(4) + socket.CMSG_SPACE(12))
+    except TimeoutError:
+        raise StartError("building the jail took too long", _INSTEAD) from None
+    handed, peer = None, 0
+    for _, kind, data in extras:
+        if kind == socket.SCM_RIGHTS:
+            handed = socket.socket(fileno=struct.unpack("i", data)[0])
+        elif kind == socket.SCM_CREDENTIALS:
+            peer = struct.unpack("3i", data)[0]
+    return message, handed, peer
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
