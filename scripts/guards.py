@@ -271,6 +271,7 @@ GUARDS = (
         "if waits and isinstance(event, ResponseProtocolError):",
         "if False:",
     ),
+    Guard("log-cover", "logs.py", 'frames + covered("".join(', 'frames + ("".join('),
     Guard("control-frames", "enforcement/websocket.py", "payload = self._needles.mask(payload)", "pass"),
     Guard("cookie-custody", "enforcement/keeping.py", 'if rules.cookies == "pass":', "if True:"),
     Guard("link-custody", "enforcement/keeping.py", 'in CARRIERS and rules.links != "pass":', "in CARRIERS and False:"),

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, final
 
+from exeat import logs
 from exeat.admin.context import AdminContext
 from exeat.admin.server import AdminServer
 from exeat.admin.token import load_or_create_token
@@ -37,20 +38,11 @@ _CHECKPOINT = 60.0
 
 def serve(loaded: Loaded) -> int:
     """Run until SIGTERM or SIGINT; return the exit code."""
-    _logging()
+    logs.set_up()
     assembly = build(loaded)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(assembly))
     return 0
-
-
-def _logging() -> None:
-    """Our own handlers only: mitmproxy's and asyncio's loggers quote what agents sent (security matrix M08)."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    logging.getLogger("mitmproxy").disabled = True
-    logging.getLogger("exeat").setLevel(logging.WARNING)
 
 
 async def _run(assembly: Assembly) -> None:

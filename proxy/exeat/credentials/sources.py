@@ -48,9 +48,10 @@ class Sources:
         elif kind == "file" and rest:
             value = self._read(reference, self._base / rest)
         elif kind == "exec" and rest.strip():
+            reference = _without_arguments(rest)
             value = self._run(reference, rest)
-        else:
-            raise StartError(f"{reference!r} is not a secret source", "write env:NAME, file:PATH or exec:COMMAND")
+        else:  # not quoted: it may be the secret itself
+            raise StartError("this is not a secret source", "write env:NAME, file:PATH or exec:COMMAND")
         if not value:
             raise StartError(f"{reference} is empty", "put the service's shared credential there")
         if not _VALUE.fullmatch(value):
@@ -79,6 +80,12 @@ class Sources:
             raise StartError(f"{reference}: a quotation has no end", "quote as in a shell") from None
         except StartError as error:
             raise StartError(f"{reference}: {error}", error.hint) from None
+
+
+def _without_arguments(command: str) -> str:
+    """How a command is called in messages: its arguments may hold what opens the place where the secret is."""
+    program, _, arguments = command.strip().partition(" ")
+    return f"exec:{program}{' …' if arguments else ''}"
 
 
 def _text(content: bytes) -> str:
