@@ -275,6 +275,7 @@ GUARDS = (
     Guard("control-frames", "enforcement/websocket.py", "payload = self._needles.mask(payload)", "pass"),
     Guard("cookie-custody", "enforcement/keeping.py", 'if rules.cookies == "pass":', "if True:"),
     Guard("link-custody", "enforcement/keeping.py", 'in CARRIERS and rules.links != "pass":', "in CARRIERS and False:"),
+    Guard("link-value", "enforcement/keeping.py", "if not _LINK_VALUE.fullmatch(value):", "if False:"),
     Guard(
         "custody-session",
         "enforcement/keeping.py",

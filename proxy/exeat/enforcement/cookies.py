@@ -5,12 +5,17 @@ Must not know: any engine, which service answers.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from exeat.credentials.custody import Kept
 from exeat.model.request import CanonicalRequest
 from exeat.model.secret import Secret
+
+_NAME = re.compile(r"[!-:<>-~]+")
+_VALUE = re.compile(r"[ -:<-~\x80-\U0010ffff]*")
+"""No control characters: the value goes into a request, perhaps to another host of the domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ def read_set_cookie(value: bytes, request: CanonicalRequest, now: float) -> SetC
     text = value.decode("utf-8", "surrogateescape")
     pair, _, _ = text.partition(";")
     name, equals, content = (part.strip(" \t") for part in pair.partition("="))
-    if not equals or not name:
+    if not equals or not _NAME.fullmatch(name) or not _VALUE.fullmatch(content):
         return None
     attributes = {
         key.strip(" \t").lower(): told.strip(" \t")
@@ -58,5 +63,5 @@ def _end(attributes: dict[str, str], now: float) -> float | None:
         return now + int(age)
     try:
         return parsedate_to_datetime(attributes["expires"]).timestamp()
-    except (KeyError, ValueError, OverflowError):
+    except (KeyError, ValueError, OverflowError, TypeError, IndexError):
         return None

@@ -6,6 +6,7 @@ handed to somebody else (DESIGN promise 8). Must not know: any engine, how value
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import final
@@ -26,6 +27,8 @@ from exeat.services.query import decoded
 _MARK = MARK.encode("ascii")
 _TELLING = 16
 """A value shorter than this, or without a digit, is looked for in no answer: it would be found in ordinary text."""
+_LINK_VALUE = re.compile(r"[A-Za-z0-9._~%!$'()*+,:@/?=-]+")
+"""What may go into a request's query without being judged there: it can't end the value, and no server splits it (RFC 3986 §3.4)."""
 NOTED = CARRIERS | {b"set-cookie", b"set-cookie2"}
 """The fields of an answer that hand something out."""
 
@@ -143,6 +146,8 @@ class Keeper:
                 raise AnswerError("a presigned link")
             if is_placeholder(value):
                 return value
+            if not _LINK_VALUE.fullmatch(value):
+                return "withheld"
             kept = Kept("link", parameter, Secret(value), host, secure=secure)
             return (host and self._custody.keep(session, kept)) or "withheld"
 
