@@ -156,7 +156,12 @@ GUARDS = (
     Guard("admin-auth", "admin/guard.py", "return hmac.compare_digest(digest, self._digest)", "return True"),
     Guard("token-scrub", "enforcement/answers.py", "if not needles:", "if True:"),
     Guard("token-forms", "enforcement/forms.py", 'text = text.replace(form, b"*" * len(form))', "pass"),
-    Guard("coded-answers", "enforcement/answers.py", "CodedBody(codings[0], Scrubber(needles))", "Scrubber(needles)"),
+    Guard(
+        "coded-answers",
+        "enforcement/answers.py",
+        "CodedBody(codings[0], around(Scrubber(needles)))",
+        "around(Scrubber(needles))",
+    ),
     Guard("unknown-coding", "enforcement/answers.py", "if len(codings) > 1 or codings[0] not in CODINGS", "if False"),
     Guard("decompression-ratio", "enforcement/codings.py", "if self._left < 0:", "if False:"),
     Guard("part-edges", "enforcement/scrub.py", "cut = self._needles.ended(text)", "cut = 0"),
@@ -275,6 +280,7 @@ GUARDS = (
     Guard("control-frames", "enforcement/websocket.py", "payload = self._needles.mask(payload)", "pass"),
     Guard("cookie-custody", "enforcement/keeping.py", 'if rules.cookies == "pass":', "if True:"),
     Guard("link-custody", "enforcement/keeping.py", 'in CARRIERS and rules.links != "pass":', "in CARRIERS and False:"),
+    Guard("link-bodies", "enforcement/link_bodies.py", "_URL.sub(self._one, text) if", "text if"),
     Guard("link-value", "enforcement/keeping.py", "if not _LINK_VALUE.fullmatch(value):", "if False:"),
     Guard(
         "custody-session",

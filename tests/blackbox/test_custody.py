@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from urllib.parse import quote
@@ -33,6 +34,7 @@ def config(config):
     for name, more in {
         "passing": {"cookies": "pass", "links": "pass"},
         "strict": {"cookies": "strip", "links": "refuse"},
+        "linked": {"link_bodies": True, "link_parameters": ["ticket"]},
         "browsed": {"cookies": "http_only"},
         "crumb": {"credential": {"in": "cookie", "name": "sid"}},
     }.items():
@@ -245,6 +247,49 @@ def test_what_could_be_more_than_a_value_is_never_put_into_a_request(exeat, miss
     if held := PLACEHOLDER.search(given):  # the server's own trimming left a plain value
         ask(exeat, mission, "GET", f"/as/seen?X-Amz-Signature={held[0]}", host=CDN)
         assert origin.last.target.endswith(f"={SIGNED}")
+
+
+URLS = [f"{AMZ}&x=1", f"https://{CDN}/as/seen?a=b&Ticket={SIGNED}", f"https://{CDN}/as/seen?sv=1&sig={SIGNED}%2F"]
+WRITTEN = {
+    "json": lambda url: json.dumps({"download_url": url, "size": 3}),
+    "json, slashes": lambda url: json.dumps({"u": url}).replace("/", "\\/"),
+    "json, as Go writes it": lambda url: json.dumps({"u": url}).replace("&", "\\u0026"),
+    "json, as Java writes it": lambda url: json.dumps({"u": url}).replace("=", "\\u003d").replace("&", "\\u0026"),
+    "html": lambda url: f"<a href='{url.replace('&', '&amp;')}'>here</a>",
+    "text": lambda url: f"see {url}\n",
+}
+
+
+@pytest.mark.row("H12")
+@pytest.mark.guard("link-bodies")
+@pytest.mark.parametrize("more", ["", "&size=1", "&size=7", "&coding=gzip", "&coding=zstd&size=9"])
+@pytest.mark.parametrize("written", WRITTEN)
+def test_links_in_a_described_services_texts_are_kept_too(exeat, mission, origin, written, more):
+    for url in URLS:
+        text = WRITTEN[written](url)
+        kind = {"html": "text/html", "text": "text/plain; charset=utf-8"}.get(written, "application/json")
+        asked = f"/as/body?text={quote(text, safe='')}&type={quote(kind, safe='')}{more}"
+        answer = ask(exeat, mission, "GET", asked, host="linked.example.test")
+        assert answer.complete
+        [held] = PLACEHOLDER.findall(answer.body.decode())
+        assert SIGNED.encode() not in answer.body
+        real = SIGNED + ("%2F" if "%2F" in url else "")
+        assert answer.body.decode().replace(held, real) == text
+        assert answer.header("etag") == 'W/"strong"'
+        followed = ask(exeat, mission, "GET", url.replace(real, held).partition(CDN)[2], host=CDN)
+        assert followed.status == 200
+        assert f"={real}" in origin.last.target
+
+
+def test_other_bodies_and_other_links_pass_as_they_are(exeat, mission, origin):
+    plain = json.dumps({"url": f"https://{CDN}/x?page=2&sig=1", "path": f"/x?Ticket={SIGNED}", "text": "http?" * 5000})
+    for text, kind, host in (
+        (plain, "application/json", "linked.example.test"),
+        (WRITTEN["json"](AMZ), "application/octet-stream", "linked.example.test"),
+        (WRITTEN["json"](AMZ), "application/json", HOST),
+    ):
+        asked = f"/as/body?text={quote(text, safe='')}&type={quote(kind, safe='')}"
+        assert ask(exeat, mission, "GET", asked, host=host).body.decode() == text
 
 
 def test_a_link_to_nowhere_gives_nothing_away(exeat, mission, origin):

@@ -157,5 +157,16 @@ class EchoingOrigin(Origin):
         """What cookies and query came, in the body."""
         await self.whole(reply, json.dumps({"cookie": seen.header("cookie"), "target": seen.target}).encode())
 
+    async def as_body(self, seen: SeenRequest, reply: Reply, token: str, asked: dict[str, str]) -> None:
+        """The text asked for, in pieces."""
+        body, size = asked["text"].encode(), int(asked.get("size", "1000"))
+        packed = CODINGS[asked["coding"]](body) if "coding" in asked else body
+        fields: Fields = [("content-type", asked.get("type", "application/json")), ("etag", '"strong"')]
+        fields += [("content-encoding", asked["coding"])] if "coding" in asked else []
+        await reply.start(200, fields, len(packed))
+        for at in range(0, len(packed), size):
+            await reply.write(packed[at : at + size])
+        await reply.finish()
+
     async def as_link(self, seen: SeenRequest, reply: Reply, token: str, asked: dict[str, str]) -> None:
         await self.whole(reply, b"{}", (asked["field"], asked["value"]), status=int(asked.get("status", "302")))

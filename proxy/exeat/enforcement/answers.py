@@ -14,6 +14,7 @@ from exeat.enforcement.codings import CODINGS, CodedBody
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.forms import NO_NEEDLES, Needles
 from exeat.enforcement.keeping import NOTED, Keeper
+from exeat.enforcement.link_bodies import LinkBody, is_text
 from exeat.enforcement.scrub import AnswerError, BodyReader, PartScrubber, Scrubber, mask_fields
 from exeat.model.request import Headers
 from exeat.model.service import Handouts
@@ -85,6 +86,9 @@ class Answers:
             fields = self._handed_out(exchange, fields, special)
         if not needles:
             return Head(fields)
+        rules = self._rules_of(exchange.permit.question.service)
+        if rules is not None and rules.link_bodies:
+            return self._with_links(exchange, status, fields, needles, rules)
         if status == 206 or (special and not special.isdisjoint(_MESSAGE_CODINGS | {b"content-encoding"})):
             return _searched(exchange, status, fields, needles)
         return Head(mask_fields(fields, needles), Scrubber(needles))
@@ -100,6 +104,20 @@ class Answers:
         self._needles.clear()
         if ended:
             self._keeper.forget(mission)
+
+    def _with_links(self, exchange: Exchange, status: int, fields: Headers, needles: Needles, rules: Handouts) -> Head:
+        """An answer whose body may hold links: those in a text are kept too."""
+        if rules.links == "pass" or status == 206 or not is_text(b"".join(_values(fields, b"content-type"))):
+            return _searched(exchange, status, fields, needles)
+        keep = self._keeper.link_keeper(exchange.session, rules)
+        head = _searched(
+            exchange,
+            status,
+            fields,
+            needles,
+            lambda inner: LinkBody(exchange.request, rules.link_parameters, keep, inner),
+        )
+        return head if head.body is None else Head(_as_decoded(head.fields), head.body, reframed=True)
 
     def _handed_out(self, exchange: Exchange, fields: Headers, special: frozenset[bytes]) -> Headers:
         if not special.isdisjoint(_STRIPPED):
@@ -118,8 +136,14 @@ def _values(fields: Headers, name: bytes) -> list[bytes]:
     return [value for key, value in fields if key.lower() == name]
 
 
-def _searched(exchange: Exchange, status: int, fields: Headers, needles: Needles) -> Head:
-    """An answer that needs more than a plain search: coded, or a part."""
+def _searched(
+    exchange: Exchange,
+    status: int,
+    fields: Headers,
+    needles: Needles,
+    around: Callable[[BodyReader], BodyReader] = lambda inner: inner,
+) -> Head:
+    """An answer that needs more than a plain search: coded, or a part; ``around`` reads a body before the search does."""
     masked = mask_fields(fields, needles)
     if exchange.request.method == "HEAD" or status in (204, 304) or status < 200:
         return Head(masked)  # no body
@@ -130,10 +154,10 @@ def _searched(exchange: Exchange, status: int, fields: Headers, needles: Needles
     listed = b",".join(_values(fields, b"content-encoding")).lower().split(b",")
     codings = [coding for each in listed if (coding := each.strip()) not in (b"", b"identity")]
     if not codings:
-        return Head(masked, _part(fields, needles) if status == 206 else Scrubber(needles))
+        return Head(masked, _part(fields, needles) if status == 206 else around(Scrubber(needles)))
     if len(codings) > 1 or codings[0] not in CODINGS or status == 206:
         raise AnswerError("a content coding that can't be searched")
-    return Head(_as_decoded(masked), CodedBody(codings[0], Scrubber(needles)), reframed=True)
+    return Head(_as_decoded(masked), CodedBody(codings[0], around(Scrubber(needles))), reframed=True)
 
 
 def _part(fields: Headers, needles: Needles) -> BodyReader:

@@ -14,7 +14,7 @@ from typing import final
 from exeat.credentials.custody import MARK, Custody, Kept, is_placeholder
 from exeat.decision.places import cookies
 from exeat.enforcement.cookies import read_set_cookie
-from exeat.enforcement.links import CARRIERS, with_kept
+from exeat.enforcement.links import CARRIERS, Keep, with_kept
 from exeat.enforcement.scrub import AnswerError
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
@@ -141,6 +141,11 @@ class Keeper:
         return None if placeholder is None else read.with_value(placeholder)
 
     def _link(self, session: str, request: CanonicalRequest, carrier: tuple[bytes, bytes], rules: Handouts) -> bytes:
+        return with_kept(*carrier, request, rules.link_parameters, self.link_keeper(session, rules))
+
+    def link_keeper(self, session: str, rules: Handouts) -> Keep:
+        """What keeps a session's links; it raises AnswerError where they are refused."""
+
         def keep(parameter: str, value: str, host: str, secure: bool) -> str:
             if rules.links == "refuse":
                 raise AnswerError("a presigned link")
@@ -151,7 +156,7 @@ class Keeper:
             kept = Kept("link", parameter, Secret(value), host, secure=secure)
             return (host and self._custody.keep(session, kept)) or "withheld"
 
-        return with_kept(*carrier, request, rules.link_parameters, keep)
+        return keep
 
 
 def _shown(request: CanonicalRequest) -> Iterator[tuple[str, str, str]]:

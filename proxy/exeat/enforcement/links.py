@@ -24,6 +24,8 @@ _BESIDE = {
     "jwt": frozenset({"sig"}),
 }
 """Those that sign one beside another parameter: AWS v2, Google v2, OSS, CloudFront; Azure, and GitHub's downloads from it."""
+SIGNING = _SIGNATURES | _BESIDE.keys()
+"""Every parameter that may sign a link."""
 _IN_LINK = re.compile(r"<([^<>]*)>")
 _IN_REFRESH = re.compile(r"""url\s*=\s*["']?([^"'\s]+)""", re.IGNORECASE)
 _WHOLE = re.compile(r"(.+)", re.DOTALL)

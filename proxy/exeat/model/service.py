@@ -68,13 +68,15 @@ class CredentialPlace:
 class Handouts:
     """What becomes of what a service hands to a session: cookies (``custody``, ``http_only``, ``pass``, ``strip``) and presigned links (``custody``, ``pass``, ``refuse``).
 
-    ``link_parameters`` are query parameters, in lower case, that sign its links beside the known ones. The cookie in which our
+    ``link_parameters`` are query parameters, in lower case, that sign its links beside the known ones; with
+    ``link_bodies`` text bodies are searched for links too. The cookie in which our
     credential travels is never handed out.
     """
 
     cookies: str = "custody"
     links: str = "custody"
     link_parameters: frozenset[str] = frozenset()
+    link_bodies: bool = False
     credential_cookie: str = ""
 
 

@@ -144,7 +144,9 @@ def _place(table: ServiceTable) -> CredentialPlace | None:
 def _handouts(table: ServiceTable) -> Handouts:
     place = table.credential
     crumb = place.name if place is not None and place.in_ == "cookie" else ""
-    return Handouts(table.cookies, table.links, frozenset(map(str.lower, table.link_parameters)), crumb)
+    return Handouts(
+        table.cookies, table.links, frozenset(map(str.lower, table.link_parameters)), table.link_bodies, crumb
+    )
 
 
 def _one_place(given: PlaceTable) -> CredentialPlace:

@@ -172,6 +172,8 @@ class ServiceTable(Table):
     the answer is refused."""
     link_parameters: tuple[Annotated[str, Field(pattern=r"^[!-~]{1,64}$")], ...] = ()
     """Query parameters that sign its links, beside those of AWS, Google, Azure, Alibaba, Tencent and CloudFront."""
+    link_bodies: bool = False
+    """Look for such links in its answers' texts too (JSON, XML, HTML), where the request carries a token; costs some CPU."""
     encoded_slash: Literal["refuse", "separator"] = "refuse"
     """How the service reads ``%2f`` in a path: not at all, or as ``/``; some clients encode names that hold a slash."""
     refusal: Literal["problem", "json", "git", "s3", "npm", "grpc", "jsonrpc"] = "problem"
