@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 from exeat.enforcement.codings import CODINGS, CodedBody
 from exeat.enforcement.exchange import Exchange
@@ -36,14 +35,14 @@ _OF_THE_CODED = frozenset(
     }
 )
 """Said of a body as it was coded; once it is decoded they are wrong."""
+_NOTHING: frozenset[bytes] = frozenset()
 _NOT_TRAILERS = _STRIPPED | NOTED
 _RANGE = re.compile(rb"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _NEEDLES = 1024
 """Tokens whose forms are kept ready; making them anew costs some 25 microseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The fields of an answer as the agent gets them, and what its body goes through (None: nothing).
 
     ``reframed`` says that the body's length isn't known any more.
@@ -81,7 +80,7 @@ class Answers:
         """Judge an answer by its head; raise AnswerError for one that may not pass."""
         needles = self.needles(exchange)
         names = [name.lower() for name, _ in fields]
-        special = _SPECIAL.intersection(names)
+        special = _NOTHING if _SPECIAL.isdisjoint(names) else _SPECIAL.intersection(names)
         if special:
             fields = self._handed_out(exchange, fields, special)
         if not needles:

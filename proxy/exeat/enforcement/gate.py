@@ -37,6 +37,8 @@ from exeat.ports import AuditSink, Broker, Clock
 
 logger = logging.getLogger("exeat.gate")
 
+_NOTHING_KEPT: frozenset[str] = frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -137,7 +139,7 @@ class Gate:
         claim = self._keeper.claim(view.session.key, request)
         if isinstance(claim, Deny):
             return self._refuse(claim, decision_id, identity, wire, started, view=view, body=body)
-        kept = frozenset[str]() if claim is None else claim.placeholders
+        kept = _NOTHING_KEPT if claim is None else claim.placeholders
         decision = decide(request, view, snapshot, self._clock.time(), body=body, kept=kept)
         if isinstance(decision, NeedBody):
             if body is not None:
