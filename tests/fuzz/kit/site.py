@@ -14,7 +14,11 @@ from exeat.decision.recognise import FingerprintTable, Known, fingerprint
 from exeat.decision.snapshot import Snapshot, with_mission
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.identified import Identity
+from exeat.enforcement.identify import Identifier
 from exeat.enforcement.world import World
+from exeat.identity.agents import AgentIndex
+from exeat.identity.prove import Prover
+from exeat.identity.tokens import TokenVerifier
 from exeat.model.decision import TokenRequest
 from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
@@ -146,9 +150,14 @@ SNAPSHOT, POLICIES = _snapshot()
 
 
 class Site:
-    """A gate and what it wrote down; ``passes`` verifies them."""
+    """A gate and what it wrote down; ``passes`` verifies them. No issuer of tokens is trusted."""
 
     def __init__(self, passes: Any = None) -> None:
         self.audit = Audit()
         broker: Any = Broker()
-        self.gate = Gate(World(SNAPSHOT), passes, broker, self.audit, Clock(), deadline=1.0, pairwise_key=b"p" * 32)
+        never: Any = None
+        world, clock = World(SNAPSHOT), Clock()
+        prover = Prover(AgentIndex([AGENT], {}), passes, TokenVerifier((), never, clock))
+        self.gate = Gate(
+            world, Identifier(prover, world, clock), broker, self.audit, clock, deadline=1.0, pairwise_key=b"p" * 32
+        )

@@ -3,11 +3,16 @@ the mission has; and what then leaves is what was judged, with one credential an
 
 from __future__ import annotations
 
+from base64 import b64decode
+from urllib.parse import unquote
+
 from exeat.decision.destinations import in_ceiling, in_mission
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.refusal import Refusal
+from exeat.identity.shown import Evidence, Shown, Way
 from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason
+from exeat.model.request import WireRequest
 from fuzz.kit.leaving import check_leaving
 from fuzz.kit.site import HOSTS, ME, MISSION, NOW, PLACEHOLDER, POLICIES, SHARED, SNAPSHOT, Site
 from fuzz.kit.tokens import FIELDS, PATHS
@@ -25,6 +30,7 @@ _OURS = {Reason.INTERNAL_ERROR, Reason.POLICY_ERROR, Reason.AUDIT_UNAVAILABLE, R
 
 def check(data: bytes) -> None:
     wire, body = read_wire(data)
+    _check_identity(wire)
     refusal = Site().gate.refuse(Deny(Reason.IDENTITY_MISSING), None, wire)
     assert (refusal.status, refusal.reason) == (407, Reason.IDENTITY_MISSING)
     site = Site()
@@ -44,6 +50,30 @@ def check(data: bytes) -> None:
     assert kinds == ["decision"]
     _check_permit(answer, site.audit.records[0])
     check_leaving(answer, wire, body if whole else None)
+
+
+def _check_identity(wire: WireRequest) -> None:
+    """A placeholder alone may say who asks."""
+    shown = Shown(Way("http://127.0.0.1:8080", frozenset({Evidence.PLACEHOLDER})), "127.0.0.1", request=wire)
+    identity = Site().gate.identify(shown)
+    if isinstance(identity, Deny):
+        assert identity.reason in {Reason.IDENTITY_MISSING, Reason.IDENTITY_INVALID}
+    else:
+        assert (identity.agent, identity.mission) == ("bot", "m_1")
+        assert PLACEHOLDER in _everything(wire)
+
+
+def _everything(wire: WireRequest) -> str:
+    """The head as text, with what is escaped or encoded in it read too."""
+    text = b"\n".join([wire.target, *(value for _, value in wire.headers)]).decode("latin-1")
+    return unquote(text) + "".join(_basic(word) for word in text.split())
+
+
+def _basic(word: str) -> str:
+    try:
+        return b64decode(word, validate=True).decode("latin-1")
+    except ValueError:
+        return ""
 
 
 def _check_permit(exchange: Exchange, record: dict) -> None:

@@ -1,6 +1,6 @@
-"""The pass: whatever stands in Proxy-Authorization is the one pass it shows to everybody, or refused.
+"""Passes: whatever stands in Proxy-Authorization is the one credential it shows to everybody, or refused.
 
-A seed is the field's value; PASS in it stands for a pass that was signed here.
+A seed is the field's value; PASS and SHORT in it stand for passes that were signed here.
 """
 
 from __future__ import annotations
@@ -15,42 +15,50 @@ from aiohttp import BasicAuth
 from exeat.credentials.keys import KeyRing
 from exeat.enforcement.identified import Identity
 from exeat.errors import RefusalError
-from exeat.identity.evidence import read_pass
+from exeat.identity.evidence import read_credential
 from exeat.identity.passes import PassSigner, PassVerifier
-from exeat.identity.shown import Shown, Way
+from exeat.identity.short import ShortOrLong, sign_short
+from exeat.identity.shown import Evidence, Shown, Way
 from exeat.model.identity import Agent
 from exeat.model.mission import Mission
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
-from fuzz.kit.site import NOW, Clock, Site
+from fuzz.kit.site import Site
+from unit.standing_clock import StandingClock
 
 TOKENS = (
-    b"Basic ", b"basic ", b"BASIC  ", b"Bearer ", b"bearer ", b"Digest ", b"Negotiate ", b" ", b"  ", b"\t", b",", b", Bearer x", b"=", b"==", b"PASS", b"eDpQ", b"Og==", b"eDp5",
+    b"Basic ", b"basic ", b"BASIC  ", b"Bearer ", b"bearer ", b"Digest ", b"Negotiate ", b" ", b"  ", b"\t", b",", b", Bearer x", b"=", b"==", b"PASS", b"SHORT", b"exeat1~", b"~", b"eDpQ", b"Og==", b"eDp5",
     b"eDo=", b"OnkA", b"\0", b"\r\n", b"\xff", b".", b"-", b"_", b"+", b"/", b"~", b'realm="x"', b"eyJhbGciOiJub25lIn0", b"A",
 )  # fmt: skip
 
 
-def _made() -> tuple[str, PassVerifier]:
-    clock = Clock()
+_ID = "m_" + "0" * 26
+_CLOCK = StandingClock()
+_END = _CLOCK.now + 100
+
+
+def _made() -> tuple[str, str, ShortOrLong]:
+    agent = Agent("bot", "prod", "exeat.internal")
+    mission = Mission(_ID, "prod", ("bot",), (), (), _CLOCK.now, _END)
     with tempfile.TemporaryDirectory() as folder:
-        keys = KeyRing.load_or_create(Path(folder) / "state", "pass", "ES256", 86400.0, 3600.0, clock)
-        mission = Mission("m_1", "prod", ("bot",), (), (), NOW - 1, NOW + 100)
-        shown = PassSigner(keys, "https://exeat.test", "exeat-proxy", clock).sign(
-            mission, Agent("bot", "prod", "e.internal")
-        )
-    return shown.reveal(), PassVerifier(keys, "https://exeat.test", "exeat-proxy", clock, capacity=16)
+        keys = KeyRing.load_or_create(Path(folder) / "state", "pass", "ES256", 86400.0, 3600.0, _CLOCK)
+        names = (keys, "https://exeat.test", "exeat-proxy", _CLOCK)
+        long, short = PassSigner(*names).sign(mission, agent), sign_short(b"s" * 32, mission, agent)
+    verifier = ShortOrLong(b"s" * 32, "exeat.internal", PassVerifier(*names, capacity=16), _CLOCK)
+    return long.reveal(), short.reveal(), verifier
 
 
-_PASS, _VERIFIER = _made()
+_PASS, _SHORT, _VERIFIER = _made()
+_WAY = Way("http://127.0.0.1:8080", frozenset({Evidence.PASS, Evidence.JWT}))
 
 
 def check(data: bytes) -> None:
-    value = data.replace(b"PASS", _PASS.encode())
+    value = data.replace(b"PASS", _PASS.encode()).replace(b"SHORT", _SHORT.encode())
     fields = ((b"Proxy-Authorization", value),)
-    identity = Site(_VERIFIER).gate.identify(Shown(Way("http://127.0.0.1:8080"), "127.0.0.1", headers=fields))
-    assert identity == Identity("m_1", "bot") or identity.reason is Reason.IDENTITY_INVALID
+    identity = Site(_VERIFIER).gate.identify(Shown(_WAY, "127.0.0.1", headers=fields))
+    assert identity == Identity(_ID, "bot") or identity.reason is Reason.IDENTITY_INVALID
     try:
-        shown = read_pass(fields)
+        shown = read_credential(fields)
     except RefusalError as error:
         assert error.reason is Reason.IDENTITY_INVALID
         return
@@ -66,13 +74,10 @@ def check(data: bytes) -> None:
     except RefusalError as error:
         assert error.reason is Reason.IDENTITY_INVALID
         return
-    assert (verified.mission, verified.agent, verified.expires_at) == ("m_1", "bot", NOW + 100)
-    assert _unsigned(text) == _unsigned(_PASS)
-    assert _signature(text) == _signature(_PASS)
-
-
-def _unsigned(text: str) -> str:
-    return text.rpartition(".")[0]
+    assert (verified.mission, verified.agent, verified.expires_at) == (_ID, "bot", _END)
+    if text != _SHORT:
+        assert text.rpartition(".")[0] == _PASS.rpartition(".")[0]
+        assert _signature(text) == _signature(_PASS)
 
 
 def _signature(text: str) -> bytes:

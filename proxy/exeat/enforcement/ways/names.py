@@ -34,9 +34,12 @@ def answer(query: bytes, address: IPv4Address) -> bytes | None:
     A gets ``address``; any other type an empty answer (RFC 2308 §2.2), so that a client falls back to IPv4.
     """
     try:
-        message = DNSMessage.unpack(query)
-    except Exception:  # noqa: BLE001 the library raises several kinds on hostile bytes
+        return _answer(DNSMessage.unpack(query), address)
+    except Exception:  # noqa: BLE001 the library raises several kinds on hostile bytes, also where it writes what it read
         return None
+
+
+def _answer(message: DNSMessage, address: IPv4Address) -> bytes | None:
     if not message.query or len(message.questions) != 1:
         return None
     question = message.questions[0]
