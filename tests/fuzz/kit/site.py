@@ -10,11 +10,14 @@ from typing import Any
 
 from exeat.audit.fields import encode
 from exeat.config.settings import ServiceTable
+from exeat.credentials.custody import Custody
 from exeat.decision.recognise import FingerprintTable, Known, fingerprint
 from exeat.decision.snapshot import Snapshot, with_mission
+from exeat.enforcement.answers import Answers
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
+from exeat.enforcement.keeping import Keeper
 from exeat.enforcement.world import World
 from exeat.identity.agents import AgentIndex
 from exeat.identity.prove import Prover
@@ -24,7 +27,7 @@ from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
 from exeat.model.mission import AllowedDestination, Ceilings, Mission
 from exeat.model.secret import Secret
-from exeat.model.service import Grade
+from exeat.model.service import Grade, Handouts
 from exeat.model.token import Token
 from exeat.policy.bundle import SchemaNames, load_bundle
 from exeat.services.catalogue import build_catalogue
@@ -150,7 +153,7 @@ SNAPSHOT, POLICIES = _snapshot()
 
 
 class Site:
-    """A gate and what it wrote down; ``passes`` verifies them. No issuer of tokens is trusted."""
+    """A gate, what it wrote down, and what reads answers; ``passes`` verifies them. No issuer of tokens is trusted."""
 
     def __init__(self, passes: Any = None) -> None:
         self.audit = Audit()
@@ -158,6 +161,9 @@ class Site:
         never: Any = None
         world, clock = World(SNAPSHOT), Clock()
         prover = Prover(AgentIndex([AGENT], {}), passes, TokenVerifier((), never, clock))
+        keeper = Keeper(Custody(_KEY, clock.time, 4096), clock, Handouts())
+        rules = {each.name: each.handouts for each in SNAPSHOT.services.services}
+        self.answers = Answers(keeper, rules.get)
         self.gate = Gate(
-            world, Identifier(prover, world, clock), broker, self.audit, clock, deadline=1.0, pairwise_key=b"p" * 32
-        )
+            world, Identifier(prover, world, clock), broker, self.audit, clock, keeper, deadline=1.0, pairwise_key=b"p" * 32
+        )  # fmt: skip

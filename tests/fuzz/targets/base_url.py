@@ -72,6 +72,5 @@ def _check_back(location: bytes, base: Base, request: CanonicalRequest) -> None:
         return
     here = f"https://{base.host}" if base.port == 443 else f"https://{base.host}:{base.port}"
     if meant.origin == here and not (meant.username or meant.password):
-        prefix = base.prefix.decode() if location[:1] == b"/" or b"//" in location else ""
         assert seen.origin == ada_url.URL(base.url.decode()).origin, (location, back[0][1])
-        assert seen.pathname.endswith(meant.pathname), (location, back[0][1], prefix)
+        assert seen.pathname == base.prefix.decode() + meant.pathname, (location, back[0][1])

@@ -15,7 +15,7 @@ from graphql.language import Visitor
 from exeat.model.request import CanonicalRequest
 from exeat.services.readers.choices import _READERS
 from exeat.services.readers.reading import Asked, UnreadableError
-from exeat.services.readers.receive_pack import commands_complete
+from exeat.services.readers.receive_pack import CommandsEnd
 from fuzz.kit.standard_json import by_the_standard_library
 
 _FUNCTIONS = {
@@ -57,9 +57,13 @@ def check(data: bytes) -> None:
 
 
 def _check_beginnings(body: bytes) -> None:
-    """Once the commands are all there, more bytes change nothing."""
-    complete = [commands_complete(body[:size]) for size in range(min(len(body), 300) + 1)]
-    assert complete == sorted(complete)
+    """However they come, the commands end at one place."""
+    pieces = CommandsEnd()
+    ends = next((at for at in range(len(body)) if pieces(body[at : at + 1])), None)
+    assert CommandsEnd()(body) == (ends is not None)
+    if ends is not None:
+        assert not CommandsEnd()(body[:ends])
+        assert CommandsEnd()(body[: ends + 1])
 
 
 def _check_graphql(body: bytes, found: tuple[Asked, ...]) -> None:

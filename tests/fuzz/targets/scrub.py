@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 import zlib
 
-from exeat.enforcement.scrub import Scrubber, forms
+from exeat.enforcement.forms import Needles
+from exeat.enforcement.scrub import Scrubber
 from exeat.model.secret import Secret
 
 TOKENS = (b"SECRET", b"SECRE", b"ECRET", b"SECRETSECRET", b"%2F", b"\\/", b"=", b"==", b"%3D", b"*", b"********", b"\n", b"\r\n", b"\0", b"abababab", b"aaaa")  # fmt: skip
@@ -22,21 +23,21 @@ def check(data: bytes) -> None:
     if not (_SHORTEST <= len(value) <= 64 and value.isascii() and value.isprintable()) or "*" in value:
         return
     body = rest.replace(b"SECRET", first)
-    needles = forms(Secret(value))
+    needles = Needles([Secret(value)])
     covered = _covered(body, needles)
     seen = _scrubbed(body, needles)
     assert len(seen) == len(body)
-    assert not any(needle in seen for needle in needles)
+    assert not any(needle in seen for needle in needles.covered)
     for at, (before, after) in enumerate(zip(body, seen, strict=True)):
         assert before == after or (at in covered and after == ord("*")), "a byte that is part of no secret was changed"
 
 
-def _scrubbed(body: bytes, needles: tuple[bytes, ...]) -> bytes:
+def _scrubbed(body: bytes, needles: Needles) -> bytes:
     """Through the scrubber, cut at places that the bytes themselves decide."""
     draw = random.Random(zlib.crc32(body))
     scrubber = Scrubber(needles)
     out = []
-    longest = max(map(len, needles), default=0)
+    longest = max(map(len, needles.covered), default=0)
     given = 0
     while body:
         size = draw.choice([1, 1, 2, 5, 16, 200])
@@ -47,10 +48,10 @@ def _scrubbed(body: bytes, needles: tuple[bytes, ...]) -> bytes:
     return b"".join([*out, scrubber.feed(b"")])
 
 
-def _covered(body: bytes, needles: tuple[bytes, ...]) -> set[int]:
+def _covered(body: bytes, needles: Needles) -> set[int]:
     """Every byte of every occurrence, overlapping ones too."""
     found: set[int] = set()
-    for needle in needles:
+    for needle in needles.covered:
         at = body.find(needle)
         while at >= 0:
             found.update(range(at, at + len(needle)))
