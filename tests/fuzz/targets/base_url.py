@@ -5,7 +5,7 @@ A seed is a request to the listener; each line of its body is a ``Location`` of 
 
 from __future__ import annotations
 
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urljoin
 
 import ada_url
 
@@ -64,10 +64,13 @@ def _check_back(location: bytes, base: Base, request: CanonicalRequest) -> None:
     assert [name for name, _ in back] == [b"location", b"etag"]
     assert back[1][1] == location
     if not location.isascii() or any(each <= 32 or each in b"\\\x7f" for each in location):
-        return  # browsers mend such references, others don't
+        return
+    there = f"https://{base.host}:{base.port}{request.path}"
     try:
-        meant = ada_url.URL(location.decode(), f"https://{base.host}:{base.port}{request.path}")
+        meant = ada_url.URL(location.decode(), there)
         seen = ada_url.URL(back[0][1].decode(), (base.url + base.prefix).decode() + request.path)
+        if urljoin(there, location.decode()).replace(f":{base.port}", "", 1) != meant.href:
+            return  # browsers mend such references, others don't
     except ValueError:
         return
     here = f"https://{base.host}" if base.port == 443 else f"https://{base.host}:{base.port}"

@@ -50,7 +50,7 @@ def test_other_types_have_no_answer_and_no_error(kind: str) -> None:
         DNSRecord.question("a.test").reply().pack(),
         DNSRecord.question("a.test").add_question(DNSRecord.question("b.test").q) or b"",
         b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01",  # a name that points at itself
-        b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03a.b\x00\x00\x01\x00\x01",  # a dot inside a label
+        b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01.\x00\x00\x01\x00\x01",  # a dot as a label
     ],
 )
 def test_what_is_no_query_gets_no_answer(query: bytes) -> None:
