@@ -5,6 +5,7 @@ A seed is a request to the listener; each line of its body is a ``Location`` of 
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes, urljoin
 
 import ada_url
@@ -65,6 +66,8 @@ def _check_back(location: bytes, base: Base, request: CanonicalRequest) -> None:
     assert back[1][1] == location
     if not location.isascii() or any(each <= 32 or each in b"\\\x7f" for each in location):
         return
+    if re.match(rb"[a-z][a-z0-9+.-]*:(?!//)", location, re.IGNORECASE):
+        return  # a scheme without an authority (RFC 3986 §5.2.2 calls the old reading a loophole)
     there = f"https://{base.host}:{base.port}{request.path}"
     try:
         meant = ada_url.URL(location.decode(), there)
