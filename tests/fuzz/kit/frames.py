@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import h11
 from aiohttp.base_protocol import BaseProtocol
@@ -58,21 +59,30 @@ def _loop() -> asyncio.AbstractEventLoop:
 def by_llhttp(data: bytes) -> list[Message]:
     """The requests up to where llhttp refuses to go on.
 
-    aiohttp gives none of a feed that it refuses in the end, so bytes are fed one by one; and it adds a message's trailers
-    to the next one's fields, so the caller asks about one connection at most up to the first trailer.
+    aiohttp gives none of a feed that it refuses in the end, so such bytes are fed once more, one by one; and it adds a
+    message's trailers to the next one's fields, so the caller asks about one connection at most up to the first trailer.
     """
+    try:
+        return _fed(data, len(data))
+    except HttpProcessingError:
+        return _fed(data, 1)
+
+
+def _fed(data: bytes, size: int) -> list[Message]:
     parser = HttpRequestParser(
         BaseProtocol(_loop()), _loop(), 2**16, max_line_size=2**17, max_field_size=2**17, max_headers=1000
     )
-    found = []
-    try:
-        for at in range(len(data)):
-            messages, upgraded, _ = parser.feed_data(data[at : at + 1])
-            found.extend(messages)
-            if upgraded:
-                break
-    except HttpProcessingError:
-        pass
+    found: list[Any] = []
+    for at in range(0, len(data), size or 1):
+        try:
+            messages, upgraded, _ = parser.feed_data(data[at : at + size])
+        except HttpProcessingError:
+            if size > 1:
+                raise
+            break
+        found.extend(messages)
+        if upgraded:
+            break
     return [_message(head, payload) for head, payload in found]
 
 

@@ -30,7 +30,7 @@ def check_leaving(exchange: Exchange, wire: WireRequest, body: bytes | None) -> 
     _check_tag(exchange)
     _check_credential(exchange)
     _check_fields(exchange, wire, body)
-    _check_framed(exchange)
+    check_framed(exchange)
 
 
 def _check_as_judged(exchange: Exchange, wire: WireRequest) -> None:
@@ -109,7 +109,7 @@ def _check_fields(exchange: Exchange, wire: WireRequest, body: bytes | None) -> 
         assert lengths == [str(len(body)).encode()]
 
 
-def _check_framed(exchange: Exchange) -> None:
+def check_framed(exchange: Exchange) -> None:
     """Two servers see exactly one request in these bytes, with these fields, and what follows as the next."""
     request = http.Request("", 0, b"GET", b"", b"", b"", b"HTTP/1.1", http.Headers(), None, None, 0, 0)
     write_request(request, exchange)
