@@ -22,6 +22,7 @@ from exeat.audit.query import find, last, tail
 from exeat.config.endpoints import parse_listener
 from exeat.config.listeners import places
 from exeat.config.loading import Loaded
+from exeat.enforcement.quotas import raise_descriptor_limit
 from exeat.errors import ExeatError, PolicyError
 from exeat.identity.refresh import TICK as ISSUER_TICK
 from exeat.model.record import RecordKind
@@ -39,6 +40,7 @@ _CHECKPOINT = 60.0
 def serve(loaded: Loaded) -> int:
     """Run until SIGTERM or SIGINT; return the exit code."""
     logs.set_up()
+    raise_descriptor_limit()
     assembly = build(loaded)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(assembly))
@@ -215,6 +217,7 @@ def _status(assembly: Assembly) -> dict[str, Any]:
         "snapshot": snapshot.version,
         "sessions": len(snapshot.sessions),
         "connections": len(assembly.worker.registry),
+        "turned_away": assembly.worker.parts.quotas.turned_away,
         "audit_healthy": assembly.audit.healthy,
         "tokens": dict(assembly.broker.stats()),
         "issuers": assembly.identities.refresher.status(),

@@ -9,6 +9,8 @@
 /trailers        a chunked body with trailers
 /extra           a second response nobody asked for
 /cookie          sets a cookie                        /alt-svc          points elsewhere in three fields
+/interim?n=      n times 103 (0 = endless), then 200  /endless-head     a head that never ends (HTTP/1.1)
+/endless-trailers  trailers that never end            /torn             half a head that quotes the request's token
 """
 
 from __future__ import annotations
@@ -85,6 +87,39 @@ async def _extra(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
     )
 
 
+async def _interim(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
+    count, sent = int(arguments.get("n", 0)), 0
+    while not count or sent < count:
+        await reply.raw(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n")
+        sent += 1
+        await asyncio.sleep(0)
+    await _whole(reply, 200, b'{"interim": true}')
+
+
+async def _forever(reply: Reply) -> None:
+    line = b"X-Filler: " + b"a" * 1000 + b"\r\n"
+    while True:
+        await reply.raw(line * 16)
+        await asyncio.sleep(0)  # a socket that takes everything would never let anybody else run
+
+
+async def _endless_head(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
+    await reply.raw(b"HTTP/1.1 200 OK\r\n")
+    await _forever(reply)
+
+
+async def _endless_trailers(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
+    await reply.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n")
+    await _forever(reply)
+
+
+async def _torn(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
+    token = (seen.header("authorization") or ["-"])[0]
+    await reply.raw(f"HTTP/1.1 200 OK\r\nX-Echo: {token}\r\nX-Half".encode())
+    await asyncio.sleep(0.1)
+    reply.abort()
+
+
 async def _close(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None:
     await reply.start(200, [("content-type", "text/plain")], 1000)
     await reply.write(b"only a part")
@@ -128,7 +163,8 @@ async def _upload(seen: SeenRequest, reply: Reply, arguments: Arguments) -> None
 
 
 _BY_PATH: dict[str, Callable[[SeenRequest, Reply, Arguments], Awaitable[None]]] = {
-    "/sse": _sse, "/drip": _drip, "/bytes": _bytes, "/101": _upgrade, "/trailers": _trailers, "/close": _close, "/extra": _extra, "/slow": _slow,
+    "/sse": _sse, "/drip": _drip, "/bytes": _bytes, "/101": _upgrade, "/trailers": _trailers, "/close": _close, "/torn": _torn,
+    "/interim": _interim, "/endless-head": _endless_head, "/endless-trailers": _endless_trailers, "/extra": _extra, "/slow": _slow,
     "/redirect": _redirect, "/reflect": _reflect, "/cookie": _cookie, "/alt-svc": _alt_svc, "/upload": _upload,
 }  # fmt: skip
 

@@ -64,6 +64,10 @@ OPERATIONS = [
             "alt-svc",
             "trailers",
             "extra",
+            "interim",
+            "endless-head",
+            "endless-trailers",
+            "torn",
         )
     ],
     operation("GET /status/{code}", "probe/status", "read"),
@@ -79,6 +83,14 @@ def service(name: str, host: str, *operations: Table, **more: Any) -> Table:
     }  # fmt: skip
 
 
+def allow_silent(config: Config) -> None:
+    """A service whose origin nobody is yet: a test listens on ``config.silent`` as it likes."""
+    config.silent = free_port()
+    config.allow("silent.example.test", local=config.silent)
+    config.tables["service"].append(service("silent", "silent.example.test"))
+    config.template["operations"].append("silent:*")
+
+
 class Config:
     """Settings as nested tables, policies as files, the environment that ``serve`` gets, and a command it runs under.
 
@@ -91,7 +103,7 @@ class Config:
         self.environ = {"EXAMPLE_KEY": SHARED_KEY}
         self.launcher: list[str] = []
         self.origin = origin
-        self.port, self.admin_port = free_port(), free_port()
+        self.port, self.admin_port, self.silent = free_port(), free_port(), 0
         self.template: Table = {
             "name": "refunds", "destinations": [], "ttl": "30m",
             "operations": ["example:read", "example:write", "http:read"],

@@ -79,7 +79,13 @@ class Exeat:
 
     def start(self, **environ: str) -> Self:
         """Serve, and return once the proxy and the admin port answer."""
-        process = self.spawn(**environ)
+        self.spawn(**environ)
+        return self.await_up()
+
+    def await_up(self) -> Self:
+        """Return once the spawned process answers on both ports."""
+        process = self.process
+        assert process is not None
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and process.poll() is None:
             try:

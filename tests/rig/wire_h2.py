@@ -11,6 +11,8 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+from h2.settings import SettingCodes
+from hyperframe.frame import Frame
 
 from rig.proxy import Exeat
 from rig.wire import Response, tunnel
@@ -26,6 +28,7 @@ class Stream:
     trailers: list[tuple[str, str]] = field(default_factory=list)
     ended: bool = False
     reset: bool = False
+    error: int = -1
     last_data_at: float = 0.0
 
     def response(self) -> Response:
@@ -36,7 +39,7 @@ class H2Wire:
     """One HTTP/2 connection through the proxy."""
 
     def __init__(self, exeat: Exeat, mission: dict[str, Any], host: str = "api.example.test") -> None:
-        self.host, self.streams, self.closed = host, {}, False
+        self.host, self.closed, self.generous, self.goaway = host, False, True, -1
         self.streams: dict[int, Stream] = {}
         self._wire = tunnel(exeat, mission, host, 443, "h2")
         assert isinstance(self._wire.sock, ssl.SSLSocket)
@@ -85,6 +88,29 @@ class H2Wire:
         self._h2.send_headers(number, list(fields), end_stream=True)
         self._flush()
 
+    def frames(self, *frames: Frame) -> None:
+        """Send frames past the library, which would refuse to make them."""
+        self._wire.send(b"".join(frame.serialize() for frame in frames))
+
+    def window(self, size: int) -> None:
+        """Have streams opened from now on send so much before they need leave, and never give any."""
+        self._h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: size})
+        self._flush()
+        self.generous = False
+
+    def room(self, number: int) -> int:
+        """How much a stream may send now."""
+        return int(self._h2.local_flow_control_window(number))
+
+    def grant(self, number: int, size: int) -> None:
+        """Allow a stream so much more."""
+        self._h2.increment_flow_control_window(size, number)
+        self._flush()
+
+    def fields(self, *fields: tuple[str, str]) -> bytes:
+        """A header block, compressed as this connection does it."""
+        return self._h2.encoder.encode(list(fields))
+
     def reset(self, number: int) -> None:
         """Give a stream up."""
         self._h2.reset_stream(number)
@@ -110,7 +136,7 @@ class H2Wire:
 
     def _handle(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.ConnectionTerminated):
-            self.closed = True
+            self.closed, self.goaway = True, int(event.error_code)
             return
         stream = self.streams.get(getattr(event, "stream_id", None) or 0)
         if stream is None:
@@ -121,13 +147,14 @@ class H2Wire:
         elif isinstance(event, h2.events.DataReceived):
             stream.body += event.data
             stream.last_data_at = time.monotonic()
-            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if self.generous:
+                self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.TrailersReceived):
             stream.trailers = list(event.headers)
         elif isinstance(event, h2.events.StreamEnded):
             stream.ended = True
         elif isinstance(event, h2.events.StreamReset):
-            stream.reset = True
+            stream.reset, stream.error = True, int(event.error_code)
 
     def finish(self, number: int, limit: float = 8) -> Response:
         """Wait for the end of a stream, whatever it is."""

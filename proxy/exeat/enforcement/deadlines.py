@@ -25,6 +25,7 @@ class Deadlines:
         self._idle = self._loop.call_later(limits.idle, self._check_idle)
         self._head: asyncio.TimerHandle | None = None
         self._pending: dict[Hashable, asyncio.TimerHandle] = {}
+        self._progress: dict[Hashable, int] = {}
 
     def moved(self) -> None:
         """Something happened."""
@@ -49,8 +50,31 @@ class Deadlines:
         """A body is waited for before anything is decided: a byte now and then must not keep it for ever."""
         self._pending[key] = self._loop.call_later(self._limits.decision, self._expire)
 
+    def body_unwanted(self, key: Hashable, give_up: Callable[[], None]) -> None:
+        """A body that was refused is thrown away, but not for ever: a caller that reads has its answer by then."""
+        self.settled(key)
+        self._pending[key] = self._loop.call_later(self._limits.body or self._limits.idle, give_up)
+
+    def body_flows(self, key: Hashable, size: int, give_up: Callable[[], None]) -> None:
+        """So much of a streaming body has come; ``give_up`` is called when it hasn't been enough for a while."""
+        if key in self._progress:
+            self._progress[key] += size
+        elif self._limits.body:
+            self._progress[key] = size
+            self._pending[key] = self._loop.call_later(self._limits.body, self._check_progress, key, give_up)
+
+    def _check_progress(self, key: Hashable, give_up: Callable[[], None]) -> None:
+        enough = self._progress[key] >= self._limits.body_progress
+        if enough:
+            self._progress[key] = 0
+            self._pending[key] = self._loop.call_later(self._limits.body, self._check_progress, key, give_up)
+        else:
+            self.settled(key)
+            give_up()
+
     def settled(self, key: Hashable) -> None:
         """A handshake or a body has ended, one way or the other."""
+        self._progress.pop(key, None)
         timer = self._pending.pop(key, None)
         if timer is not None:
             timer.cancel()

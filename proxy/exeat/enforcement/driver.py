@@ -44,6 +44,7 @@ class Driver(ABC):
         self._pipes: dict[Connection, Pipe] = {client: pipe}
         self._connections: dict[Pipe, Connection] = {pipe: client}
         self._stalled: set[Pipe] = set()
+        self._held: set[Connection] = set()
         self._events: deque[events.Event] = deque()
         self._feeding = False
         self._inner: Layer | None = None
@@ -106,6 +107,7 @@ class Driver(ABC):
         if connection is None:
             return
         known = self._pipes.pop(connection, None) is not None
+        self._held.discard(connection)
         heard = connection.state & ConnectionState.CAN_READ
         connection.state = ConnectionState.CLOSED
         if known and heard and not self.dead:
@@ -128,10 +130,24 @@ class Driver(ABC):
         self._stalled.discard(pipe)
         self._read_on()
 
+    def hold(self, connection: Connection) -> None:
+        """Read nothing more from one connection until it is let go: what it sent waits for somebody else."""
+        self._held.add(connection)
+        pipe = self._pipes.get(connection)
+        if pipe is not None:
+            pipe.pause()
+
+    def let_go(self, connection: Connection) -> None:
+        """Read on from a connection that was held."""
+        self._held.discard(connection)
+        self._read_on()
+
     def _read_on(self) -> None:
         if self._stalled or self.dead:
             return
         for connection, pipe in self._pipes.items():
+            if connection in self._held:
+                continue
             if pipe.owner is not None and (connection is not self.client or self._backlog <= _BACKLOG):
                 pipe.resume()
 

@@ -29,6 +29,7 @@ from exeat.enforcement.options import LayerOptions
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.pipe import Pipe
 from exeat.enforcement.refusal import Refusal
+from exeat.enforcement.tellings import LateBody
 from exeat.enforcement.translate import STAMP
 from exeat.enforcement.ways.entry import DIRECT, Entry, Kind
 from exeat.enforcement.ways.original import original_destination
@@ -88,7 +89,7 @@ class Host(Driver):
 
     def start(self, early: bytes = b"") -> None:
         """Begin to serve; ``early`` is what somebody else has read from the socket already."""
-        self.parts.registry.add(self)
+        self.parts.registry.add(self, self._peer)
         self._pipes[self.client].adopt(self._transport, self)
         self.head_pending()
         self.run_hook(server_hooks.ClientConnectedHook(self.client), None)
@@ -154,6 +155,7 @@ class Host(Driver):
         """
         held = self.identity
         if held is None or (not held.settled and held.spiffe_id == identity.spiffe_id):
+            self.parts.quotas.claim(identity.session, self, self.parts.limits)
             self.identity = identity
             if identity.settled:
                 self.parts.registry.bind(identity.mission, self)
@@ -162,6 +164,7 @@ class Host(Driver):
     def admit(self, exchange: Exchange) -> None:
         """Note an admitted exchange: it is owed an outcome, and connections to its host may open."""
         self._exchanges.add(exchange)
+        self.parts.quotas.used(self)
 
     def granted(self, host: str, port: int, *, tls: bool) -> bool:
         """Whether some live, unfinished exchange of this connection was permitted for this origin."""
@@ -205,6 +208,14 @@ class Host(Driver):
     def is_enough(self, flow: http.HTTPFlow, piece: bytes) -> bool:
         """Whether a request that waits for its body can be judged by what has come of it, up to this piece."""
         return is_enough(flow, piece)
+
+    def body_flows(self, key: Hashable, stream_id: int, size: int) -> None:
+        """So much of a streaming body has come."""
+        self.deadlines.body_flows(key, size, lambda: self.feed(LateBody(stream_id)))
+
+    def body_unwanted(self, key: Hashable, stream_id: int) -> None:
+        """A body that was refused may still end for a while."""
+        self.deadlines.body_unwanted(key, lambda: self.feed(LateBody(stream_id)))
 
     def settled(self, key: Hashable) -> None:
         """A handshake with an origin, or a body that was waited for, has ended one way or the other."""
@@ -255,5 +266,8 @@ class Host(Driver):
         """Dial the permitted name, through the gate where connections open."""
         if server.address is None:
             raise RefusalError(Reason.INTERNAL_ERROR, "no address")
+        if not self.parts.quotas.dials():
+            raise RefusalError(Reason.UPSTREAM_UNREACHABLE, "no file descriptor is free")
+        pipe.count = self.parts.quotas.count_dialled
         asker = "" if self.identity is None else self.identity.session
         return await self.parts.dialer.dial(server.address[0], server.address[1], lambda: pipe, asker)

@@ -15,10 +15,12 @@ from mitmproxy import http
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import (
+    ErrorCode,
     RequestEndOfMessage,
     RequestHeaders,
     RequestTrailers,
     ResponseEndOfMessage,
+    ResponseProtocolError,
     ResponseTrailers,
 )
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
@@ -36,6 +38,8 @@ _HEAD = re.compile(
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
 )
 _END = b"\r\n\r\n"
+_HEAD_END = re.compile(rb"\n\r?\n")
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01[ \r\n])\d\d[ \r\n]")
 
 
 def _chunked(message: http.Message | None) -> bool:
@@ -122,6 +126,7 @@ class GovernedHttp1Client(Http1Client):
     """An origin's side."""
 
     _trailers: http.Headers | None = None
+    _interim = 0
 
     def send(self, event: HttpEvent) -> Commands:
         """As mitmproxy's, with trailers, and with an HTTP/2 request spoken as HTTP/1 from the start.
@@ -131,6 +136,8 @@ class GovernedHttp1Client(Http1Client):
         if isinstance(event, RequestTrailers):
             self._trailers = event.trailers
             return
+        if isinstance(event, RequestHeaders):
+            self._interim = 0
         if isinstance(event, RequestHeaders) and event.request.is_http2:
             event = RequestHeaders(event.stream_id, _as_http1(event.request), event.end_stream)
         for command in super().send(event):
@@ -139,6 +146,35 @@ class GovernedHttp1Client(Http1Client):
                     command.data = _last_chunk(self._trailers)
                 self._trailers = None
             yield command
+
+    def read_headers(self, event: events.ConnectionEvent) -> Commands:
+        """As mitmproxy's, with the head bounded, and interim answers (RFC 9110 §15.2) dropped instead of taken for the answer.
+
+        Nothing of what an origin sent is told to the agent with an error: it may quote the request's token.
+        """
+        if isinstance(event, events.ConnectionClosed):
+            self.buf.maybe_extract_at_most(len(self.buf))
+        elif self.request is not None and (wrong := self._unfit_head()):
+            yield commands.CloseConnection(self.conn)
+            yield ReceiveHttp(ResponseProtocolError(self.stream_id or 0, wrong, ErrorCode.GENERIC_SERVER_ERROR))
+            return
+        if self.request is None or self.buf or not isinstance(event, events.DataReceived):
+            yield from super().read_headers(event)
+
+    def _unfit_head(self) -> str:
+        """Take interim answers out of the buffer; return what is wrong with the head that begins it, or ""."""
+        limits = self.context.options.host.parts.limits
+        while True:
+            received = bytes(self.buf)
+            end = _HEAD_END.search(received)
+            if (end.end() if end else len(received)) > limits.header_bytes:
+                return "the answer's head is too large"
+            if end is None or not _INTERIM.match(received):
+                return ""
+            self._interim += 1
+            if self._interim > limits.interim_answers:
+                return "too many interim answers"
+            self.buf.maybe_extract_at_most(end.end())
 
     def read_body(self, event: events.Event) -> Commands:
         """As mitmproxy's, with trailers passed on before the end."""

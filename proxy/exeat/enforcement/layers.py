@@ -24,7 +24,6 @@ from mitmproxy.proxy.layers.http import (
     ErrorCode,
     GetHttpConnection,
     GetHttpConnectionCompleted,
-    Http2Client,
     HttpLayer,
     HTTPMode,
     HttpRequestHook,
@@ -47,10 +46,13 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.tls import ServerTLSLayer
 
 from exeat.decision.fields import UnfitError, check_trailers
+from exeat.enforcement.balance import Balance
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.http1 import GovernedHttp1Client, GovernedHttp1Server
+from exeat.enforcement.http2 import GovernedHttp2Client, GovernedHttp2Server
 from exeat.enforcement.scrub import AnswerError
-from exeat.enforcement.translate import BEGINNING, STAMP, mark_end, response_of
+from exeat.enforcement.tellings import LateBody, Room
+from exeat.enforcement.translate import BEGINNING, STAMP, ends_with_head, mark_end, response_of
 from exeat.enforcement.websocket import GovernedWebsocket
 from exeat.model.reason import Reason
 
@@ -58,6 +60,7 @@ Commands = Generator[commands.Command, Any, Any]
 
 _BODIES_KEPT = 4
 """How many bodies of the largest size one connection may keep for decisions at a time."""
+_TOO_LARGE = "the body is larger than any may be"
 _HTTP1_CONNECTIONS = 16
 """To one HTTP/1 origin for one HTTP/2 agent; further streams wait. Browsers use 6, proxies a few dozen."""
 
@@ -68,6 +71,15 @@ class GovernedStream(HttpStream):
     def __init__(self, context: Context, stream_id: int, siblings: Mapping[int, HttpStream]) -> None:
         super().__init__(context, stream_id)
         self.siblings = siblings
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if not isinstance(event, LateBody):
+            yield from super()._handle_event(event)
+        elif self.client_state == self.state_discard_request_body:
+            yield SendHttp(ResponseProtocolError(self.stream_id, "refused", ErrorCode.KILL), self.context.client)
+            yield DropStream(self.stream_id)
+        elif self.client_state == self.state_stream_request_body and self.flow.response is None:
+            yield from self._break_off("the body comes too slowly")
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         """As mitmproxy's, but a refusal is answered now."""
@@ -121,6 +133,15 @@ class GovernedStream(HttpStream):
 
     def state_stream_request_body(self, event: RequestData | RequestTrailers | RequestEndOfMessage) -> Commands:
         """As mitmproxy's, but trailers that could change what was decided end the request, unfinished, at the origin too."""
+        host = self.context.options.host
+        if isinstance(event, RequestData) and self.flow.response is None:
+            host.body_flows(self.flow.id, self.stream_id, len(event.data))
+            most = host.parts.limits.streamed_body
+            if most and self.flow.metadata[STAMP].sent_bytes + len(event.data) > most:
+                yield from self._break_off(_TOO_LARGE)
+                return
+        elif isinstance(event, RequestEndOfMessage):
+            host.settled(self.flow.id)
         if isinstance(event, RequestTrailers):
             try:
                 check_trailers(event.trailers.fields)
@@ -132,14 +153,38 @@ class GovernedStream(HttpStream):
                 return
         yield from super().state_stream_request_body(event)
 
+    def _break_off(self, detail: str) -> Commands:
+        """End a request that is under way to its origin, and answer why."""
+        host = self.context.options.host
+        refusal = host.parts.gate.fail(self.flow.metadata[STAMP], Reason.REQUEST_MALFORMED, detail)
+        self.flow.response = response_of(refusal)
+        yield from self._answer_instead()
+
+    def check_killed(self, emit_error_hook: bool) -> Commands:
+        """As mitmproxy's; a killed stream is forgotten, and its connection to an origin serves nobody else."""
+        killed: bool = yield from super().check_killed(emit_error_hook)
+        if killed:
+            exchange = self.flow.metadata.get(STAMP)
+            if isinstance(exchange, Exchange) and exchange.sent:
+                yield SendHttp(RequestProtocolError(self.stream_id, "killed", ErrorCode.CANCEL), self.context.server)
+            yield DropStream(self.stream_id)
+        return killed
+
     def check_invalid(self, request: bool) -> Commands:
         """As mitmproxy's for CONNECT; any other request is checked by the gate, more strictly, and answers below."""
+        if request and len(self.flow.request.headers.fields) > self.context.options.host.parts.limits.header_count:
+            yield from self._refuse_head("too many header fields")
+            return True
         if request and self.flow.request.data.method != b"CONNECT":
             return False
         return (yield from super().check_invalid(request))
 
     def state_wait_for_response_headers(self, event: ResponseHeaders) -> Commands:
-        """As mitmproxy's, but an answer that may not pass is replaced by ours, and every other one streams."""
+        """As mitmproxy's, but an answer that may not pass is replaced by ours, and every other one streams.
+
+        From now on a body that still comes is part of a conversation, and may take its time.
+        """
+        self.context.options.host.settled(self.flow.id)
         try:
             validate_headers(event.response)
         except ValueError:
@@ -187,10 +232,19 @@ class GovernedStream(HttpStream):
         """Whatever still comes of an answer that was replaced."""
         yield from ()
 
+    def _refuse_head(self, detail: str) -> Commands:
+        host = self.context.options.host
+        host.head_complete()
+        self.flow.response = response_of(host.refuse_head(detail))
+        if ends_with_head(self.flow.request):
+            self.client_state = self.state_done
+        yield from self._answer()
+
     def _answer(self) -> Commands:
         """Send the response that stands in the flow; whatever the client still sends is thrown away."""
         if self.client_state != self.state_done:
             self.client_state = self.state_discard_request_body
+            self.context.options.host.body_unwanted(self.flow.id, self.stream_id)
         response = self.flow.response
         if response is not None:
             response.timestamp_start = time.time()
@@ -199,14 +253,22 @@ class GovernedStream(HttpStream):
     def state_discard_request_body(self, event: RequestData | RequestTrailers | RequestEndOfMessage) -> Commands:
         """Wait for the end of a request that is already answered."""
         if isinstance(event, RequestEndOfMessage):
+            self.context.options.host.settled(self.flow.id)
             self.client_state = self.state_done
             if self.server_state in (self.state_done, self.state_discard_response):
                 yield from self.flow_done()
 
     def start_request_stream(self) -> Commands:
         """Open the way and send the head; the body follows as it comes."""
+        host, most = self.context.options.host, self.context.options.host.parts.limits.streamed_body
+        if most and int(self.flow.request.headers.get("content-length", "0")) > most:
+            refusal = host.parts.gate.fail(self.flow.metadata[STAMP], Reason.REQUEST_MALFORMED, _TOO_LARGE)
+            self.flow.response = response_of(refusal)
+            yield from self._answer()
+            return
         if not (yield from self.make_server_connection()):
             return
+        host.body_flows(self.flow.id, self.stream_id, 0)
         yield SendHttp(RequestHeaders(self.stream_id, self.flow.request, end_stream=False), self.context.server)
         self.client_state = self.state_stream_request_body
 
@@ -244,7 +306,7 @@ class GovernedStream(HttpStream):
             return
         host, exchange = self.context.options.host, self.flow.metadata[STAMP]
         self.child_layer = GovernedWebsocket(self.context, exchange, host.parts.answers.needles(exchange))
-        self._handle_event = self.passthrough
+        self._handle_event = self.passthrough  # type: ignore[method-assign]
         yield from self.child_layer.handle_event(events.Start())
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
@@ -252,9 +314,12 @@ class GovernedStream(HttpStream):
         """As mitmproxy's; a request already answered just ends, and an answer that isn't HTTP is answered by us."""
         if self.server_state == self.state_discard_response and isinstance(event, ResponseProtocolError):
             return
+        host = self.context.options.host
         if self.client_state == self.state_discard_request_body and isinstance(event, RequestProtocolError):
+            host.settled(self.flow.id)
             self.client_state = self.state_errored
             self.flow.live = False
+            yield DropStream(self.stream_id)
             return
         waits = self.server_state == self.state_wait_for_response_headers and self.client_state != self.state_errored
         if waits and isinstance(event, ResponseProtocolError):
@@ -286,11 +351,16 @@ def _reason_of(error: str) -> Reason:
 class GovernedClient(Layer):
     """Opens one connection to an origin and speaks what the handshake settled."""
 
+    def __init__(self, context: Context, balance: Balance) -> None:
+        super().__init__(context)
+        self.balance = balance
+
     def _handle_event(self, event: events.Event) -> Commands:
         error = yield commands.OpenConnection(self.context.server)
         if not error:
             http2 = self.context.server.alpn == b"h2"
-            child: Layer = Http2Client(self.context) if http2 else GovernedHttp1Client(self.context)
+            child: Layer = (GovernedHttp2Client if http2 else GovernedHttp1Client)(self.context)
+            self.balance.origin(self.context.server, child)
             self._handle_event = child.handle_event  # type: ignore[method-assign]
             yield from child.handle_event(event)
         yield RegisterHttpConnection(self.context.server, error)
@@ -311,13 +381,23 @@ class GovernedHttp(HttpLayer):
         super().__init__(context, mode)
         self._taken: dict[Connection, int] = {}
         self._queue: deque[GetHttpConnection] = deque()
+        self._balance = Balance(context, self.streams)
 
     def _handle_event(self, event: events.Event) -> Commands:
-        if isinstance(event, events.Start) and self.context.client.alpn != b"h2":
-            self.connections[self.context.client] = GovernedHttp1Server(self.context.fork())
+        if isinstance(event, LateBody):
+            if (stream := self.streams.get(event.stream_id)) is not None:
+                yield from self.event_to_child(stream, event)
+            return
+        if isinstance(event, events.Start):
+            agent = GovernedHttp2Server if self.context.client.alpn == b"h2" else GovernedHttp1Server
+            self.connections[self.context.client] = agent(self.context.fork())
+            self._balance.agent(self.connections[self.context.client])
         yield from super()._handle_event(event)
         if self._taken:
             yield from self._release()
+        yield from self._balance.settle()
+        for connection in self._balance.to_grant():
+            yield from self.event_to_child(self.connections[connection], Room())
 
     def event_to_child(self, child: Layer | HttpStream, event: events.Event) -> Commands:
         """As mitmproxy's, asking first for what comes most often."""
@@ -330,8 +410,11 @@ class GovernedHttp(HttpLayer):
                 if type(command.event) is RequestHeaders:
                     yield from self.make_stream(command.event.stream_id)
                 stream = self.streams.get(command.event.stream_id)
-                if stream is not None:  # else it has ended already
-                    yield from self.event_to_child(stream, command.event)
+                if stream is None:  # it has ended already
+                    continue
+                if type(command.event) is RequestData and self._balance.join(stream, command.event):
+                    continue
+                yield from self.event_to_child(stream, command.event)
             elif kind is commands.SendData:
                 yield command
             elif isinstance(command, commands.StartHook) and command.blocking and type(child) is GovernedStream:
@@ -396,7 +479,7 @@ class GovernedHttp(HttpLayer):
         if event.tls:
             context.server.sni = event.address[0]
             stack /= ServerTLSLayer(context)
-        stack /= GovernedClient(context)
+        stack /= GovernedClient(context, self._balance)
         self.connections[context.server] = stack[0]
         self.waiting_for_establishment[context.server].append(event)
         yield from self.event_to_child(stack[0], events.Start())
@@ -434,3 +517,4 @@ class GovernedHttp(HttpLayer):
             if gone and connection not in self.waiting_for_establishment:
                 del self.connections[connection]
                 self._taken.pop(connection, None)
+                self._balance.gone(connection)

@@ -19,6 +19,8 @@ from exeat.enforcement.ways.tls import ListenerTls
 from exeat.errors import StartError
 
 _BACKLOG = 1024
+_AT_ONCE = 32
+"""Connections taken in one go before anything is done with them: fewer than file descriptors are kept in reserve."""
 
 
 def bind(address: Listener) -> socket.socket:
@@ -76,7 +78,8 @@ class Listeners:
         loop = asyncio.get_running_loop()
         for port, listener in zip(self._ports, self._sockets, strict=True):
             accept = partial(factory, port.entry)
-            self._servers.append(await loop.create_server(accept, sock=listener, backlog=_BACKLOG))
+            self._servers.append(await loop.create_server(accept, sock=listener, backlog=_AT_ONCE))
+            listener.listen(_BACKLOG)
             if port.names is not None:
                 await port.names.start()
 

@@ -15,6 +15,7 @@ from exeat.enforcement.dial import Dialer
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.identified import Identity
+from exeat.enforcement.quotas import Quotas
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.tls import AgentSide, OriginSide
@@ -37,6 +38,11 @@ class Parts:
     registry: Registry
     limits: LimitsTable
 
+    @property
+    def quotas(self) -> Quotas:
+        """What each source and each agent may hold."""
+        return self.registry.quotas
+
 
 class HostFace(Protocol):
     """A connection, as its hooks and layers see it."""
@@ -54,6 +60,14 @@ class HostFace(Protocol):
 
     def enter(self, inner: Any) -> None:
         """Feed ``inner`` itself from the next event on."""
+        ...
+
+    def hold(self, connection: Any) -> None:
+        """Read nothing more from one connection for now."""
+        ...
+
+    def let_go(self, connection: Any) -> None:
+        """Read on from a connection that was held."""
         ...
 
     def run_now(self, hook: Any) -> bool:
@@ -98,6 +112,14 @@ class HostFace(Protocol):
 
     def body_pending(self, key: Hashable) -> None:
         """A body is waited for before anything is decided."""
+        ...
+
+    def body_flows(self, key: Hashable, stream_id: int, size: int) -> None:
+        """So much of a streaming body has come."""
+        ...
+
+    def body_unwanted(self, key: Hashable, stream_id: int) -> None:
+        """A body that was refused may still end for a while."""
         ...
 
     def settled(self, key: Hashable) -> None:

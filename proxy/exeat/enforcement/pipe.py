@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any, Protocol, final
 
 _HIGH_WATER = 64 * 1024
@@ -47,6 +48,8 @@ class Pipe(asyncio.Protocol):
     def __init__(self) -> None:
         self.owner: PipeOwner | None = None
         self.task: asyncio.Task[Any] | None = None
+        self.count: Callable[[int], None] | None = None
+        """Told 1 when a dialled socket is open and -1 when it is gone."""
         self._transport: asyncio.Transport | None = None
         self._closed = False
 
@@ -62,6 +65,8 @@ class Pipe(asyncio.Protocol):
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
             transport.pause_reading()
+            if self.count is not None:
+                self.count(1)
 
     def data_received(self, data: bytes) -> None:
         """Asyncio's call: pass it on."""
@@ -76,6 +81,8 @@ class Pipe(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 how it was lost changes nothing
         """Asyncio's call."""
+        if self.count is not None:
+            self.count(-1)
         if self.owner is not None:
             self.owner.lost(self)
 

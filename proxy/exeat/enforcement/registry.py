@@ -5,19 +5,9 @@ Must not know: any engine, why a mission ends.
 
 from __future__ import annotations
 
-from typing import Protocol, final
+from typing import final
 
-
-class Cuttable(Protocol):
-    """A client connection with everything behind it."""
-
-    def cut(self) -> None:
-        """Reset every socket of this connection before returning: no byte more, in either direction."""
-        ...
-
-    def busy(self) -> bool:
-        """Whether a request is under way."""
-        ...
+from exeat.enforcement.quotas import Cuttable, Quotas
 
 
 @final
@@ -27,13 +17,15 @@ class Registry:
     def __init__(self) -> None:
         self._by_mission: dict[str, set[Cuttable]] = {}
         self._all: set[Cuttable] = set()
+        self.quotas = Quotas()
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def add(self, connection: Cuttable) -> None:
-        """Note a new client connection."""
+    def add(self, connection: Cuttable, peer: str = "") -> None:
+        """Note a new client connection from an address."""
         self._all.add(connection)
+        self.quotas.enter(peer, connection)
 
     def bind(self, mission: str, connection: Cuttable) -> None:
         """Note for whom it acts."""
@@ -42,6 +34,7 @@ class Registry:
     def remove(self, mission: str | None, connection: Cuttable) -> None:
         """Forget a connection that is gone."""
         self._all.discard(connection)
+        self.quotas.leave(connection)
         bound = self._by_mission.get(mission or "")
         if bound is not None:
             bound.discard(connection)

@@ -30,6 +30,11 @@ def mark_end(request: http.Request, *, ends: bool) -> None:
     setattr(request, _ENDS, ends)
 
 
+def ends_with_head(request: http.Request) -> bool:
+    """Whether a request has no body."""
+    return getattr(request, _ENDS, True)
+
+
 def target_of(request: http.Request) -> bytes:
     """The request target as sent."""
     return getattr(request, _TARGET, request.data.path)
@@ -46,7 +51,7 @@ def wire_of(request: http.Request, tunnel: Tunnel | None) -> WireRequest:
         headers=data.headers.fields,
         version=data.http_version.decode("latin-1"),
         tunnel=tunnel,
-        has_body=not getattr(request, _ENDS, True),
+        has_body=not ends_with_head(request),
     )
 
 

@@ -60,8 +60,8 @@ class Worker:
         parts = self._parts
         return Door(entry, parts.registry, admits=self._admits, welcome=self._welcome, seconds=parts.limits.head)
 
-    def _admits(self) -> bool:
-        return len(self.registry) < self._parts.limits.connections and not self.world.draining
+    def _admits(self, peer: str) -> bool:
+        return not self.world.draining and self._parts.quotas.admits(peer, self._parts.limits)
 
     def _welcome(self, transport: asyncio.Transport, entry: Entry) -> Host:
         return Host(self._parts, transport, entry)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, final
 
 from exeat.enforcement.ways.entry import Entry
+from exeat.enforcement.ways.peer import peer_address
 
 logger = logging.getLogger("exeat.door")
 
@@ -24,12 +25,10 @@ class Guest(Protocol):
 
 
 class Room(Protocol):
-    """How many there are; ``registry.Registry`` is one."""
+    """Who is there; ``registry.Registry`` is one."""
 
-    def __len__(self) -> int: ...
-
-    def add(self, connection: Door) -> None:
-        """Count one that is in the doorway."""
+    def add(self, connection: Door, peer: str) -> None:
+        """Count one that is in the doorway, by the address it comes from."""
         ...
 
     def remove(self, mission: str | None, connection: Door) -> None:
@@ -46,7 +45,7 @@ class Door(asyncio.Protocol):
         entry: Entry,
         room: Room,
         *,
-        admits: Callable[[], bool],
+        admits: Callable[[str], bool],
         welcome: Callable[[asyncio.Transport, Entry], Guest],
         seconds: float,
     ) -> None:
@@ -59,14 +58,14 @@ class Door(asyncio.Protocol):
         """Asyncio's call."""
         if not isinstance(transport, asyncio.Transport):
             transport.close()
-        elif not self._admits():
+        elif not self._admits(peer_address(transport)):
             transport.abort()
         elif self._entry.tls is None:
             self._enter(transport)
         else:
             transport.pause_reading()  # not a byte is read before the handshake takes over
             self._transport = transport
-            self._room.add(self)
+            self._room.add(self, peer_address(transport))
             self._task = asyncio.get_running_loop().create_task(self._handshake(transport))
 
     async def _handshake(self, transport: asyncio.Transport) -> None:
@@ -80,7 +79,7 @@ class Door(asyncio.Protocol):
                 transport, early, context, server_side=True, ssl_handshake_timeout=self._seconds,
                 ssl_shutdown_timeout=self._seconds,
             )  # fmt: skip
-            if secured is None or not self._admits():
+            if secured is None:
                 transport.abort()
                 return
             self._enter(secured, bytes(early.data))
