@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rig import matrix
 from rig.certs import Authority
 from rig.config import SHARED_KEY, Config
+from rig.faults import World
 from rig.origin import Origin
 from rig.proxy import Exeat
 
@@ -104,7 +105,24 @@ def config(request: pytest.FixtureRequest, origin: Origin, decoy: Origin, author
     made = Config(origin, authority.file, decoy)
     if configure := getattr(request.module, "configure", None):
         configure(made, origin)
+    if hasattr(request.module, "WORLD"):
+        request.getfixturevalue("world").install(made)
     return made
+
+
+@pytest.fixture(scope="module")
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Faults and facts below the product, for a module that names them in ``WORLD``."""
+    return World(tmp_path_factory.mktemp("world"), **request.module.WORLD)
+
+
+@pytest.fixture(autouse=True)
+def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No fault outlives its test."""
+    here = request.getfixturevalue("world") if hasattr(request.module, "WORLD") else None
+    yield
+    if here is not None:
+        here.heal()
 
 
 @pytest.fixture(scope="module")

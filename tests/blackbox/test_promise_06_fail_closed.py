@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from rig.faults import World
 from rig.wire import ask, refused, tunnel
 
 ERRING = """\
@@ -16,22 +15,11 @@ when { context.method == "GET" && 9223372036854775807 + 1 == 0 };
 """
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return World(tmp_path_factory.mktemp("world"))
+WORLD = {}
 
 
-@pytest.fixture(scope="module")
-def config(config, world):
-    world.install(config)
+def configure(config, origin):
     config.policies["erring.cedar"] = ERRING
-    return config
-
-
-@pytest.fixture(autouse=True)
-def _healed(world):
-    yield
-    world.full_disk(False)
 
 
 def _until(condition, limit=5.0):

@@ -7,28 +7,13 @@ import time
 
 import pytest
 
-from rig.faults import World
 from rig.wire import Wire, ask, basic, refused, tunnel
 from rig.wire_h2 import H2Wire
 
 HOST = "api.example.test"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return World(tmp_path_factory.mktemp("world"), mint=True)
-
-
-@pytest.fixture(scope="module")
-def config(config, world):
-    world.install(config)
-    return config
-
-
-@pytest.fixture(autouse=True)
-def _healed(world):
-    yield
-    world.slow_mint(False)
+WORLD = {"mint": True}
 
 
 def _quiet_after(origin, moment):

@@ -7,26 +7,9 @@ from datetime import datetime
 
 import pytest
 
-from rig.faults import World
 from rig.wire import ask, refused
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return World(tmp_path_factory.mktemp("world"), mint=True)
-
-
-@pytest.fixture(scope="module")
-def config(config, world):
-    world.install(config)
-    return config
-
-
-@pytest.fixture(autouse=True)
-def _healed(world):
-    yield
-    world.full_disk(False)
-    world.slow_mint(False)
+WORLD = {"mint": True}
 
 
 @pytest.mark.guard("write-ahead")

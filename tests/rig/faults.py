@@ -19,14 +19,15 @@ class World:
 
     def __init__(
         self, folder: Path, *, names: dict[str, list[str]] | None = None, divert: dict[str, str] | None = None,
-        mint: bool = False,
+        mint: bool = False, ports: bool = False,
     ) -> None:  # fmt: skip
         self._dials = folder / "dials"
         self._full, self._slow = folder / "full-disk", folder / "slow-mint"
         self._waiting = folder / "slow-mint.waiting"
+        self._fault, self._struck = folder / "fault", folder / "fault.struck"
         self._world = {
             "dials": str(self._dials), "names": names or {}, "divert": divert or {}, "full_disk": str(self._full),
-        } | ({"slow_mint": str(self._slow)} if mint else {})  # fmt: skip
+        } | ({"slow_mint": str(self._slow)} if mint else {}) | ({"ports": str(self._fault)} if ports else {})  # fmt: skip
 
     def install(self, config: Config) -> None:
         """Have the next ``serve`` of this configuration load it."""
@@ -45,6 +46,21 @@ class World:
         """Let every mint wait, or go on."""
         self._waiting.unlink(missing_ok=True)
         self._slow.touch() if on else self._slow.unlink(missing_ok=True)
+
+    def fault(self, port: str, mode: str) -> None:
+        """Let one port fail from now on, as ``inside/port_faults.py`` lists it."""
+        self._fault.with_suffix(".new").write_text(f"{port} {mode}")
+        self._fault.with_suffix(".new").rename(self._fault)
+
+    def struck(self) -> list[str]:
+        """``PORT MODE`` for each time that a fault struck."""
+        return self._struck.read_text().splitlines() if self._struck.exists() else []
+
+    def heal(self) -> None:
+        """Let everything work again."""
+        self.full_disk(False)
+        self.slow_mint(False)
+        self._fault.unlink(missing_ok=True)
 
     def minting(self) -> bool:
         """Whether a mint has begun to wait since they were last told to."""

@@ -86,7 +86,7 @@ class Exeat:
         """Return once the spawned process answers on both ports."""
         process = self.process
         assert process is not None
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60  # on a busy machine Python alone takes long to begin
         while time.monotonic() < deadline and process.poll() is None:
             try:
                 if self.admin("GET", "/healthz", token=None).status == 200:
@@ -150,7 +150,14 @@ class Exeat:
         return (self.folder / "admin.token").read_text().strip()
 
     def admin(
-        self, method: str, path: str, body: Any = None, *, token: str | None = "", headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = "",
+        headers: dict[str, str] | None = None,
+        limit: float = 15,
     ) -> Answer:
         """One call of the admin API; ``token=None`` leaves authentication out."""
         sent = dict(headers or {})
@@ -160,7 +167,7 @@ class Exeat:
         if body is not None:
             payload = body if isinstance(body, bytes) else json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=15)
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=limit)
         try:
             connection.request(method, path, payload, sent)
             answer = connection.getresponse()

@@ -141,6 +141,8 @@ class Gate:
             return self._refuse(claim, decision_id, identity, wire, started, view=view, body=body)
         kept = _NOTHING_KEPT if claim is None else claim.placeholders
         decision = decide(request, view, snapshot, self._clock.time(), body=body, kept=kept)
+        if not self._clock.monotonic() - started <= self._deadline:
+            raise RefusalError(Reason.INTERNAL_ERROR, "the decision came too late")
         if isinstance(decision, NeedBody):
             if body is not None:
                 raise RefusalError(Reason.REQUEST_MALFORMED, "the body did not settle the operation")
@@ -273,7 +275,11 @@ class Gate:
 
     def _new_id(self) -> str:
         """Sortable by time, unique without coordination: 48 bits of milliseconds and 80 random ones."""
-        return f"d_{int(self._clock.time() * 1000):012x}{token_hex(10)}"
+        try:
+            now = int(self._clock.time() * 1000)
+        except Exception:  # noqa: BLE001 without a clock nothing is admitted, but a refusal needs its id all the same
+            now = 0
+        return f"d_{now & 0xFFFFFFFFFFFF:012x}{token_hex(10)}"
 
 
 def _outlived(identity: Identity) -> Deny:

@@ -8,7 +8,7 @@ HTTP, SQL, passes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 from typing import final
 from weakref import WeakValueDictionary
@@ -19,6 +19,10 @@ from exeat.missions.states import Verb, target
 from exeat.model.mission import Mission
 from exeat.ports import Applied, ChangeFeed, Clock, MissionStore
 
+_CONFIRM = 7.0
+"""Seconds in which every worker must have acted; cutting takes milliseconds, revoking tokens at their issuers up to 5 s."""
+_STORED = 11.0
+"""Seconds in which the store must answer; ours gives up by itself a little earlier."""
 _ATTEMPTS = 3
 """How often a change is judged anew when another process changed the mission in between."""
 
@@ -61,10 +65,18 @@ class Changes:
 
     async def existing(self, mission_id: str) -> Mission:
         """Return a mission; raise NotFoundError when there is none."""
-        mission = await self._store.get(mission_id)
+        mission = await self.stored(self._store.get(mission_id))
         if mission is None:
             raise NotFoundError(f"there is no mission {mission_id!r}")
         return mission
+
+    async def stored[Result](self, call: Awaitable[Result]) -> Result:
+        """Return what a call of the store returns; raise UnavailableError when that takes too long."""
+        try:
+            async with asyncio.timeout(_STORED):
+                return await call
+        except TimeoutError as error:
+            raise UnavailableError("the store didn't answer in time") from error
 
     async def tell(self, mission: Mission) -> Applied:
         """Hand a mission to the data path; raise UnavailableError unless it confirms."""
@@ -91,15 +103,17 @@ class Changes:
         now = self._clock.time()
         try:
             mission = await self.existing(mission_id)
-        except UnavailableError:
+        except Exception as error:
             if verb.narrows and mission_id in self._live:
                 await self._cut(verb, self._live[mission_id], now)
+                if isinstance(error, NotFoundError):
+                    raise UnavailableError("the store has lost this mission; its traffic is cut") from error
             raise
         changed = _moved(verb, mission, now)
         try:
             with self._journal.change(verb, changed, by, reason, mission.state):
                 if changed is not mission:
-                    changed = await self._store.replace(changed, mission.revision)
+                    changed = await self.stored(self._store.replace(changed, mission.revision))
                 applied = await self.tell(changed)
         except ConflictError as conflict:
             raise _OvertakenError(conflict) from conflict
@@ -120,7 +134,8 @@ class Changes:
 
     async def _confirmed(self, mission: Mission) -> Applied:
         try:
-            return await self._feed(mission)
+            async with asyncio.timeout(_CONFIRM):
+                return await self._feed(mission)
         except Exception as error:
             raise UnavailableError("the data path didn't confirm the change; repeat it") from error
 

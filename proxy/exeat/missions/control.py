@@ -130,7 +130,7 @@ class MissionControl:
         failure: ExeatError | None = None
         live: Sequence[Mission] = ()
         try:
-            live = await self._store.live()
+            live = await self._changes.stored(self._store.live())
             self._changes.seen(live)
         except UnavailableError as error:
             failure, live = error, tuple(self._changes.live())
@@ -152,7 +152,7 @@ class MissionControl:
         try:
             async with self._changes.lock(mission.id):
                 with self._journal.change("open", mission, by, "", None):
-                    await self._store.add(mission)
+                    await self._changes.stored(self._store.add(mission))
                     stored = True
                     await self._changes.tell(mission)
         except UnavailableError as error:
@@ -174,7 +174,7 @@ class MissionControl:
             agents = agents_of(longer, self._agents)
             opened = self._sign(longer, agents)
             with self._journal.change("extend", longer, by, reason, mission.state):
-                longer = await self._store.replace(longer, mission.revision)
+                longer = await self._changes.stored(self._store.replace(longer, mission.revision))
                 await self._changes.tell(longer)
             return replace(opened, mission=longer)
 

@@ -2,7 +2,8 @@
 
 ``RIG_INSIDE`` is JSON: ``names`` answers name lookups (any other name fails, nothing is ever asked outside), ``divert``
 connects an address to another one behind the caller's back, ``dials`` is a file that gets one line per lookup and
-connection, ``full_disk`` and ``slow_mint`` are files whose existence makes audit writes fail and mints wait.
+connection, ``full_disk`` and ``slow_mint`` are files whose existence makes audit writes fail and mints wait; ``ports`` is a file
+that says which port fails, and how (``port_faults.py``).
 """
 
 from __future__ import annotations
@@ -86,8 +87,21 @@ def _slow_mint(flag: str) -> None:
     JwtIssuer.mint = mint
 
 
+def _port_faults(file: str) -> None:
+    import traceback
+
+    import port_faults
+
+    try:
+        port_faults.install(file)
+    except Exception:
+        traceback.print_exc()
+        os._exit(70)  # Python would say so and go on without the faults
+
+
 for _key, _install in {
     "dials": _note_dials, "names": _answer_names, "divert": _divert, "full_disk": _full_disk, "slow_mint": _slow_mint,
+    "ports": _port_faults,
 }.items():  # fmt: skip
     if _key in _world:
         _install(_world[_key])
