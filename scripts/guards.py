@@ -298,6 +298,62 @@ GUARDS = (
         'yield "    counter name other reject with icmpx admin-prohibited"',
         'yield "    counter name other accept"',
     ),
+    Guard("h2-resets", "enforcement/calm.py", 'self._resets.take("resets")', "pass"),
+    Guard("h2-made-resets", "enforcement/calm.py", 'self._resets.take("streams that we had to reset")', "pass"),
+    Guard("h2-empty-frames", "enforcement/calm.py", 'self._empty.take("frames that carry nothing")', "pass"),
+    Guard(
+        "h2-header-block",
+        "enforcement/calm.py",
+        "if sum(len(each.data) for each in self.unfinished) > self.limits.header_bytes:",
+        "if False:",
+    ),
+    Guard("h2-windows", "enforcement/calm.py", "if self.full(stream_id):", "if False:"),
+    Guard(
+        "h2-header-count", "enforcement/layers.py", "> self.context.options.host.parts.limits.header_count:", "> 10**6:"
+    ),
+    Guard(
+        "agent-streams",
+        "enforcement/http2.py",
+        "and self._count() >= self._host.parts.limits.agent_streams",
+        "and False",
+    ),
+    Guard("buffered", "enforcement/quotas.py", "if total > limits.buffered:", "if False:"),
+    Guard(
+        "guests",
+        "enforcement/quotas.py",
+        "if len(self._guests.get(source, ())) >= limits.source_connections:",
+        "if False:",
+    ),
+    Guard("agent-connections", "enforcement/quotas.py", "if len(members) >= limits.agent_connections:", "if False:"),
+    Guard("held-client", "enforcement/balance.py", "held.add(self._client)", "pass"),
+    Guard(
+        "slow-body",
+        "enforcement/deadlines.py",
+        "enough = self._progress[key] >= self._limits.body_progress",
+        "enough = True",
+    ),
+    Guard(
+        "streamed-body",
+        "enforcement/layers.py",
+        'if most and int(self.flow.request.headers.get("content-length", "0")) > most:',
+        "if False:",
+    ),
+    Guard(
+        "streamed-body-count",
+        "enforcement/layers.py",
+        "if most and self.flow.metadata[STAMP].sent_bytes + len(event.data) > most:",
+        "if False:",
+    ),
+    Guard("answer-heads", "enforcement/http1.py", 'return "the answer\'s head is too large"', 'return ""'),
+    Guard("interim-answers", "enforcement/http1.py", 'return "too many interim answers"', "pass"),
+    Guard(
+        "late-decision",
+        "enforcement/gate.py",
+        "if not self._clock.monotonic() - started <= self._deadline:",
+        "if False:",
+    ),
+    Guard("lost-mission-is-cut", "missions/changes.py", "await self._cut(verb, self._live[mission_id], now)", "pass"),
+    Guard("feed-must-confirm", "missions/changes.py", "asyncio.timeout(_CONFIRM)", "asyncio.timeout(None)"),
 )
 
 
