@@ -50,6 +50,11 @@ class Balance:
             self._origins[connection] = layer
             layer.h2_conn.full = lambda ours: self._waiting_for_agent(layer.theirs(ours)) >= _HIGH
 
+    def ended(self, stream_id: int) -> None:
+        """Forget a stream of the agent."""
+        for origin in self._origins.values():
+            origin.forget(stream_id)
+
     def gone(self, connection: Connection) -> None:
         """Forget a connection that is closed."""
         self._origins.pop(connection, None)

@@ -72,6 +72,13 @@ class GovernedHttp2Server(Http2Server):
         yield from super().protocol_error(message, error_code)
 
 
+class _Ended(dict[int, int]):
+    """What comes late for a stream that is forgotten, is for stream 0, which nobody has."""
+
+    def __missing__(self, ours: int) -> int:
+        return 0
+
+
 class GovernedHttp2Client(Http2Client):
     """An origin's side."""
 
@@ -81,6 +88,7 @@ class GovernedHttp2Client(Http2Client):
         self.h2_conn.local_settings.enable_push = 0
         self.h2_conn.local_settings.acknowledge()
         self._interim: dict[int, int] = {}
+        self.their_stream_id = _Ended()
 
     def _handle_event(self, event: events.Event) -> Commands:
         if not isinstance(event, Room):
@@ -110,5 +118,11 @@ class GovernedHttp2Client(Http2Client):
         return sum(len(getattr(event, "data", b"")) for event in self.stream_queue.get(stream_id, ()))
 
     def theirs(self, ours: int) -> int:
-        """The agent's stream that one of this connection serves."""
-        return self.their_stream_id.get(ours, 0)
+        """The agent's stream that one of this connection serves; 0 when it has ended."""
+        return self.their_stream_id[ours]
+
+    def forget(self, stream_id: int) -> None:
+        """An agent's stream has ended: a connection that lives for days must not remember all there ever were."""
+        ours = self.our_stream_id.pop(stream_id, None)
+        if ours is not None:
+            self.their_stream_id.pop(ours, None)

@@ -431,6 +431,7 @@ class GovernedHttp(HttpLayer):
             self.command_sources[command] = child
         if isinstance(command, DropStream):
             self.streams.pop(command.stream_id, None)
+            self._balance.ended(command.stream_id)
         elif isinstance(command, GetHttpConnection):
             yield from self.get_connection(command)
         elif isinstance(command, RegisterHttpConnection):

@@ -6,9 +6,13 @@ Must not know: sockets, behaviour.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from exeat.config.values import Duration, Size, Table
+
+Count = Annotated[int, Field(ge=1)]
 
 
 class LimitsTable(Table):
@@ -16,7 +20,7 @@ class LimitsTable(Table):
 
     header_bytes: Size = 64 * 1024
     """A whole request head. curl, nginx and Node stop at 8 to 100 KiB; cookies and long tokens need some of it."""
-    header_count: int = 100
+    header_count: Count = 100
     """Header fields in one request; Apache's default."""
     inspected_body: Size = 8 * 1024 * 1024
     """The largest body that is read before a decision when the operation lies in the body: a chat with a few images."""
@@ -34,44 +38,44 @@ class LimitsTable(Table):
     """Apache wants 500 bytes a second; a sensor that uploads as it measures sends less, but not less than this a minute."""
     idle: Duration = 120.0
     """A connection on which nothing moves."""
-    connections: int = 2000
+    connections: Count = 2000
     """Open client connections in one worker. Each takes some 60 KiB, and a file descriptor or two of the process's limit."""
-    source_connections: int = 500
+    source_connections: Count = 500
     """Connections from one address (IPv6: one /64) on which no pass was shown yet; for one more the oldest of them goes.
 
     Behind one NAT sit many agents, but each shows its pass within milliseconds, and what has shown one doesn't count here.
     """
-    agent_connections: int = 256
+    agent_connections: Count = 256
     """Connections of one agent in one mission. One more closes its longest idle one, or is closed when none is idle.
 
     The pools of SDKs and browsers have 10 to 100.
     """
-    agent_streams: int = 1000
+    agent_streams: Count = 1000
     """HTTP/2 requests under way of one agent in one mission; one more is refused unprocessed, which clients repeat."""
-    streams: int = 100
+    streams: Count = 100
     """HTTP/2 requests under way on one connection: RFC 9113 §6.5.2 advises against fewer."""
-    resets: int = 200
+    resets: Count = 200
     """HTTP/2 streams that may end by a reset in ten seconds on one connection: a browser that leaves a page resets a hundred.
 
     Against CVE-2023-44487 (the peer resets) and CVE-2025-8671 (it makes us reset). nghttp2 allows 330 in ten seconds.
     """
-    empty_frames: int = 1000
+    empty_frames: Count = 1000
     """HTTP/2 frames that carry nothing (PING, SETTINGS, PRIORITY, empty DATA, …) in ten seconds on one connection.
 
     Against CVE-2019-9511 to 9518; clients that measure their bandwidth send some ten a second.
     """
-    window: Size = 512 * 1024
+    window: Annotated[Size, Field(ge=65535, le=2**31 - 1)] = 512 * 1024
     """Bytes of one HTTP/2 stream that may be under way to us: 10 MB/s at 50 ms; more is memory of ours that a peer can fill."""
     buffered: Size = 64 * 1024 * 1024
     """Bytes kept for one agent in one mission whose peers don't read them: a hundred streams' windows and some.
 
     One more closes the connection that it came for.
     """
-    interim_answers: int = 20
+    interim_answers: Count = 20
     """1xx answers of an origin before its real one; servers send one or two. None is passed on."""
     custody: Size = 128 * 1024
     """Cookies and links of one session that are kept here; a browser keeps 50 cookies a site. What wasn't used longest goes first."""
-    leaf_certificates: int = 512
+    leaf_certificates: Count = 512
     """Interception certificates kept in memory; the oldest goes first."""
 
 
