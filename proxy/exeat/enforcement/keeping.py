@@ -27,7 +27,7 @@ from exeat.services.query import decoded
 _MARK = MARK.encode("ascii")
 _TELLING = 16
 """A value shorter than this, or without a digit, is looked for in no answer: it would be found in ordinary text."""
-_LINK_VALUE = re.compile(r"[A-Za-z0-9._~%!$'()*+,:@/?=-]+")
+_LINK_VALUE = re.compile(r"(?:[A-Za-z0-9._~!$'()*+,:@/?=-]|%[0-9A-Fa-f]{2})+")
 """What may go into a request's query without being judged there: it can't end the value, and no server splits it (RFC 3986 §3.4)."""
 NOTED = CARRIERS | {b"set-cookie", b"set-cookie2"}
 """The fields of an answer that hand something out."""
