@@ -21,6 +21,7 @@ from exeat.services.query import plain_key, query_pairs
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})  # a tunnel in a tunnel, and two that echo credentials
+_OVERRIDE_KEYS = frozenset({"_method", "x-http-method-override", "x-http-method", "x-method-override"})
 _VERSIONS: Mapping[str, str] = {
     "HTTP/1.1": "HTTP/1.1",
     "HTTP/2.0": "HTTP/2",
@@ -132,9 +133,9 @@ def _refuse_address(host: str) -> Deny:
 
 
 def _check_override(query: str, method: str) -> None:
-    """``_method`` in a query overrides the method in several frameworks (matrix P05)."""
+    """Keys of a query that override the method in several frameworks (matrix P05)."""
     for key, value in query_pairs(query):
-        if plain_key(key) == "_method" and value.upper() != method:
+        if plain_key(key) in _OVERRIDE_KEYS and value.upper() != method:
             raise UnfitError("the query asks for another method than the request line")
 
 
