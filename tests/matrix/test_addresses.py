@@ -3,6 +3,8 @@
 Sections N and D08, as text; what DNS answers is in test_dns.py.
 """
 
+# ruff: noqa: RUF001 letters that look like others are what this is about
+
 from __future__ import annotations
 
 import ssl

@@ -19,15 +19,17 @@ class World:
 
     def __init__(
         self, folder: Path, *, names: dict[str, list[str]] | None = None, divert: dict[str, str] | None = None,
-        mint: bool = False, ports: bool = False,
+        mint: bool = False, ports: bool = False, engine: bool = False,
     ) -> None:  # fmt: skip
         self._dials = folder / "dials"
         self._full, self._slow = folder / "full-disk", folder / "slow-mint"
         self._waiting = folder / "slow-mint.waiting"
-        self._fault, self._struck = folder / "fault", folder / "fault.struck"
+        self._fault, self._struck, self._engine = folder / "fault", folder / "fault.struck", folder / "engine-fault"
         self._world = {
             "dials": str(self._dials), "names": names or {}, "divert": divert or {}, "full_disk": str(self._full),
-        } | ({"slow_mint": str(self._slow)} if mint else {}) | ({"ports": str(self._fault)} if ports else {})  # fmt: skip
+        } | ({"slow_mint": str(self._slow)} if mint else {}) | ({"ports": str(self._fault)} if ports else {}) | (
+            {"engine": str(self._engine)} if engine else {}
+        )  # fmt: skip
 
     def install(self, config: Config) -> None:
         """Have the next ``serve`` of this configuration load it."""
@@ -65,3 +67,7 @@ class World:
     def minting(self) -> bool:
         """Whether a mint has begun to wait since they were last told to."""
         return self._waiting.exists()
+
+    def engine_fault(self, kind: str) -> None:
+        """Let the policy engine answer in one of the ways of ``inside/sitecustomize.py``; as it should when empty."""
+        self._engine.write_text(kind) if kind else self._engine.unlink(missing_ok=True)

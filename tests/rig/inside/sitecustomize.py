@@ -3,7 +3,7 @@
 ``RIG_INSIDE`` is JSON: ``names`` answers name lookups (any other name fails, nothing is ever asked outside), ``divert``
 connects an address to another one behind the caller's back, ``dials`` is a file that gets one line per lookup and
 connection, ``full_disk`` and ``slow_mint`` are files whose existence makes audit writes fail and mints wait; ``ports`` is a file
-that says which port fails, and how (``port_faults.py``).
+that says which port fails, and how (``port_faults.py``), ``engine`` one whose content says how the policy engine fails.
 """
 
 from __future__ import annotations
@@ -99,9 +99,44 @@ def _port_faults(file: str) -> None:
         os._exit(70)  # Python would say so and go on without the faults
 
 
+def _engine(flag: str) -> None:
+    from types import SimpleNamespace
+
+    from cedarpy import Decision
+
+    from exeat.decision import engine
+
+    real = engine.is_authorized
+
+    def answer(decision, *reasons, errors=()):
+        return SimpleNamespace(
+            decision=decision, diagnostics=SimpleNamespace(reasons=list(reasons), errors=list(errors))
+        )
+
+    def asked(*arguments):
+        try:
+            with open(flag) as file:  # noqa: PTH123
+                kind = file.read()
+        except OSError:
+            return real(*arguments)
+        good = real(*arguments)
+        label = (good.diagnostics.reasons or ["none"])[0]
+        if kind == "raises":
+            raise RuntimeError("the rig says so")
+        if kind == "panics":
+            raise BaseException("the rig says so")  # noqa: TRY002 as a panic of the native engine does
+        return {
+            "nothing": None, "true": True, "no decision": answer(Decision.NoDecision, label), "allow without a reason": answer(Decision.Allow),
+            "allow with an error": answer(Decision.Allow, label, errors=["skipped"]), "allow for another policy": answer(Decision.Allow, "no-payouts"),
+            "allow for no known policy": answer(Decision.Allow, "made-up"), "a word": answer("Allow", label), "no diagnostics": SimpleNamespace(decision=Decision.Allow),
+        }[kind]  # fmt: skip
+
+    engine.is_authorized = asked
+
+
 for _key, _install in {
     "dials": _note_dials, "names": _answer_names, "divert": _divert, "full_disk": _full_disk, "slow_mint": _slow_mint,
-    "ports": _port_faults,
+    "ports": _port_faults, "engine": _engine,
 }.items():  # fmt: skip
     if _key in _world:
         _install(_world[_key])
