@@ -46,6 +46,8 @@ def fixed_cells(row: matrix.Row, tests: set[matrix.Proof]) -> tuple[str, str, st
         shown.append(f"None: {row.absent}")
     if row.later:
         shown.append(f"Later: {row.later}")
+    if row.but:
+        shown.append(f"Not covered: {row.but}")
     return row.id, row.tries, row.must, "<br>".join(shown).replace("|", "\\|")
 
 

@@ -160,6 +160,7 @@ def test_what_is_refused_is_never_dialled(exeat, mission, origin, protocol):
     ("mutation { closeIssue { id } }", "operation_unknown", "no operation of the service matches mutation:closeIssue"),
     ("{ viewer", "request_malformed", "the document is no GraphQL, or too large"),
 ])  # fmt: skip
+@pytest.mark.row("P06")
 def test_every_root_field_is_judged(exeat, mission, origin, document, code, detail):
     answer = ask(exeat, mission, "POST", "/v1/graphql", JSON, body=graphql(document))
     refused(answer, code)
@@ -167,6 +168,7 @@ def test_every_root_field_is_judged(exeat, mission, origin, document, code, deta
     assert untouched(origin)
 
 
+@pytest.mark.row("P06")
 def test_several_things_at_once_are_one_decision(exeat, mission, origin):
     body = graphql("mutation { a: createIssue { id } createIssue { id } }")
     both = b"[" + body + b"," + graphql("{ viewer { login } }") + b"]"
@@ -176,6 +178,7 @@ def test_several_things_at_once_are_one_decision(exeat, mission, origin):
     assert (record["action"], record["also"]) == ("example:issues/create", ["example:graph/read"])
 
 
+@pytest.mark.row("P06")
 def test_a_query_by_get_needs_no_body(exeat, mission, origin):
     assert ask(exeat, mission, "GET", "/v1/graphql?query=%7Bviewer%7Blogin%7D%7D").status == 200
     assert origin.wait_for().target == "/v1/graphql?query=%7Bviewer%7Blogin%7D%7D"

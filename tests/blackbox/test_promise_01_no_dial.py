@@ -38,6 +38,7 @@ def config(config, world, decoy):
     return config
 
 
+@pytest.mark.row("N11")
 def test_a_destination_outside_the_mission_is_refused_without_lookup_or_connection(exeat, mission, world, decoy):
     before = len(world.dials())
     refused(ask(exeat, mission, "GET", "/", host="evil.example.test"), "destination_not_allowed", status=403)
@@ -88,6 +89,7 @@ def test_without_a_pass_nothing_is_dialled(exeat, mission, origin):
 
 @pytest.mark.guard("address-check")
 @pytest.mark.parametrize("name", ["private", "mapped", "meta", "cgnat"])
+@pytest.mark.row("N06")
 def test_a_permitted_name_with_a_refused_address_opens_no_connection(exeat, mission, world, decoy, name):
     before = len(world.dials())
     host = f"{name}.example.test"
@@ -109,6 +111,7 @@ def test_only_the_permitted_connection_is_opened(exeat, mission, origin, world):
 
 
 @pytest.mark.guard("peer-compare")
+@pytest.mark.row("N08")
 def test_a_connection_that_ends_up_elsewhere_carries_no_byte(exeat, mission, decoy):
     host = "moved.example.test"
     with tunnel(exeat, mission, host, decoy.port) as wire:
@@ -122,6 +125,7 @@ def test_a_connection_that_ends_up_elsewhere_carries_no_byte(exeat, mission, dec
 
 @pytest.mark.guard("self-loop")
 @pytest.mark.parametrize("name", ["self", "admin"])
+@pytest.mark.row("N10")
 def test_the_proxy_never_dials_itself(exeat, mission, name, world):
     port = exeat.port if name == "self" else exeat.admin_port
     before = len(world.dials())

@@ -104,6 +104,7 @@ def test_an_origin_that_echoes_the_token_does_not_hand_it_to_the_agent(exeat, mi
 
 @pytest.mark.guard("tls-verify")
 @pytest.mark.parametrize("name", ["expired", "misnamed", "stranger"])
+@pytest.mark.row("M16")
 def test_an_origin_whose_certificate_does_not_hold_gets_no_request(exeat, mission, others, name):
     refused(ask(exeat, mission, "GET", "/echo", host=f"{name}.example.test"), "upstream_untrusted", status=502)
     others[name].wait_quiet()

@@ -81,6 +81,7 @@ def test_a_nominated_field_can_not_take_the_tag_or_the_token_away(exeat, mission
 @pytest.mark.parametrize(
     "name", ["X-Forwarded-Host", "X-Original-URL", "X-Rewrite-URL", "Forwarded", "X-Host", "X-Forwarded-For", "Via"]
 )
+@pytest.mark.row("D10")
 def test_routing_hints_do_not_pass(exeat, mission, origin, name):
     """D10."""
     answer = ask(exeat, mission, "GET", "/echo", f"{name}: evil.example.test")

@@ -31,6 +31,7 @@ def _until(condition, limit=5.0):
 
 
 @pytest.mark.guard("cedar-errors-refuse")
+@pytest.mark.row("C02")
 def test_a_policy_that_errs_refuses_although_another_permits(exeat, mission, origin):
     """Cedar skips a policy that errors and would answer Allow."""
     refused(ask(exeat, mission, "GET", "/v1/refunds/7"), "policy_error")
@@ -39,6 +40,7 @@ def test_a_policy_that_errs_refuses_although_another_permits(exeat, mission, ori
 
 
 @pytest.mark.parametrize("http2", [False, True])
+@pytest.mark.row("M09")
 def test_a_full_disk_refuses_and_service_resumes_by_itself(exeat, mission, origin, world, http2):
     from rig.wire_h2 import H2Wire
 
@@ -54,6 +56,7 @@ def test_a_full_disk_refuses_and_service_resumes_by_itself(exeat, mission, origi
     assert ask(exeat, mission, "GET", "/v1/refunds").status == 200
 
 
+@pytest.mark.row("M09")
 def test_a_mission_can_not_be_opened_unrecorded(exeat, mission, world):
     world.full_disk(True)
     answer = exeat.admin("POST", "/v1/missions", {"template": "refunds", "agents": ["invoice-bot"]})
@@ -61,6 +64,7 @@ def test_a_mission_can_not_be_opened_unrecorded(exeat, mission, world):
     assert "pass" not in answer.body
 
 
+@pytest.mark.row("C05", "C08")
 def test_a_broken_bundle_keeps_the_old_one_and_a_good_one_replaces_it(exeat, mission, origin):
     """R09: policies are swapped whole, at once, or not at all."""
     site = exeat.folder / "policies" / "site.cedar"
@@ -79,6 +83,7 @@ def test_a_broken_bundle_keeps_the_old_one_and_a_good_one_replaces_it(exeat, mis
     _until(lambda: ask(exeat, mission, "GET", "/v1/refunds").status == 200)
 
 
+@pytest.mark.row("C08")
 def test_an_open_connection_follows_a_new_bundle(exeat, mission, origin):
     site = exeat.folder / "policies" / "site.cedar"
     before = site.read_text()
@@ -92,6 +97,7 @@ def test_an_open_connection_follows_a_new_bundle(exeat, mission, origin):
         _until(lambda: wire.request("GET", "/v1/refunds", host="api.example.test").status == 200)
 
 
+@pytest.mark.row("C05")
 def test_a_deleted_policy_folder_loosens_nothing(exeat, mission, origin):
     grant = exeat.folder / "policies"
     log = len(exeat.log_text())

@@ -21,6 +21,7 @@ OPEN = {"template": "refunds", "agents": ["invoice-bot"]}
     ("POST", "/v1/missions/{id}/extend", {"ttl": "9h"}), ("POST", "/v1/missions/{id}/revoke", {}), ("GET", "/v1/audit", None),
     ("GET", "/v1/decisions/last", None),
 ])  # fmt: skip
+@pytest.mark.row("M02")
 def test_nobody_without_the_admin_token_reads_or_writes(exeat, mission, method, path, body):
     target = path.replace("{id}", mission["mission"])
     for headers in (

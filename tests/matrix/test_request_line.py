@@ -57,10 +57,14 @@ PATHS = {
 }  # fmt: skip
 
 
-@pytest.mark.row("P01", "P02")
-@pytest.mark.parametrize(
-    "path", [pytest.param(path, id=f"{row}-{path!a}") for row, paths in PATHS.items() for path in paths]
-)
+PATH_CASES = [
+    pytest.param(path, marks=pytest.mark.row(row), id=f"{row}-{path!a}")
+    for row, paths in PATHS.items()
+    for path in paths
+]
+
+
+@pytest.mark.parametrize("path", PATH_CASES)
 def test_a_path_with_two_readings(exeat, mission, nowhere, path):
     """Where the service's operations are known: what isn't exactly one of them is refused."""
     nowhere(raw(exeat, mission, f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n"))
@@ -68,10 +72,7 @@ def test_a_path_with_two_readings(exeat, mission, nowhere, path):
         nowhere(wire.request("GET", path))
 
 
-@pytest.mark.row("P01", "P02")
-@pytest.mark.parametrize(
-    "path", [pytest.param(path, id=f"{row}-{path!a}") for row, paths in PATHS.items() for path in paths]
-)
+@pytest.mark.parametrize("path", PATH_CASES)
 def test_a_path_at_a_host_without_operations(exeat, mission, origin, decoy, path):
     """Only reading is permitted there, whatever the path: it arrives exactly as it was judged and recorded, or not at all."""
     answer = raw(exeat, mission, f"GET {path} HTTP/1.1\r\nHost: {OPEN}\r\n\r\n", OPEN)

@@ -22,13 +22,14 @@ _codes: list[str] = []
 
 @dataclass(frozen=True)
 class Row:
-    """What is tried and what must come of it; ``absent`` and ``later`` are reasons, mostly empty."""
+    """What is tried and what must come of it; ``absent``, ``later`` and ``but`` (what isn't covered) are mostly empty."""
 
     id: str
     tries: str
     must: str
     absent: str = ""
     later: str = ""
+    but: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -76,9 +77,16 @@ def marked() -> dict[str, set[Proof]]:
         if "mark.row(" not in text:
             continue
         tree = ast.parse(text)
-        everywhere = {name for node in tree.body if _is_module_mark(node) for name in _row_marks(node)}
+        values = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        everywhere = [values["pytestmark"]] if "pytestmark" in values else []
         for function in _functions(tree):
-            for name in everywhere.union(*map(_row_marks, function.decorator_list)):
+            for name in _row_marks([*everywhere, *function.decorator_list], values):
                 found.setdefault(name, set()).add(Proof(str(path.relative_to(TESTS)), function.name))
     return found
 
@@ -89,21 +97,24 @@ def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
             yield node
 
 
-def _is_module_mark(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign) and any(
-        isinstance(target, ast.Name) and target.id == "pytestmark" for target in node.targets
-    )
+def _row_marks(nodes: list[ast.expr], values: dict[str, ast.expr]) -> set[str]:
+    """The rows of every ``….mark.row(…)`` in here and in the module's values that are named here.
 
-
-def _row_marks(node: ast.AST) -> set[str]:
-    """The arguments of every ``….mark.row(…)`` in here, parametrised ones too."""
-    return {
-        str(argument.value)
-        for call in ast.walk(node)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "row"
-        for argument in call.args
-        if isinstance(argument, ast.Constant)
-    }
+    Where a mark's argument is computed, the keys of dictionaries on the way count that are rows.
+    """
+    found, computed, keys, known = set[str](), False, set[str](), set[str]()
+    left: list[ast.AST] = [*nodes]
+    while left:
+        for node in ast.walk(left.pop()):
+            if isinstance(node, ast.Name) and node.id in values and node.id not in known:
+                known.add(node.id)
+                left.append(values[node.id])
+            elif isinstance(node, ast.Dict):
+                keys |= {str(key.value) for key in node.keys if isinstance(key, ast.Constant)}
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "row":
+                found |= {str(each.value) for each in node.args if isinstance(each, ast.Constant)}
+                computed = computed or not all(isinstance(each, ast.Constant) for each in node.args)
+    return found | (keys & set(rows()) if computed else set())
 
 
 class Results:
