@@ -24,7 +24,7 @@ clients: $(READY) ## the real clients that the tests use: Python SDKs in .venv-c
 
 test-all: test test-guards ## the slow tier too: every guard taken away in turn, and the promises in stock mitmdump and under -O
 	@RIG_EXEAT="$(BIN)/python tests/rig/stock.py" $(BIN)/pytest -n $(JOBS) -q tests/blackbox/test_promise_*.py
-	@RIG_EXEAT="$(BIN)/python -O -m exeat.cli.main" $(BIN)/pytest -n $(JOBS) -q tests/blackbox
+	@RIG_EXEAT="$(BIN)/python -O -m exeat.cli.main" $(BIN)/pytest -n $(JOBS) -q tests/blackbox tests/matrix
 
 test-guards: $(READY) ## take each guard away and show that its test turns red
 	@$(BIN)/python scripts/guards.py

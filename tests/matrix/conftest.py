@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
+from urllib.parse import urlsplit
+
 import pytest
 
-from rig.config import Config
+from rig.config import Config, free_port
 from rig.faults import World
 from rig.island import Island, why_not
+from rig.matrix import seen
 from rig.nameserver import Nameserver
 from rig.origin import Origin
-from rig.wire import Response, denied, refused
+from rig.ways import Doors, at, inside, socks_raw
+from rig.wire import CLOSED, Response, denied, refused
 
 RESOLVER = "nameserver 127.0.0.1\nsearch corp.example.test example.test\noptions ndots:5 timeout:1 attempts:2\n"
 """As on a network with search domains: none of them may ever be tried for an agent."""
@@ -52,7 +57,9 @@ def by_dns(island, names, everywhere, authority):
         hosts="127.0.0.1 localhost\n10.9.9.9 listed.example.test\n",
     )
     made.tables["proxy"]["limits"] = {"connect": "3s"}
-    for port in (443, 80, 8443, made.port, made.admin_port):
+    made.outer_port = free_port()
+    made.tables["listener"] = [{"url": f"https://0.0.0.0:{made.outer_port}", "names": ["proxy.example.test"]}]
+    for port in (443, 80, 8443, made.port, made.admin_port, made.outer_port):
         made.allow("*", port)
     return made
 
@@ -78,3 +85,27 @@ def nowhere(exeat, mission, origin, decoy, world):
             assert (record["decision"], record["code"]) == ("deny", answer.code)
 
     return check
+
+
+@pytest.fixture
+def by_socks(exeat, mission):
+    """Ask a SOCKS5 listener for an address as it stands on the wire, and make one request there in the name of a host.
+
+    The configuration's ``doors`` say where it listens.
+    """
+
+    def ask(address: bytes, port: int, sni: str | None, host: str) -> Response:
+        doors: Doors = exeat.config.doors
+        sock = at(doors, "socks5")
+        code = socks_raw(sock, address, port, "mission", urlsplit(mission["socks_url"]).password or "")
+        if code:
+            sock.close()
+            seen(f"socks {code}" if code > 0 else "closed")
+            return CLOSED
+        try:
+            with inside(exeat, mission, sock, sni, verify=False) as wire:
+                return wire.request("GET", "/echo", host=host)
+        except (ssl.SSLError, OSError):
+            return CLOSED
+
+    return ask

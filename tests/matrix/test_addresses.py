@@ -8,9 +8,11 @@ Sections N and D08, as text; what DNS answers is in test_dns.py.
 from __future__ import annotations
 
 import ssl
+from ipaddress import ip_address
 
 import pytest
 
+from rig.ways import Doors
 from rig.wire import CLOSED, Wire, basic
 from rig.wire_h2 import H2Wire
 
@@ -40,14 +42,20 @@ FORMS = {
 def config(config, world):
     """A mission that may go to any public name, so that nothing but the form of the host stands in the way."""
     world.install(config)
+    config.doors = Doors.open(config)
     for port in (443, 80):
         config.allow("*", port)
     return config
 
 
-@pytest.mark.parametrize("host", [
-    pytest.param(host, marks=pytest.mark.row(row), id=f"{row}-{host!a}") for row, hosts in FORMS.items() for host in hosts
-])  # fmt: skip
+CASES = [
+    pytest.param(host, marks=pytest.mark.row(row), id=f"{row}-{host!a}")
+    for row, hosts in FORMS.items()
+    for host in hosts
+]
+
+
+@pytest.mark.parametrize("host", CASES)
 def test_an_address_or_a_name_of_this_network(exeat, mission, nowhere, host):
     """As the target of CONNECT and the Host within, as the host of a URL, as another host within a good tunnel."""
     host = host.encode().decode("latin-1")
@@ -83,3 +91,18 @@ def test_a_name_with_an_address_in_it_is_a_name(exeat, mission, world, name):
         assert wire.connect(f"{name}:443", mission["pass"]).status == 200
         wire.secure(mission["ca_file"], name)
         assert wire.request("GET", "/echo", host=name).code == "upstream_unreachable"
+
+
+@pytest.mark.parametrize("host", CASES)
+def test_an_address_by_socks(nowhere, by_socks, host):
+    """As the name that a SOCKS5 client asks for, bare and bracketed; and as four or sixteen bytes, where it is an address."""
+    text = host.encode().decode("latin-1")
+    forms = [b"\x03" + bytes([len(each.encode())]) + each.encode() for each in {host, host.strip("[]")} if each]
+    try:
+        address = ip_address(host.strip("[]"))
+        forms.append((b"\x01" if address.version == 4 else b"\x04") + address.packed)
+    except ValueError:
+        pass
+    for form in forms:
+        nowhere(by_socks(form, 443, None, text))
+        nowhere(by_socks(form, 443, HOST, HOST))

@@ -13,6 +13,7 @@ import pytest
 
 from rig.hello import client_hello, server_name_list
 from rig.matrix import seen
+from rig.ways import Doors
 from rig.wire import CLOSED, Response, Wire, ask, basic, denied, refused, tunnel
 from rig.wire_h2 import H2Wire
 
@@ -23,6 +24,7 @@ HOST, OTHER, IDN = "api.example.test", "evil.example.test", "xn--bcher-kva.examp
 def config(config, world, origin, decoy):
     """Beside the usual: an international name, a wildcard, and port 80 of a host whose service has only https."""
     world.install(config)
+    config.doors = Doors.open(config)
     config.allow(IDN)
     config.allow("*.wild.example.test")
     config.resolve("deep.wild.example.test", 443, origin.port)
@@ -373,3 +375,19 @@ def test_an_origin_that_points_elsewhere(exeat, mission, origin, decoy):
     refused(ask(exeat, mission, "GET", "/x", host=OTHER), "destination_not_allowed")
     refused(ask(exeat, mission, "GET", "/echo", "Alt-Used: evil.example.test", host=OTHER), "destination_not_allowed")
     assert decoy.connections == []
+
+
+@pytest.mark.parametrize("host", BAD_HOSTS)
+def test_a_name_by_socks_that_is_no_plain_name(nowhere, by_socks, host):
+    """A name there is up to 255 bytes of anything: a NUL in it once ended a suffix check and not the look-up."""
+    name = host.encode("latin-1")[:255]
+    nowhere(by_socks(b"\x03" + bytes([len(name)]) + name, 443, HOST, HOST))
+
+
+@pytest.mark.row("D01", "D02", "D08", "D18")
+@pytest.mark.parametrize(("name", "port", "sni", "host"), [
+    (HOST, 443, OTHER, HOST), (HOST, 443, HOST, OTHER), (HOST, 443, None, HOST), (OTHER, 443, HOST, HOST), (OTHER, 443, OTHER, OTHER), ("", 443, HOST, HOST), (HOST, 22, HOST, HOST),
+    (HOST, 0, HOST, HOST), (HOST, 65535, HOST, HOST), (f"{HOST}:443", 443, HOST, HOST),
+])  # fmt: skip
+def test_names_by_socks_that_differ(nowhere, by_socks, name, port, sni, host):
+    nowhere(by_socks(b"\x03" + bytes([len(name)]) + name.encode(), port, sni, host))

@@ -220,13 +220,13 @@ def test_aliases_in_a_circle(exeat, mission, names, island):
 
 @pytest.mark.row("N10", "M01")
 @pytest.mark.guard("own-address")
-@pytest.mark.parametrize("which", ["proxy", "admin"])
+@pytest.mark.parametrize("which", ["port", "admin_port", "outer_port"])
 @pytest.mark.parametrize(
     "address", ["93.184.215.99", "2606:2800:220:1::99", "127.0.0.1", "0.0.0.0", "::ffff:127.0.0.1"]
 )
 def test_a_name_that_leads_back_to_us(exeat, mission, names, island, which, address):
     """A public address too, when it is one of this machine's."""
-    port = exeat.port if which == "proxy" else exeat.admin_port
+    port = getattr(exeat.config, which)
     names.answer(NAME, addresses(address))
     before = len(exeat.audit_records())
     with tunnel(exeat, mission, NAME, port) as wire:
@@ -238,13 +238,13 @@ def test_a_name_that_leads_back_to_us(exeat, mission, names, island, which, addr
 
 
 @pytest.mark.row("N10", "M01")
-@pytest.mark.parametrize("which", ["proxy", "admin"])
+@pytest.mark.parametrize("which", ["port", "admin_port", "outer_port"])
 @pytest.mark.parametrize(
     "address",
     ["93.184.215.99", "10.77.0.1", "[2606:2800:220:1::99]", "[::ffff:10.77.0.1]", "127.8.9.1", "0.0.0.0", "[::]"],
 )
 def test_an_address_of_this_machine_with_a_port_of_ours(exeat, mission, names, island, which, address):
-    port = exeat.port if which == "proxy" else exeat.admin_port
+    port = getattr(exeat.config, which)
     with Wire(exeat) as wire:
         refused(wire.connect(f"{address}:{port}", mission["pass"]), "address_not_allowed", status=403)
         island.went_to()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import socket
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -30,10 +32,11 @@ Table = dict[str, Any]
 
 
 def free_port() -> int:
-    """A port that nothing listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A port that nothing listens on at this moment, below those that the system hands out by itself: it stays free."""
+    while True:
+        port = random.randint(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def operation(match: str, action: str, group: str, **more: Any) -> Table:
@@ -102,6 +105,8 @@ class Config:
         self.policies = {"grant.cedar": GRANT, "site.cedar": NO_PAYOUTS}
         self.environ = {"EXAMPLE_KEY": SHARED_KEY}
         self.launcher: list[str] = []
+        self.outer_port = 0
+        self.doors: Any = None  # rig.ways.Doors, where a test has opened them
         self.origin = origin
         self.port, self.admin_port, self.silent = free_port(), free_port(), 0
         self.template: Table = {

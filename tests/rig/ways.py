@@ -200,6 +200,11 @@ def inside(exeat: Exeat, mission: dict[str, Any], sock: Any, name: str | None, *
 
 def socks(sock: socket.socket, host: str, port: int, user: str | None = None, password: str = "") -> int:
     """Greet (RFC 1928, RFC 1929) and ask for a name; return the reply code, -1 when the connection was closed."""
+    return socks_raw(sock, b"\x03" + bytes([len(host.encode())]) + host.encode(), port, user, password)
+
+
+def socks_raw(sock: socket.socket, address: bytes, port: int, user: str | None = None, password: str = "") -> int:
+    """As :func:`socks`, for an address as it stands on the wire: its type, then its bytes."""
     with contextlib.suppress(ConnectionError):
         sock.sendall(b"\x05\x01\x00" if user is None else b"\x05\x02\x00\x02")
         chosen = sock.recv(2)
@@ -209,7 +214,7 @@ def socks(sock: socket.socket, host: str, port: int, user: str | None = None, pa
                 return -1
         elif chosen != b"\x05\x00":
             return -1
-        sock.sendall(b"\x05\x01\x00\x03" + bytes([len(host)]) + host.encode() + port.to_bytes(2))
+        sock.sendall(b"\x05\x01\x00" + address + port.to_bytes(2))
         answer = sock.recv(10)
         return answer[1] if len(answer) >= 2 else -1
     return -1
