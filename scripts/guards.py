@@ -66,6 +66,17 @@ GUARDS = (
         "address-check", "enforcement/dial.py", "if not refused(address) and not self.is_self(address, port)", "if True"
     ),
     Guard("peer-compare", "enforcement/dial.py", "if not peer or ip_address", "if False and ip_address"),
+    Guard("absolute-name", "enforcement/lookup.py", 'f"{host}."', "host"),
+    Guard("local-names", "decision/decide.py", "if is_local_name(request.host) and", "if False and"),
+    Guard("metadata-override", "enforcement/dial.py", "if metadata(address) or ", "if "),
+    Guard("method-override", "decision/normalize.py", "if plain_key(key) in _OVERRIDE_KEYS and", "if False and"),
+    Guard("rename-strip", "decision/fields.py", "return name not in _DROPPED and not", "return not"),
+    Guard(
+        "allow-with-reason",
+        "decision/engine.py",
+        "if decision is Decision.Allow and rules and not any(rule.forbids for rule in rules):",
+        "if decision is Decision.Allow:",
+    ),
     Guard("own-address", "enforcement/dial.py", " or _is_local(address)", ""),
     Guard("lookup-share", "enforcement/lookup.py", "await share.acquire()", "pass"),
     Guard(

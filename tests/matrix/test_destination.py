@@ -160,6 +160,7 @@ def test_a_finished_handshake_with_an_odd_server_name(exeat, mission, nowhere, s
     "X-Forwarded-Host", "X-Forwarded-Server", "X-Forwarded", "Forwarded", "X-Host", "X-Original-Host", "X-Original-URL", "X-Original-URI",
     "X-Rewrite-URL", "X-Rewrite-URI", "X-HTTP-Host-Override", "X-Envoy-Original-Path", "X-Envoy-Original-Host", "Via", "Proxy-Host", "X_Forwarded_Host",
 ])  # fmt: skip
+@pytest.mark.guard("rename-strip")
 def test_fields_that_rename_the_host(exeat, mission, origin, decoy, name):
     """Never at the origin, and no change in what is decided: a permitted request stays so, a refused one too."""
     answer = ask(exeat, mission, "GET", "/echo", f"{name}: evil.example.test")

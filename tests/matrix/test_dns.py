@@ -146,6 +146,7 @@ def test_names_of_metadata_services_are_never_looked_up(exeat, mission, names, i
 
 @pytest.mark.row("N05")
 @pytest.mark.parametrize("name", ["metadata.example.test", "mapped.example.test"])
+@pytest.mark.guard("metadata-override")
 def test_an_operators_override_can_not_lead_to_metadata(exeat, mission, names, island, name):
     refused_after_permit(exeat, ask(exeat, mission, "GET", "/", host=name), "address_not_allowed")
     assert dialled(island, exeat) == []
@@ -341,6 +342,7 @@ def test_names_that_nobody_answers_for_hold_up_nobody_else(exeat, mission, origi
     "localhost", "db", "printer", "localhost.localdomain", "x.localhost", "printer.local", "vault.internal", "router.home.arpa", "nas.lan",
     "intranet.corp", "x.onion", "wpad", "isatap",
 ])  # fmt: skip
+@pytest.mark.guard("local-names")
 def test_names_of_this_network_are_never_looked_up(exeat, mission, names, island, name):
     answer = ask(exeat, mission, "GET", "/", host=name)
     refused(answer, "address_not_allowed", "destination_not_allowed")
@@ -350,6 +352,7 @@ def test_names_of_this_network_are_never_looked_up(exeat, mission, names, island
 
 
 @pytest.mark.row("N13")
+@pytest.mark.guard("absolute-name")
 def test_no_search_domain_is_tried(exeat, mission, names):
     """The name is asked for as it is, although this resolver would complete it."""
     names.answer("absent.elsewhere.test.corp.example.test", addresses(PUBLIC))

@@ -244,6 +244,7 @@ FAULTS = [
 
 @pytest.mark.row("C01", "C06")
 @pytest.mark.guard("cedar-errors-refuse")
+@pytest.mark.guard("allow-with-reason")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_engine_that_fails(exeat, mission, nowhere, origin, world, fault):
     """Whatever it answers that isn't a clean Allow; and it is believed again once it is well."""

@@ -66,6 +66,7 @@ async def test_an_override_reaches_a_private_address_and_asks_no_resolver(listen
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "::ffff:169.254.169.254", "100.100.100.200"])
+@pytest.mark.guard("metadata-override")
 async def test_no_override_reaches_metadata(address: str) -> None:
     dialer = Dialer(Names(), {("api.example.com", 443): (address, 80)}, [], 1)
     assert await refusal(dialer) is Reason.ADDRESS_NOT_ALLOWED
@@ -90,6 +91,7 @@ def test_a_loop_is_recognised_in_any_form(host: str, own: bool) -> None:
     assert not dialer.is_self(host, 9999)
 
 
+@pytest.mark.guard("own-address")
 def test_a_port_of_ours_is_ours_at_every_address_of_this_machine() -> None:
     dialer = Dialer(Names(), {}, [("0.0.0.0", 8080)], 1)
     own = {entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None)}

@@ -29,6 +29,7 @@ class Slow:
         return [host]
 
 
+@pytest.mark.guard("lookup-share")
 async def test_one_session_waits_for_itself_and_no_other_does() -> None:
     slow = Slow()
     fair = FairResolver(slow)
@@ -80,6 +81,8 @@ async def test_whatever_a_lookup_raises_the_name_has_no_address(
     assert caught.value.reason is Reason.UPSTREAM_UNREACHABLE
 
 
+@pytest.mark.guard("absolute-name")
+@pytest.mark.guard("lookup-threads")
 async def test_a_lookup_asks_for_the_absolute_name_in_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
