@@ -1,7 +1,7 @@
 """Write docs/security/matrix.md: run the tests of the bypass matrix, and say of each row what became of it.
 
 scripts/matrix_doc.py [-n JOBS]        run them, write the page; exit 1 when one failed
-scripts/matrix_doc.py --results FILE   write the page from a run of ``pytest --matrix FILE``
+scripts/matrix_doc.py --results FILE   write the page from a run of the tests with ``--matrix FILE``
 scripts/matrix_doc.py --check          run nothing; exit 1 when the page lacks a row or a test, or names one that is gone
 """
 
@@ -102,7 +102,7 @@ def run(jobs: int) -> tuple[int, list[dict[str, Any]]]:
     files = sorted({str(ROOT / "tests" / test.file) for tests in matrix.marked().values() for test in tests})
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
-        command = [sys.executable, "-m", "pytest", "-q", "--matrix", str(results), *files]
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "row", "--matrix", str(results), *files]
         done = subprocess.run(
             [*command, *(["-n", str(jobs)] if jobs > 1 else [])], cwd=ROOT, env=os.environ, check=False
         )

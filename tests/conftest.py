@@ -1,7 +1,7 @@
 """The test world: an origin, a decoy nobody may reach, an installation of Exeat, and a mission in it.
 
-``--guard NAME`` runs only the tests that carry ``@pytest.mark.guard(NAME)``; ``--matrix FILE`` only those of the bypass
-matrix (``@pytest.mark.row``), and writes what became of them as JSON.
+``--guard NAME`` runs only the tests that carry ``@pytest.mark.guard(NAME)``; ``--matrix FILE`` writes what
+became of those of the bypass matrix (``@pytest.mark.row``; ``-m row`` runs no others) as JSON.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ HOSTS = ("*.example.test",)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--guard", action="append", help="run only the tests that prove this guard (repeatable)")
-    parser.addoption(
-        "--matrix", metavar="FILE", help="run only the tests of the bypass matrix; write their results here"
-    )
+    parser.addoption("--matrix", metavar="FILE", help="write the results of the bypass matrix here (make docs)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,14 +51,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if named:
             item.user_properties.append(("rows", sorted(set(named))))
     if wanted := set(config.getoption("--guard") or ()):
-        _keep(config, items, lambda item: any(wanted & set(mark.args) for mark in item.iter_markers("guard")))
-    if config.getoption("--matrix"):
-        _keep(config, items, lambda item: item.get_closest_marker("row") is not None)
-
-
-def _keep(config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], bool]) -> None:
-    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
-    items[:] = [item for item in items if wanted(item)]
+        kept = [item for item in items if any(wanted & set(mark.args) for mark in item.iter_markers("guard"))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
 
 
 def pytest_runtest_setup() -> None:
