@@ -118,6 +118,16 @@ GUARDS = (
     Guard("key-alias", "services/query.py", '.replace(".", "_").replace(" ", "_")', ""),
     Guard("chunk-reader", "enforcement/http1.py", "side.body_reader = ChunkReader(padded=padded)", "pass"),
     Guard("chunk-lines", "enforcement/chunks.py", "if len(buffer if line is None else line) > longest:", "if False:"),
+    Guard("http2-scheme", "decision/normalize.py", 'if wire.scheme not in (None, "https"):', "if False:"),
+    Guard("interim-bound", "enforcement/http1.py", "if self._interim > limits.interim_answers:", "if False:"),
+    Guard("answer-head-bound", "enforcement/http1.py", 'return "the answer\'s head is too large"', "pass"),
+    Guard("answer-grammar", "enforcement/http1.py", 'return "the answer\'s head is malformed"', 'return ""'),
+    Guard(
+        "connect-content",
+        "decision/normalize.py",
+        'return Deny(Reason.REQUEST_MALFORMED, detail="a CONNECT with content")',
+        "pass",
+    ),
     Guard(
         "write-ahead",
         "enforcement/gate.py",

@@ -145,7 +145,9 @@ def test_commands_without_end_go_nowhere(exeat, mission, origin, body):
 
 def test_commands_over_the_limit_go_nowhere(exeat, mission, origin):
     body = push(*((OLD, NEW, f"refs/heads/{n}") for n in range(LIMIT // 80)))
-    assert ask(exeat, mission, "POST", PATH, KIND, body=body).code == "request_malformed"
+    answer = ask(exeat, mission, "POST", PATH, KIND, body=body)
+    assert (answer.status, answer.header("content-type")) == (400, "text/plain; charset=utf-8")
+    assert "request_malformed" in answer.header("proxy-status")
     assert untouched(origin)
 
 

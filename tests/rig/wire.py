@@ -98,6 +98,7 @@ class Wire:
         self.exeat = exeat
         here = (source, 0) if source else None
         self.sock: socket.socket = socket.create_connection(("127.0.0.1", port or exeat.port), timeout, here)
+        self._early = b""
 
     def __enter__(self) -> Self:
         return self
@@ -137,12 +138,18 @@ class Wire:
         return self
 
     def response(self, method: str = "GET", limit: float = 15) -> Response:
-        """Read one response, or CLOSED; a cut body, or one that goes on after ``limit``, gives ``complete=False``."""
+        """Read one response, or CLOSED; a cut body, or one that goes on after ``limit``, gives ``complete=False``.
+
+        What came after it is kept for the next call.
+        """
         deadline = time.monotonic() + limit
         parser = h11.Connection(h11.CLIENT)
         parser.send(h11.Request(method=method, target="/", headers=[("Host", "x"), ("Connection", "close")]))
         parser.send(h11.EndOfMessage())
         head, body = None, bytearray()
+        if self._early:
+            parser.receive_data(self._early)
+            self._early = b""
         while time.monotonic() < deadline:
             try:
                 event = parser.next_event()
@@ -160,6 +167,7 @@ class Wire:
             elif isinstance(event, h11.Data):
                 body += event.data
             elif isinstance(event, h11.EndOfMessage):
+                self._early = parser.trailing_data[0]
                 return _made(head, body, complete=True)
             elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
                 break

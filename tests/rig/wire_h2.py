@@ -11,8 +11,10 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+import hpack
+from h2.frame_buffer import FrameBuffer
 from h2.settings import SettingCodes
-from hyperframe.frame import Frame
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, RstStreamFrame, SettingsFrame
 
 from rig.proxy import Exeat
 from rig.wire import Response, tunnel
@@ -41,6 +43,8 @@ class H2Wire:
     def __init__(self, exeat: Exeat, mission: dict[str, Any], host: str = "api.example.test") -> None:
         self.host, self.closed, self.generous, self.goaway = host, False, True, -1
         self.streams: dict[int, Stream] = {}
+        self.settings: dict[int, int] | None = None
+        self._reader: FrameBuffer | None = None
         self._wire = tunnel(exeat, mission, host, 443, "h2")
         assert isinstance(self._wire.sock, ssl.SSLSocket)
         assert self._wire.sock.selected_alpn_protocol() == "h2"
@@ -111,6 +115,14 @@ class H2Wire:
         """A header block, compressed as this connection does it."""
         return self._h2.encoder.encode(list(fields))
 
+    def raw(self, *frames: Frame) -> None:
+        """Send frames as they are. From here on answers are read frame by frame: the library doesn't know what was asked."""
+        if self._reader is None:
+            self._reader = FrameBuffer()
+            self._reader.max_frame_size = 2**14
+            self._decoder = hpack.Decoder()
+        self.frames(*frames)
+
     def reset(self, number: int) -> None:
         """Give a stream up."""
         self._h2.reset_stream(number)
@@ -123,6 +135,9 @@ class H2Wire:
             self._wire.sock.settimeout(left)
             try:
                 data = self._wire.sock.recv(65536)
+                if self._reader is not None:
+                    self._read_frames(self._reader, data)
+                    continue
                 events = self._h2.receive_data(data) if data else []
             except TimeoutError:
                 break
@@ -134,7 +149,29 @@ class H2Wire:
             self._flush()
         return bool(until())
 
+    def _read_frames(self, reader: FrameBuffer, data: bytes) -> None:
+        self.closed = self.closed or not data
+        reader.add_data(data)
+        for frame in reader:
+            stream = self.streams.setdefault(frame.stream_id, Stream()) if frame.stream_id else Stream()
+            if isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
+                self.settings = dict(frame.settings)
+            elif isinstance(frame, GoAwayFrame):
+                self.closed = True
+            elif isinstance(frame, RstStreamFrame):
+                stream.reset = True
+            elif isinstance(frame, HeadersFrame):
+                fields = self._decoder.decode(frame.data)
+                stream.headers = [(key, value) for key, value in fields if not key.startswith(":")]
+                stream.status = int(dict(fields)[":status"])
+            elif isinstance(frame, DataFrame):
+                stream.body += frame.data
+            if "END_STREAM" in frame.flags:
+                stream.ended = True
+
     def _handle(self, event: h2.events.Event) -> None:
+        if isinstance(event, h2.events.RemoteSettingsChanged):
+            self.settings = {code: change.new_value for code, change in event.changed_settings.items()}
         if isinstance(event, h2.events.ConnectionTerminated):
             self.closed, self.goaway = True, int(event.error_code)
             return

@@ -16,7 +16,7 @@ from exeat.decision.ranges import refused
 from exeat.decision.target import read_path, read_query
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
-from exeat.model.request import CanonicalRequest, Tunnel, WireRequest
+from exeat.model.request import CanonicalRequest, Headers, Tunnel, WireRequest
 from exeat.services.query import plain_key, query_pairs
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -30,6 +30,7 @@ _VERSIONS: Mapping[str, str] = {
 }
 _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)(.*)", re.DOTALL)
 _HTTPS, _HTTP = 443, 80
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 def normalize(wire: WireRequest) -> CanonicalRequest | Deny:
@@ -59,6 +60,8 @@ def _normalize(wire: WireRequest) -> CanonicalRequest | Deny:
     if not wire.has_body and any(name == b"content-length" and value != b"0" for name, value in headers):
         raise UnfitError("a content length without content")  # RFC 9113 §8.1.1: the next hop would wait for it
     if wire.tunnel is not None:
+        if wire.scheme not in (None, "https"):
+            raise UnfitError("':scheme' is not https inside TLS")
         scheme, target = "https", wire.target
         host, port = wire.tunnel.host, wire.tunnel.port
         if is_address(host):
@@ -139,12 +142,14 @@ def _check_override(query: str, method: str) -> None:
             raise UnfitError("the query asks for another method than the request line")
 
 
-def connect_target(target: str) -> tuple[str, int] | Deny:
+def connect_target(target: str, headers: Headers = ()) -> tuple[str, int] | Deny:
     """Read the target of a CONNECT (RFC 9110 §9.3.6), or say why it can't be one. Never raises.
 
     A plain IP address is returned as canonical text, so that the request inside is refused with its reason; an address in
-    any other form is malformed.
+    any other form is malformed, and so is a CONNECT with content: one reader takes it for the body, the next for the tunnel.
     """
+    if any(name.lower() in _FRAMING and value.strip() != b"0" for name, value in headers):
+        return Deny(Reason.REQUEST_MALFORMED, detail="a CONNECT with content")
     try:
         return parse_authority(target)
     except ValueError as error:

@@ -81,7 +81,7 @@ def http_connect(host: HostFace, flow: http.HTTPFlow) -> None:
     verdict = (
         Deny(Reason.PROTOCOL_NOT_ALLOWED, detail="a tunnel through a base URL")
         if host.entry.kind is not Kind.PROXY
-        else host.open_tunnel(connect_target(target_of(flow.request).decode("latin-1")), wire.headers)
+        else host.open_tunnel(connect_target(target_of(flow.request).decode("latin-1"), wire.headers), wire.headers)
     )
     if verdict is not None:
         close = verdict.reason is Reason.IDENTITY_CONFLICT

@@ -38,8 +38,16 @@ _HEAD = re.compile(
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
 )
 _END = b"\r\n\r\n"
-_HEAD_END = re.compile(rb"\n\r?\n")
-_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01[ \r\n])\d\d[ \r\n]")
+# An answer's, as strictly (RFC 9112 §4 and §5.2: a folded field of an origin is refused or unfolded; we refuse).
+_ANSWER = re.compile(
+    rb"HTTP/1\.[01] (?P<status>[1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n"
+    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
+)
+_ANSWER_BEGINS = b"HTTP/1."
+# What no further byte can make a head of: something else than a request line in front, a line end of only CR or LF, a NUL.
+_is_hopeless = re.compile(
+    rb"[^A-Z]|(?![A-Z]{1,32} [\x21-\x7e]+ HTTP/1\.[01]\r)[^\r\n]*\r\n|[^\r\n\x00]*(?:\r\n[^\r\n\x00]*)*(?:\n|\x00|\r[^\n])"
+).match
 
 
 def _chunked(message: http.Message | None) -> bool:
@@ -71,7 +79,7 @@ class GovernedHttp1Server(Http1Server):
             # The first bytes already tell whether this can become a head: garbage isn't waited for.
             if len(received) > limits.header_bytes:
                 yield from self._refuse("the request head is too large")
-            elif not (received[:1].isalpha() and received[:1].isupper()) or b"\n" in received.replace(b"\r\n", b""):
+            elif _is_hopeless(received):
                 yield from self._refuse("the request head is malformed")
             else:
                 host.head_pending()
@@ -80,25 +88,28 @@ class GovernedHttp1Server(Http1Server):
         if match is None or received.count(b"\r\n", 0, end) > limits.header_count:
             yield from self._refuse("the request head is malformed" if match is None else "too many header fields")
             return
-        for command in super().read_headers(event):
-            if isinstance(command, ReceiveHttp) and isinstance(command.event, RequestHeaders):
-                mark_target(command.event.request, match["target"])
-            elif isinstance(command, commands.SendData) and command.data.startswith(b"HTTP/1.1 400"):
-                # mitmproxy's own page for a head it can't frame; ours says it in the form callers read.
-                yield from self._refuse("the request is ambiguously framed")
-                return
-            yield command
+        # Only the first command is about this head: what follows may be whole requests that came behind it.
+        reading = super().read_headers(event)
+        command = next(reading)
+        if not isinstance(command, ReceiveHttp) or not isinstance(command.event, RequestHeaders):
+            # mitmproxy's own page for a head it can't frame; ours says it in the form callers read.
+            yield from self._refuse("the request is ambiguously framed")
+            return
+        mark_target(command.event.request, match["target"])
+        yield command
+        yield from reading
 
     def read_body(self, event: events.Event) -> Commands:
         """As mitmproxy's, with trailers passed on before the end."""
-        reader = _strict(self)
+        reader, stream_id = _strict(self), self.stream_id
         for command in super().read_body(event):
             if (
                 isinstance(command, ReceiveHttp)
                 and isinstance(command.event, RequestEndOfMessage)
+                and command.event.stream_id == stream_id  # and not that of a message behind it
                 and (found := _trailers(reader))
             ):
-                yield ReceiveHttp(RequestTrailers(command.event.stream_id, http.Headers(found)))
+                yield ReceiveHttp(RequestTrailers(stream_id, http.Headers(found)))
             yield command
 
     def send(self, event: HttpEvent) -> Commands:
@@ -154,38 +165,47 @@ class GovernedHttp1Client(Http1Client):
         """
         if isinstance(event, events.ConnectionClosed):
             self.buf.maybe_extract_at_most(len(self.buf))
-        elif self.request is not None and (wrong := self._unfit_head()):
-            yield commands.CloseConnection(self.conn)
-            yield ReceiveHttp(ResponseProtocolError(self.stream_id or 0, wrong, ErrorCode.GENERIC_SERVER_ERROR))
-            return
-        if self.request is None or self.buf or not isinstance(event, events.DataReceived):
-            yield from super().read_headers(event)
+        elif self.request is not None:
+            wrong = self._unfit_head()
+            if wrong is None:
+                return
+            if wrong:
+                yield commands.CloseConnection(self.conn)
+                yield ReceiveHttp(ResponseProtocolError(self.stream_id or 0, wrong, ErrorCode.GENERIC_SERVER_ERROR))
+                return
+        yield from super().read_headers(event)
 
-    def _unfit_head(self) -> str:
-        """Take interim answers out of the buffer; return what is wrong with the head that begins it, or ""."""
+    def _unfit_head(self) -> str | None:
+        """Take interim answers out of the buffer; return what is wrong with the head that begins it, None while it goes on."""
         limits = self.context.options.host.parts.limits
         while True:
             received = bytes(self.buf)
-            end = _HEAD_END.search(received)
-            if (end.end() if end else len(received)) > limits.header_bytes:
+            end = received.find(_END)
+            if (len(received) if end < 0 else end) > limits.header_bytes:
                 return "the answer's head is too large"
-            if end is None or not _INTERIM.match(received):
+            if end < 0:
+                return None if received.startswith(_ANSWER_BEGINS[: len(received)]) else "no answer of HTTP/1"
+            match = _ANSWER.fullmatch(received, 0, end + len(_END))
+            if match is None:
+                return "the answer's head is malformed"
+            if match["status"][:1] != b"1" or match["status"] == b"101":
                 return ""
             self._interim += 1
             if self._interim > limits.interim_answers:
                 return "too many interim answers"
-            self.buf.maybe_extract_at_most(end.end())
+            self.buf.maybe_extract_at_most(end + len(_END))
 
     def read_body(self, event: events.Event) -> Commands:
         """As mitmproxy's, with trailers passed on before the end."""
-        reader = _strict(self, padded=True)
+        reader, stream_id = _strict(self, padded=True), self.stream_id
         for command in super().read_body(event):
             if (
                 isinstance(command, ReceiveHttp)
                 and isinstance(command.event, ResponseEndOfMessage)
+                and command.event.stream_id == stream_id  # and not that of a message behind it
                 and (found := _trailers(reader))
             ):
-                yield ReceiveHttp(ResponseTrailers(command.event.stream_id, http.Headers(found)))
+                yield ReceiveHttp(ResponseTrailers(stream_id, http.Headers(found)))
             yield command
 
 

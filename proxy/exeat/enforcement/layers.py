@@ -52,7 +52,7 @@ from exeat.enforcement.http1 import GovernedHttp1Client, GovernedHttp1Server
 from exeat.enforcement.http2 import GovernedHttp2Client, GovernedHttp2Server
 from exeat.enforcement.scrub import AnswerError
 from exeat.enforcement.tellings import LateBody, Room
-from exeat.enforcement.translate import BEGINNING, STAMP, ends_with_head, mark_end, response_of
+from exeat.enforcement.translate import BEGINNING, STAMP, ends_with_head, mark_head, response_of
 from exeat.enforcement.websocket import GovernedWebsocket
 from exeat.model.reason import Reason
 
@@ -83,7 +83,7 @@ class GovernedStream(HttpStream):
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         """As mitmproxy's, but a refusal is answered now."""
-        mark_end(event.request, ends=event.end_stream)
+        mark_head(event.request, ends=event.end_stream)
         yield from super().state_wait_for_request_headers(event)
         if self.client_state == self.state_discard_request_body:
             self.server_state = self.state_done  # answered already, which mitmproxy's code above doesn't know

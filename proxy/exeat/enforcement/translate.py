@@ -18,6 +18,7 @@ BEGINNING = "exeat_beginning"
 _TARGET = "exeat_target"
 _HANDSHAKE = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
 _ENDS = "exeat_ends"
+_SCHEME = "exeat_scheme"
 
 
 def mark_target(request: http.Request, target: bytes) -> None:
@@ -25,9 +26,10 @@ def mark_target(request: http.Request, target: bytes) -> None:
     setattr(request, _TARGET, target)
 
 
-def mark_end(request: http.Request, *, ends: bool) -> None:
-    """Remember whether a request ends with its head."""
+def mark_head(request: http.Request, *, ends: bool) -> None:
+    """Remember whether a request ends with its head, and its scheme, over which mitmproxy writes its own."""
     setattr(request, _ENDS, ends)
+    setattr(request, _SCHEME, request.data.scheme)
 
 
 def ends_with_head(request: http.Request) -> bool:
@@ -52,6 +54,7 @@ def wire_of(request: http.Request, tunnel: Tunnel | None) -> WireRequest:
         version=data.http_version.decode("latin-1"),
         tunnel=tunnel,
         has_body=not ends_with_head(request),
+        scheme=getattr(request, _SCHEME, b"").decode("latin-1") if http2 else None,
     )
 
 

@@ -26,7 +26,7 @@ class WireRequest:
     """A request head as received: nothing in it is trusted.
 
     ``target`` is the request target as sent (origin-form inside a tunnel, absolute-form outside one; for HTTP/2 the
-    ``:path``), ``authority`` the ``:authority`` of HTTP/2, else ``""``.
+    ``:path``), ``authority`` the ``:authority`` of HTTP/2, else ``""``, ``scheme`` its ``:scheme``, else None.
     """
 
     method: str
@@ -36,6 +36,7 @@ class WireRequest:
     version: str
     tunnel: Tunnel | None
     has_body: bool = False
+    scheme: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
