@@ -110,6 +110,8 @@ def read_fields(headers: Headers, method: str, version: str) -> Fields:
         raise UnfitError("two kinds of framing, or chunks in a version without them")
     upgrade = ""
     if seen.websocket:
+        if version != "HTTP/1.1":  # RFC 9110 §7.8: an upgrade in HTTP/1.0 is to be ignored
+            raise UnfitError("a WebSocket handshake that is none")
         kept = _check_handshake(kept, seen)
         upgrade = "websocket"
     return Fields(tuple(kept), seen.once.get(b"host"), upgrade)
