@@ -17,6 +17,7 @@ class H1Reply:
         self._link, self._head_only, self._chunked, self.closed = link, method == "HEAD", False, False
 
     async def start(self, status: int, headers: list[tuple[str, str]], length: int | None = None) -> None:
+        self._head_only = self._head_only or status in (204, 304)
         self._chunked = length is None
         lines = [f"HTTP/1.1 {status} Status"]
         lines += [f"{key}: {value}" for key, value in headers]

@@ -23,6 +23,7 @@ from exeat.enforcement.parts import HostFace
 from exeat.enforcement.translate import response_of, target_of, wire_of
 from exeat.enforcement.ways.entry import Kind
 from exeat.enforcement.ways.reverse import Base
+from exeat.errors import RefusalError
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
 from exeat.model.request import Tunnel, WireRequest
@@ -129,7 +130,11 @@ def tls_start_client(host: HostFace, data: TlsData) -> None:
             asked = names[0]
         if asked != names[0]:
             names.append(asked)
-    data.ssl_conn = host.parts.agent_side.accept(tuple(names))
+    agent = host.identity.agent if host.identity else f"? {(data.conn.peername or ('',))[0]}"
+    try:
+        data.ssl_conn = host.parts.agent_side.accept(tuple(names), agent)
+    except RefusalError as error:
+        _end(host, Deny(error.reason, detail=error.detail))
 
 
 def arrived(host: HostFace, flow: http.HTTPFlow) -> WireRequest | Deny:

@@ -6,17 +6,20 @@ pyOpenSSL because mitmproxy's layers drive it. Must not know: policies, agents, 
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from pathlib import Path
 from typing import Any, final
 
 from OpenSSL import SSL
 
 from exeat.enforcement.ca import LEAF_LIFE, CertificateAuthority, LeafCache, system_roots
-from exeat.errors import StartError
+from exeat.errors import RefusalError, StartError
+from exeat.model.reason import Reason
 from exeat.ports import Clock
 
 _H2, _H1 = b"h2", b"http/1.1"
 _REMEMBERED = 1024
+_MINUTE = 60.0
 # Refuse partial wildcards such as f*.example.com (RFC 6125 §6.4.3) and names found only in the subject.
 _HOST_FLAGS = 0x4 | 0x20  # X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
 
@@ -39,18 +42,25 @@ def _choose_protocol(_connection: SSL.Connection, offered: list[bytes]) -> Any:
 
 @final
 class AgentSide:
-    """Leaves for identified agents, one context a name set, bounded."""
+    """Leaves for identified agents, one context a name set; at most ``capacity`` kept, ``new_leaves`` a minute for one agent."""
 
-    def __init__(self, authority: CertificateAuthority, clock: Clock, capacity: int) -> None:
+    def __init__(self, authority: CertificateAuthority, clock: Clock, capacity: int, new_leaves: int) -> None:
         self._authority = authority
         self._clock = clock
         self._contexts: LeafCache[SSL.Context] = LeafCache(capacity, LEAF_LIFE.total_seconds() / 2)
+        self._new_leaves = new_leaves
+        self._made: Counter[str] = Counter()
+        self._since = clock.monotonic()
 
-    def accept(self, names: tuple[str, ...]) -> SSL.Connection:
-        """A server-side TLS connection whose certificate is for ``names``."""
+    def accept(self, names: tuple[str, ...], agent: str) -> SSL.Connection:
+        """A server-side TLS connection whose certificate is for ``names``.
+
+        Raise RefusalError(BUDGET_EXHAUSTED) when ``agent`` has had too many made in this minute.
+        """
         now = self._clock.monotonic()
         context = self._contexts.get(names, now)
         if context is None:
+            self._count(agent, now)
             context = _hardened(SSL.TLS_SERVER_METHOD)
             context.use_certificate(self._authority.sign(names))
             context.use_privatekey(self._authority.leaf_key)
@@ -59,6 +69,14 @@ class AgentSide:
         connection = SSL.Connection(context, None)
         connection.set_accept_state()
         return connection
+
+    def _count(self, agent: str, now: float) -> None:
+        if now - self._since >= _MINUTE:
+            self._since = now
+            self._made.clear()
+        self._made[agent] += 1
+        if self._made[agent] > self._new_leaves:
+            raise RefusalError(Reason.BUDGET_EXHAUSTED, "too many new certificates in a minute")
 
 
 @final

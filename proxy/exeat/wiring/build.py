@@ -173,7 +173,9 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
             [(address.host, address.port) for address in (*(port.address for port in ports), admin)],
             settings.proxy.limits.connect,
         ),
-        agent_side=AgentSide(authority, clock, settings.proxy.limits.leaf_certificates),
+        agent_side=AgentSide(
+            authority, clock, settings.proxy.limits.leaf_certificates, settings.proxy.limits.new_leaves
+        ),
         origin_side=OriginSide(extra_roots),
         registry=Registry(),
         limits=settings.proxy.limits,

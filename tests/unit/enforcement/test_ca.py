@@ -61,12 +61,12 @@ def test_java_trusts_what_is_in_it(state: Path) -> None:
 
 
 def test_a_strict_client_accepts_the_leaf_and_only_for_its_name(state: Path) -> None:
-    side = AgentSide(CertificateAuthority(state), SystemClock(), 8)
+    side = AgentSide(CertificateAuthority(state), SystemClock(), 8, 100)
     context = ssl.create_default_context(cafile=str(state / "ca.pem"))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     for name, good in (("api.example.test", True), ("other.example.test", False)):
         ours, theirs = socket.socketpair()
-        connection = side.accept(("api.example.test",))
+        connection = side.accept(("api.example.test",), "a")
 
         def answer(connection=connection, ours=ours, good=good) -> None:
             try:

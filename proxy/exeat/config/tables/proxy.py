@@ -77,6 +77,11 @@ class LimitsTable(Table):
     """Cookies and links of one session that are kept here; a browser keeps 50 cookies a site. What wasn't used longest goes first."""
     leaf_certificates: Count = 512
     """Interception certificates kept in memory; the oldest goes first."""
+    new_leaves: int = 600
+    """Interception certificates made for one agent in a minute: a page needs some dozen, a crawler ten a second.
+
+    One more ends its connection. Making one costs 0.1 ms, and pushes out somebody else's.
+    """
 
 
 class ProxyTable(Table):
