@@ -85,6 +85,7 @@ def test_a_cookie(exeat, mission, origin):
     assert placeholder not in cookies
 
 
+@pytest.mark.row("H05")
 @pytest.mark.guard("foreign-credential")
 @pytest.mark.parametrize("header", [
     "Authorization: Bearer ghp_foreign_token_1234567890", "Authorization: Bearer sk_live_almost_the_right_one",
@@ -103,6 +104,7 @@ def test_a_credential_in_the_query_of_a_header_service_is_refused(exeat, mission
     assert origin.connections == []
 
 
+@pytest.mark.row("H07")
 @pytest.mark.parametrize(
     "value", [f"Bearer {SHARED_KEY}x", f"Bearer {SHARED_KEY[:-1]}", f"Bearer {SHARED_KEY.upper()}"]
 )
@@ -111,6 +113,7 @@ def test_nearly_the_shared_key_is_foreign(exeat, mission, origin, value):
     refused(ask(exeat, mission, "GET", "/echo", f"Authorization: {value}"), "credential_foreign")
 
 
+@pytest.mark.row("H04")
 @pytest.mark.parametrize("header", [f"X-Note: {SHARED_KEY}", f"X-Api-Key: {SHARED_KEY}", f"X-Request-Id: {SHARED_KEY}"])
 def test_a_managed_credential_outside_its_place_is_refused(exeat, mission, origin, header):
     """H04: otherwise the key would leave unswapped."""
@@ -119,6 +122,7 @@ def test_a_managed_credential_outside_its_place_is_refused(exeat, mission, origi
     assert origin.connections == []
 
 
+@pytest.mark.row("H08")
 def test_a_placeholder_works_only_at_its_own_service(exeat, mission, origin):
     """H08."""
     stray = mission["placeholders"]["custom"]
@@ -127,6 +131,7 @@ def test_a_placeholder_works_only_at_its_own_service(exeat, mission, origin):
     assert origin.connections == []
 
 
+@pytest.mark.row("H04")
 def test_two_credentials_are_refused(exeat, mission, origin):
     own = f"Authorization: Bearer {SHARED_KEY}"
     denied(ask(exeat, mission, "GET", "/echo", own, own))
@@ -137,6 +142,7 @@ def test_two_credentials_are_refused(exeat, mission, origin):
     assert origin.connections == []
 
 
+@pytest.mark.row("H04")
 def test_a_lower_case_scheme_is_the_same_scheme(exeat, mission, origin):
     assert ask(exeat, mission, "GET", "/echo", f"Authorization: bearer {SHARED_KEY}").status == 200
     assert origin.last.one("authorization").startswith("Bearer ey")

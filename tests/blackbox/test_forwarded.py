@@ -13,6 +13,7 @@ def config(config):
     return config
 
 
+@pytest.mark.row("H05")
 def test_a_credential_of_the_agents_own_is_forwarded_alone(exeat, mission, origin):
     assert ask(exeat, mission, "GET", "/v1/refunds", "Authorization: Bearer its-own-credential").status == 200
     assert origin.last.header("authorization") == ["Bearer its-own-credential"]
@@ -20,6 +21,7 @@ def test_a_credential_of_the_agents_own_is_forwarded_alone(exeat, mission, origi
     assert decision["credential"] == {"state": "forwarded", "grade": "none"}
 
 
+@pytest.mark.row("H07")
 def test_another_agents_placeholder_is_not(exeat, mission, origin):
     other = exeat.open(agent="report-bot")["placeholders"]["example"]
     refused(ask(exeat, mission, "GET", "/v1/refunds", f"Authorization: Bearer {other}"), "credential_foreign")

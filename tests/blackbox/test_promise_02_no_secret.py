@@ -81,6 +81,7 @@ def test_what_is_written_holds_no_token_no_pass_and_no_key(exeat, mission, origi
             assert form not in written
 
 
+@pytest.mark.row("H08")
 def test_a_stored_key_reaches_its_own_service_only(exeat, mission, origin):
     ask(exeat, mission, "GET", "/echo", host="keyed.example.test")
     assert origin.last.one("authorization") == f"Bearer {STORED}"
@@ -93,6 +94,7 @@ def test_a_stored_key_reaches_its_own_service_only(exeat, mission, origin):
     assert STORED.encode() not in origin.raw()
 
 
+@pytest.mark.row("H09")
 @pytest.mark.guard("token-scrub")
 @pytest.mark.parametrize("host", ["api.example.test", "keyed.example.test"])
 def test_an_origin_that_echoes_the_token_does_not_hand_it_to_the_agent(exeat, mission, origin, host):
@@ -111,6 +113,7 @@ def test_an_origin_whose_certificate_does_not_hold_gets_no_request(exeat, missio
     assert others[name].bytes_received == 0
 
 
+@pytest.mark.row("H03")
 @pytest.mark.guard("proxy-auth-strip")
 def test_the_pass_never_reaches_an_origin(exeat, mission, origin):
     with tunnel(exeat, mission) as wire:

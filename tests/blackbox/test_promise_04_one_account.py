@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from rig.wire import Wire, ask, tunnel
 from rig.wire_h2 import H2Wire
 
@@ -72,6 +74,7 @@ def test_an_unreachable_origin_is_accounted_for_as_not_sent(exeat, mission, orig
     assert outcome["outcome"] == "not_sent"
 
 
+@pytest.mark.row("S10")
 def test_a_pipelined_second_request_is_judged_by_itself(exeat, mission, origin):
     """S10."""
     one = "POST /v1/payouts HTTP/1.1\r\nHost: api.example.test\r\nContent-Length: 2\r\n\r\n{}"
@@ -93,6 +96,7 @@ def test_a_body_is_sent_as_it_came(exeat, mission, origin):
         assert wire.response("POST").json()["length"] == 3
 
 
+@pytest.mark.row("S11")
 def test_expect_continue_is_answered_only_after_the_decision(exeat, mission, origin):
     """S11: a refused upload is refused before its body is asked for."""
     with tunnel(exeat, mission) as wire:

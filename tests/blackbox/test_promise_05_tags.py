@@ -32,6 +32,7 @@ def test_an_allowed_request_carries_one_tag(exeat, mission, origin):
     assert len(tags["exeat-request-id"]) == 1
 
 
+@pytest.mark.row("H01")
 @pytest.mark.guard("tag-strip")
 @pytest.mark.parametrize(
     "name", ["Exeat-Agent", "exeat-agent", "EXEAT-AGENT", "Exeat_Agent", "Exeat-Mission", "Exeat-Request-Id"]
@@ -48,6 +49,7 @@ def test_a_spoofed_tag_is_replaced(exeat, mission, origin, name):
     assert [len(values) for values in tags.values()] == [1, 1, 1]
 
 
+@pytest.mark.row("H01")
 @pytest.mark.guard("tag-strip")
 def test_a_spoofed_tag_over_http2_is_replaced(exeat, mission, origin):
     with H2Wire(exeat, mission) as wire:
@@ -56,6 +58,7 @@ def test_a_spoofed_tag_over_http2_is_replaced(exeat, mission, origin):
     assert _tags(origin.last)["exeat-mission"] == [mission["mission"]]
 
 
+@pytest.mark.row("H02")
 @pytest.mark.guard("hop-by-hop-strip")
 @pytest.mark.parametrize(
     "nominated", ["exeat-agent", "authorization", "host", "x-private", "keep-alive", "close, exeat-mission"]

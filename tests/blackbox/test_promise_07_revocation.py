@@ -23,6 +23,7 @@ def _quiet_after(origin, moment):
     assert late == []
 
 
+@pytest.mark.row("R03")
 @pytest.mark.parametrize("verb", ["revoke", "close"])
 @pytest.mark.guard("revoke-reset")
 def test_an_open_stream_is_cut(exeat, mission, origin, verb):
@@ -45,6 +46,7 @@ def test_an_open_stream_is_cut(exeat, mission, origin, verb):
     assert seen.connection.closed_at - started < 1.0
 
 
+@pytest.mark.row("R02")
 @pytest.mark.guard("revoke-reset")
 def test_streams_of_one_http2_connection_are_cut(exeat, mission, origin):
     """R02."""
@@ -59,6 +61,7 @@ def test_streams_of_one_http2_connection_are_cut(exeat, mission, origin):
     assert all(seen.closed_at for seen in origin.connections)
 
 
+@pytest.mark.row("R03")
 @pytest.mark.guard("revoke-reset")
 def test_an_upload_under_way_stops(exeat, mission, origin):
     with tunnel(exeat, mission) as wire:
@@ -85,6 +88,7 @@ def test_an_upload_under_way_stops(exeat, mission, origin):
     assert origin.last.length < 50_000_000
 
 
+@pytest.mark.row("R01")
 def test_a_kept_connection_is_of_no_use_afterwards(exeat, mission, origin):
     """R01."""
     with tunnel(exeat, mission) as wire:
@@ -104,6 +108,7 @@ def test_a_valid_pass_of_an_ended_mission_says_so(exeat, mission, origin):
     assert origin.connections == []
 
 
+@pytest.mark.row("R05")
 @pytest.mark.guard("stamp-recheck-after-mint")
 def test_a_revocation_while_a_token_is_minted_wins(exeat, mission, origin, world):
     """R05: decided and recorded, but the token came too late."""
@@ -130,6 +135,7 @@ def test_a_suspended_mission_waits_and_a_resumed_one_goes_on(exeat, mission, ori
     assert len(origin.requests) == 1
 
 
+@pytest.mark.row("R08")
 def test_an_expired_mission_is_over(exeat, origin):
     short = exeat.open(ttl="1s")
     origin.clear()
@@ -146,6 +152,7 @@ def test_the_end_of_one_mission_leaves_others_alone(exeat, mission, origin):
         assert wire.request("GET", "/v1/refunds", host=HOST).status == 200
 
 
+@pytest.mark.row("R12")
 def test_under_load_nothing_is_sent_after_the_call_returns(exeat, mission, origin):
     """R12, in small."""
     stop = threading.Event()

@@ -19,6 +19,7 @@ def test_tokens_of_two_sessions_differ_and_name_their_own(exeat, mission, origin
     assert len({seen.one("authorization") for seen in origin.requests}) == 3
 
 
+@pytest.mark.row("R13")
 def test_connections_and_tls_sessions_to_the_origin_are_never_shared(exeat, mission, origin):
     """R13."""
     other = exeat.open(agent="report-bot")
@@ -33,6 +34,7 @@ def test_connections_and_tls_sessions_to_the_origin_are_never_shared(exeat, miss
     assert not any(seen.session_reused for seen in origin.connections)
 
 
+@pytest.mark.row("R07")
 @pytest.mark.guard("session-binding")
 def test_a_tunnel_acts_for_the_session_that_opened_it(exeat, mission, origin):
     """R07: another pass inside the tunnel changes nothing, or is refused; it never borrows."""
@@ -46,6 +48,7 @@ def test_a_tunnel_acts_for_the_session_that_opened_it(exeat, mission, origin):
         assert origin.requests == []
 
 
+@pytest.mark.row("R07")
 @pytest.mark.guard("session-binding")
 def test_a_second_identity_on_one_connection_is_refused(exeat, mission, origin):
     """R07: a connection to the proxy belongs to one session."""
@@ -59,6 +62,7 @@ def test_a_second_identity_on_one_connection_is_refused(exeat, mission, origin):
     assert [seen.one("exeat-mission") for seen in origin.requests] == [mission["mission"]]
 
 
+@pytest.mark.row("R07")
 def test_a_connection_without_a_new_pass_does_not_inherit_one(exeat, mission, origin):
     with Wire(exeat) as wire:
         target = "http://plain.example.test/echo"
@@ -69,6 +73,7 @@ def test_a_connection_without_a_new_pass_does_not_inherit_one(exeat, mission, or
     assert len(origin.requests) == 1
 
 
+@pytest.mark.row("H07")
 def test_the_placeholder_of_another_agent_is_foreign(exeat, mission, origin):
     """H07."""
     other = exeat.open(agent="report-bot")

@@ -82,6 +82,7 @@ def test_a_connection_the_origin_closed_is_opened_anew(exeat, mission, old):
         assert agent.get(f"https://{OLD}/v1/refunds/2").status_code == 200
 
 
+@pytest.mark.row("H09")
 @pytest.mark.parametrize("host", [HOST, OLD])
 def test_trailers_of_an_answer_pass_to_an_http1_agent_without_our_token(exeat, mission, origin, host):
     with tunnel(exeat, mission, host) as wire:
@@ -93,6 +94,7 @@ def test_trailers_of_an_answer_pass_to_an_http1_agent_without_our_token(exeat, m
     assert b"x-token: bearer ey" not in received.lower()
 
 
+@pytest.mark.row("H09")
 @pytest.mark.parametrize("host", [HOST, OLD])
 def test_trailers_of_an_answer_pass_to_an_http2_agent_without_our_token(exeat, mission, origin, host):
     with H2Wire(exeat, mission, host) as wire:
@@ -104,6 +106,7 @@ def test_trailers_of_an_answer_pass_to_an_http2_agent_without_our_token(exeat, m
     assert dict(stream.trailers)["x-token"].startswith("Bearer *")
 
 
+@pytest.mark.row("S07")
 @pytest.mark.parametrize(("host", "http2"), [(OLD, False), (HOST, True)])
 def test_ordinary_trailers_of_a_request_pass(exeat, mission, origin, old, host, http2):
     target = origin if host == HOST else old
@@ -140,6 +143,7 @@ def test_a_refused_upload_is_not_invited_to_continue(exeat, mission, origin):
     assert origin.requests == []
 
 
+@pytest.mark.row("S11")
 def test_a_permitted_upload_is(exeat, mission, origin):
     with tunnel(exeat, mission) as wire:
         wire.send(f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")

@@ -106,6 +106,7 @@ def test_the_handshake_carries_the_scoped_token_and_one_tag(exeat, mission, chat
         assert chat.handshakes[-1].extensions == []
 
 
+@pytest.mark.row("W05")
 @pytest.mark.guard("websocket-operation")
 @pytest.mark.parametrize("path", ["/v1/refunds", "/nowhere", "/chat"])
 def test_what_may_be_read_may_not_be_upgraded(exeat, mission, chat, path):
@@ -116,6 +117,7 @@ def test_what_may_be_read_may_not_be_upgraded(exeat, mission, chat, path):
     assert len(chat.handshakes) == before
 
 
+@pytest.mark.row("H09")
 def test_a_token_that_comes_back_in_a_message_is_covered(exeat, mission, chat):
     with Agent(exeat, mission) as agent:
         agent.send(TextMessage("token?"))
@@ -152,6 +154,7 @@ def test_nor_does_it_come_back_in_binary_or_control_frames(exeat, mission, chat,
         assert len(got) == len(token if how == "bytes" else token.rpartition(b".")[2])
 
 
+@pytest.mark.row("R04")
 @pytest.mark.parametrize("verb", ["close", "revoke", "suspend"])
 def test_it_ends_with_its_mission(exeat, mission, chat, verb):
     with Agent(exeat, mission) as agent:
@@ -182,6 +185,7 @@ def test_ten_thousand_messages_pass_in_flat_memory(exeat, mission, chat):
         assert exeat.memory() - before < 8 * 2**20
 
 
+@pytest.mark.row("W17")
 def test_bytes_that_are_no_frames_end_it(exeat, mission, chat):
     with Agent(exeat, mission) as agent:
         before = len(chat.closed)
