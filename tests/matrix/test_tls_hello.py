@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from cryptography import x509
 
-from rig import hello as h
+from rig import hellos as h
 from rig.account import completed, only_refused, untouched
 from rig.wire import Wire, denied, refused, tunnel
 
