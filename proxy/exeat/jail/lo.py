@@ -6,14 +6,18 @@ Must not know: what listens behind it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import socket
 import struct
+import time
 from ipaddress import ip_address
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK = 0x8913, 0x8914, 0x8916, 0x891C
 _IFF_UP = 1
 _BACKLOG = 128
+_TENTATIVE = 5.0
+"""Seconds; it takes milliseconds."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -39,6 +43,20 @@ def listen(host: str, port: int) -> socket.socket:
             fcntl.ioctl(control, _SIOCSIFADDR, request)
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((str(address), port))
+    _bind(listener, str(address), port)
     listener.listen(_BACKLOG)
     return listener
+
+
+def _bind(listener: socket.socket, address: str, port: int) -> None:
+    """Bind, waiting for an IPv6 address to be usable: the kernel checks a new one in a moment of its own (RFC 4862 §5.4)."""
+    deadline = time.monotonic() + _TENTATIVE
+    while True:
+        try:
+            listener.bind((address, port))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
