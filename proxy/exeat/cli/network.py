@@ -36,6 +36,7 @@ def nftables(
 ) -> None:  # fmt: skip
     """Print nftables rules by which agents reach Exeat's listeners and nothing else. Nothing is loaded: nft -f does that."""
     from exeat.cli.ruleset import TABLE, Agents, ruleset
+    from exeat.config.endpoints import Listener
 
     names, devices = list(user or ()), list(interface or ())
     if bool(names) + host + bool(devices) == 0 or (names and host):
@@ -65,7 +66,7 @@ def nftables(
     who = ", ".join([*(f"user {name} ({number})" for name, number in numbers.items()), *(["all ordinary users"] if host else []), *devices])  # fmt: skip
     text = ruleset(agents, ways, f"Made by exeat network nftables: {who} may reach Exeat and nothing else.")
     if as_json:
-        listeners = [f"{way.scheme}://{way.host}:{way.port}" for way in ways]
+        listeners = [str(Listener(way.scheme, way.host, way.port)) for way in ways]
         emit({"schema": SCHEMA, "table": TABLE, "users": agents.users, "interfaces": devices, "listeners": listeners, "rules": text})  # fmt: skip
         return
     line(text)
