@@ -123,7 +123,6 @@ def world(exeat, outside):
 @pytest.mark.guard("jail-network")
 @pytest.mark.guard("jail-filter")
 @pytest.mark.guard("jail-socket-files")
-@pytest.mark.guard("jail-run-empty")
 @pytest.mark.guard("jail-secrets")
 @pytest.mark.guard("jail-capabilities")
 @pytest.mark.guard("jail-processes")
@@ -192,6 +191,29 @@ def test_a_descriptor_of_the_network_outside_does_not_come_along(exeat, start, i
         process = start("true", stdin=connection)
         assert process.wait(30) == 125
         assert "network socket" in process.stderr.read()
+
+
+@pytest.mark.guard("jail-run-empty")
+def test_a_socket_that_a_service_makes_later_is_not_there_either(start):
+    code = """
+import socket, sys
+print("up", flush=True)
+path = input()
+try:
+    socket.socket(socket.AF_UNIX).connect(path)
+    print("OUT")
+except OSError as error:
+    print(error.strerror)
+"""
+    process = start(sys.executable, "-c", code, stdin=subprocess.PIPE)
+    assert process.stdout.readline() == "up\n"
+    with tempfile.TemporaryDirectory(prefix="exeat-", dir="/run") as folder, socket.socket(socket.AF_UNIX) as late:
+        Path(folder).chmod(0o777)
+        late.bind(f"{folder}/engine.sock")
+        late.listen()
+        Path(folder, "engine.sock").chmod(0o777)
+        out, err = process.communicate(f"{folder}/engine.sock\n", timeout=20)
+    assert (process.returncode, out) == (0, "No such file or directory\n"), err
 
 
 @pytest.mark.guard("jail-working-folder")
