@@ -21,13 +21,13 @@ def check(data: bytes) -> None:
         host, port = parse_authority(text, 80)
     except ValueError:
         return
+    assert text.isascii()
     assert parse_authority(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") == (host, port)
     if is_address(host):
         assert str(ip_address(host)) == host
         assert ip_literal(host) == ip_address(host)
         assert refused(host) or ip_address(host).is_global
     else:
-        assert host.isascii()
         assert canonical_host(host) == host
         assert ip_literal(host) is None
         assert not _is_address_to_the_resolver(host)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from exeat.decision.normalize import connect_target, normalize
 from exeat.model.decision import Deny
-from exeat.model.request import CanonicalRequest
+from exeat.model.request import CanonicalRequest, WireRequest
 from fuzz.kit.tokens import FIELDS, HOSTS, PATHS
 from fuzz.kit.wire import again, read_wire
 
@@ -21,6 +23,7 @@ def check(data: bytes) -> None:
         return
     assert isinstance(request, CanonicalRequest)
     assert normalize(again(request)) == request
+    _check_authority(wire, request)
     assert wire.target.removesuffix(b"?").endswith(f"{request.path}?{request.query}".rstrip("?").encode()) or (
         request.path == "/" and wire.tunnel is None
     )
@@ -39,3 +42,17 @@ def check(data: bytes) -> None:
         assert (name, value) in {(key.lower(), there) for key, there in wire.headers}
     framing = [name for name, _ in request.headers if name in (b"content-length", b"transfer-encoding")]
     assert len(framing) <= 1
+
+
+def _check_authority(wire: WireRequest, request: CanonicalRequest) -> None:
+    """Everything that names a host names this one, as another parser reads it."""
+    named = [value.decode("latin-1") for name, value in wire.headers if name.lower() == b"host"]
+    if wire.authority:
+        named.append(wire.authority)
+    if wire.tunnel is not None:
+        named += [f"{wire.tunnel.host}:{wire.tunnel.port}", f"{wire.tunnel.sni}:{wire.tunnel.port}"]
+    assert named
+    for each in named:
+        seen = urlsplit(f"{request.scheme}://{each}/")
+        port = seen.port or {"http": 80, "https": 443}[request.scheme]
+        assert ((seen.hostname or "").removesuffix("."), port) == (request.host, request.port)
