@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from urllib.parse import quote
 
 import pytest
@@ -299,8 +298,9 @@ def test_a_link_to_nowhere_gives_nothing_away(exeat, mission, origin):
 
 @pytest.mark.parametrize("line", [f"sid={REAL}\x01; Path=/", f"sid={REAL}\x7f; Path=/", f"s id={REAL}; Path=/"])
 def test_a_cookie_that_could_break_a_header_is_left_out(exeat, mission, origin, line):
-    with suppress(OSError):  # HTTP/2 origins can't even send some of them
-        assert login(exeat, mission, line) == []
+    answer = ask(exeat, mission, "GET", f"/as/login?set={quote(line, safe='')}")
+    assert answer.status in (200, 502)  # control characters end the whole answer
+    assert answer.header("set-cookie") == ""
 
 
 def test_a_service_says_what_becomes_of_its_links(exeat, mission, origin):
