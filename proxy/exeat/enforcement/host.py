@@ -155,8 +155,6 @@ class Host(Driver):
         """
         held = self.identity
         if held is None or (not held.settled and held.spiffe_id == identity.spiffe_id):
-            if held is not None:
-                self.parts.quotas.leave(self)
             self.parts.quotas.claim(identity.session, self, self.parts.limits)
             self.identity = identity
             if identity.settled:

@@ -94,6 +94,7 @@ class Quotas:
         Raise ConnectionError when the session has too many, all of them with requests under way; otherwise the one that
         has been idle for longest goes.
         """
+        self._unmember(connection)  # an agent that had no mission so far may get one
         members = self._members.setdefault(session, {})
         if len(members) >= limits.agent_connections:
             idle = next((each for each in members if not each.busy()), None)
@@ -140,12 +141,7 @@ class Quotas:
         self._note("streams", self._streams, connection, 0)
         self._note("bytes", self._kept, connection, 0)
         self._unguest(connection)
-        session = self._session.pop(connection, None)
-        if session is not None:
-            members = self._members[session]
-            members.pop(connection, None)
-            if not members:
-                del self._members[session]
+        self._unmember(connection)
 
     def _note(self, what: str, counts: Counter[Cuttable], connection: Cuttable, count: int) -> int:
         key = what, self._session.get(connection, "")
@@ -165,6 +161,14 @@ class Quotas:
         self.turned_away += 1
         self.leave(guest)
         guest.cut()
+
+    def _unmember(self, connection: Cuttable) -> None:
+        session = self._session.pop(connection, None)
+        if session is not None:
+            members = self._members[session]
+            members.pop(connection, None)
+            if not members:
+                del self._members[session]
 
     def _unguest(self, connection: Cuttable) -> None:
         source = self._source.pop(connection, None)

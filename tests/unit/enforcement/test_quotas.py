@@ -96,6 +96,17 @@ def test_the_longest_idle_connection_of_an_agent_goes_and_a_busy_one_never() -> 
     assert (first.gone, third.gone) == (False, False)
 
 
+def test_an_agent_that_gets_a_mission_counts_there() -> None:
+    quotas = Quotas()
+    (one,) = _guests(quotas, "192.0.2.2", 1)
+    quotas.claim("/bot", one, LIMITS)
+    quotas.claim("m/bot", one, LIMITS)
+    quotas.claim("/bot", *_guests(quotas, "192.0.2.2", 1), LIMITS)
+    quotas.claim("/bot", *_guests(quotas, "192.0.2.2", 1), LIMITS)
+    assert not one.gone
+    assert len(quotas) == 3
+
+
 def test_what_is_kept_counts_for_the_session_over_its_connections_and_ends_with_them() -> None:
     quotas = Quotas()
     one, two = _guests(quotas, "192.0.2.2", 2)
