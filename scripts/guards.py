@@ -120,14 +120,6 @@ GUARDS = (
     Guard("chunk-lines", "enforcement/chunks.py", "if len(buffer if line is None else line) > longest:", "if False:"),
     Guard("http2-scheme", "decision/normalize.py", 'if wire.scheme not in (None, "https"):', "if False:"),
     Guard("new-leaves", "enforcement/tls.py", "if self._made[agent] > self._new_leaves:", "if False:"),
-    Guard(
-        "leaf-identity",
-        "enforcement/arrivals.py",
-        'raise PermissionError("a leaf only for an identified agent")',
-        "return",
-    ),
-    Guard("interim-bound", "enforcement/http1.py", "if self._interim > limits.interim_answers:", "if False:"),
-    Guard("answer-head-bound", "enforcement/http1.py", 'return "the answer\'s head is too large"', "pass"),
     Guard("answer-grammar", "enforcement/http1.py", 'return "the answer\'s head is malformed"', 'return ""'),
     Guard(
         "connect-content",

@@ -149,7 +149,7 @@ def test_interim_answers_are_not_the_answer(exeat, mission, hostile, interim, ht
 
 
 @pytest.mark.row("S12")
-@pytest.mark.guard("interim-bound")
+@pytest.mark.guard("interim-answers")
 def test_interim_answers_without_end_are_cut(exeat, mission, hostile):
     def flood(sock, _):
         while True:
@@ -163,7 +163,7 @@ def test_interim_answers_without_end_are_cut(exeat, mission, hostile):
 
 
 @pytest.mark.row("S12")
-@pytest.mark.guard("answer-head-bound")
+@pytest.mark.guard("answer-heads")
 @pytest.mark.parametrize("piece", [b"X-A: b\r\n", b"a" * 1000])
 def test_an_answers_head_without_end_is_cut(exeat, mission, hostile, piece):
     before = exeat.memory()

@@ -44,10 +44,9 @@ _ANSWER = re.compile(
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
 )
 _ANSWER_BEGINS = b"HTTP/1."
-# What no further byte can make a head of: something else than a request line in front, a line end of only CR or LF, a NUL.
-_is_hopeless = re.compile(
-    rb"[^A-Z]|(?![A-Z]{1,32} [\x21-\x7e]+ HTTP/1\.[01]\r)[^\r\n]*\r\n|[^\r\n\x00]*(?:\r\n[^\r\n\x00]*)*(?:\n|\x00|\r[^\n])"
-).match
+# What no further byte can make a head of: another first line than a request's, a line end of only CR or only LF, a NUL.
+_LINE = re.compile(rb"[A-Z]{1,32} [\x21-\x7e]+ HTTP/1\.[01]\r\n")
+_BROKEN = re.compile(rb"(?<!\r)\n|\r[^\n]|\x00")
 
 
 def _chunked(message: http.Message | None) -> bool:
@@ -63,6 +62,8 @@ class GovernedHttp1Server(Http1Server):
     """The agent's side."""
 
     _trailers: http.Headers | None = None
+    _looked_at = 0
+    """Bytes of an unfinished head: one that comes byte by byte isn't looked through again and again."""
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         """Refuse a malformed or oversized head before anything parses it; remember its target as it was sent."""
@@ -79,11 +80,12 @@ class GovernedHttp1Server(Http1Server):
             # The first bytes already tell whether this can become a head: garbage isn't waited for.
             if len(received) > limits.header_bytes:
                 yield from self._refuse("the request head is too large")
-            elif _is_hopeless(received):
+            elif self._is_hopeless(received):
                 yield from self._refuse("the request head is malformed")
             else:
                 host.head_pending()
             return
+        self._looked_at = 0
         match = _HEAD.fullmatch(received, 0, end + len(_END))
         if match is None or received.count(b"\r\n", 0, end) > limits.header_count:
             yield from self._refuse("the request head is malformed" if match is None else "too many header fields")
@@ -123,6 +125,15 @@ class GovernedHttp1Server(Http1Server):
                     command.data = _last_chunk(self._trailers)
                 self._trailers = None
             yield command
+
+    def _is_hopeless(self, received: bytes) -> bool:
+        """Whether what has come of a head can't become one."""
+        before, self._looked_at = self._looked_at, len(received)
+        first = received.find(b"\r\n")
+        begins = received[:1].isalpha() and received[:1].isupper()
+        if not begins or (first >= max(before - 1, 0) and _LINE.match(received) is None):
+            return True
+        return _BROKEN.search(received, max(before - 1, 0)) is not None
 
     def _refuse(self, detail: str) -> Commands:
         refusal = self.context.options.host.refuse_head(detail)
