@@ -295,6 +295,7 @@ def test_a_clock_that_jumps(make_exeat, origin, tmp_path):
             answer = wire.connect(f"{HOST}:443", (unseen if code else mission)["pass"])
             assert answer.status == (407 if code else 200)
             assert not code or answer.code == code
+    origin.clear()
     with tunnel(exeat, mission) as wire:
         wire.send(f"GET /drip HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
         origin.wait_for()
