@@ -161,9 +161,8 @@ class Gate:
             is_live=self._world.is_live,
         )
         exchange.claim = claim
-        self._recorder.permit(
-            exchange, identity, view, snapshot.version
-        )  # before anything is minted, resolved or dialled
+        # Before anything is minted, resolved or dialled.
+        self._recorder.permit(exchange, identity, view, snapshot.version)
         inject = next((duty for duty in decision.obligations if isinstance(duty, Inject)), None)
         if inject is None:
             return self._stamped(exchange, view, None, None)
