@@ -94,11 +94,13 @@ def client_context(ca_file: str, *alpn: str) -> ssl.SSLContext:
 class Wire:
     """One socket to the proxy, plain or after a tunnel's TLS; to another listener by ``port``, from another address by ``source``."""
 
+    _early = b""
+    """What came after the last response."""
+
     def __init__(self, exeat: Exeat, timeout: float = 8, *, port: int = 0, source: str = "") -> None:
         self.exeat = exeat
         here = (source, 0) if source else None
         self.sock: socket.socket = socket.create_connection(("127.0.0.1", port or exeat.port), timeout, here)
-        self._early = b""
 
     def __enter__(self) -> Self:
         return self
