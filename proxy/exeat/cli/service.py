@@ -84,6 +84,8 @@ def show(
     if as_json:
         emit({"schema": SCHEMA, **described})
         return
+    from exeat.credentials.sources import shown
+
     place, issuer, shared = service.credential, service.issuer, service.shared
     pairs(
         {
@@ -93,7 +95,7 @@ def show(
             "credential": [f"{each.kind} {each.name} {each.scheme}".strip() for each in (place, *place.also)]
             if place
             else "none",
-            "shared": f"{shared.source}, never shown" if shared else "",
+            "shared": f"{shown(shared.source)}, never shown" if shared else "",
             "issuer": f"{issuer.kind}, {issuer.ttl:g} s, {issuer.audience}".rstrip(", ") if issuer else "none",
             "resources": [each.name for each in service.resources],
             "sensitivity": service.sensitivity,
@@ -184,10 +186,17 @@ def _built_in() -> list[ServiceTable]:
 
 
 def _as_dict(service: Service) -> dict[str, Any]:
-    """A service for JSON: where its secret is kept, never the secret."""
+    """A service for JSON: where its secrets are kept, never a secret, nor what a command is given to get it."""
     from dataclasses import asdict
 
-    return asdict(service) | {
+    from exeat.credentials.sources import shown
+
+    fields = asdict(service)
+    if service.shared:
+        fields["shared"]["source"] = shown(service.shared.source)
+    if service.issuer and service.issuer.exchange:
+        fields["issuer"]["exchange"]["client_secret"] = shown(service.issuer.exchange.client_secret)
+    return fields | {
         "operations": [
             asdict(each) | {"action": f"{service.name}:{each.action}", "methods": list(each.methods)}
             for each in service.operations

@@ -82,6 +82,11 @@ class Sources:
             raise StartError(f"{reference}: {error}", error.hint) from None
 
 
+def shown(reference: str) -> str:
+    """A reference as it may be shown: a command without its arguments, which may hold what opens the place of the secret."""
+    return _without_arguments(reference.removeprefix("exec:")) if reference.startswith("exec:") else reference
+
+
 def _without_arguments(command: str) -> str:
     """How a command is called in messages: its arguments may hold what opens the place where the secret is."""
     program, _, arguments = command.strip().partition(" ")
