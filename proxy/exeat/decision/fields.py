@@ -48,7 +48,13 @@ _NEVER_NOMINATED = frozenset(
     {b"host", b"content-length", b"content-type", b"transfer-encoding", b"authorization", b"cookie"}
 )
 _SPECIAL = _ONCE | _OVERRIDES | _NOT_IN_HTTP2 | _DROPPED | {b"te", b"expect"}
-_NOT_TRAILERS = frozenset({b"cookie", b"set-cookie", b"content-encoding", b"content-range", b"range", b"x-api-key"})
+CARRIERS = frozenset(
+    {b"authorization", b"x-api-key", b"api-key", b"apikey", b"x-apikey", b"x-auth-token", b"x-access-token", b"x-goog-api-key",
+     b"x-vault-token", b"private-token", b"x-amz-security-token"}
+)  # fmt: skip
+"""Fields by which APIs commonly take a credential."""
+_NOT_TRAILERS = CARRIERS | {b"cookie", b"set-cookie", b"content-encoding", b"content-range", b"range"}
+"""Some servers join trailers to the fields of this request, and one to those of the next."""
 _PLAIN = bytes(each if chr(each).isalnum() and each < 128 else ord("-") for each in range(256))
 
 

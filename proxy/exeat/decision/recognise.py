@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from exeat.decision.fields import plain_name
+from exeat.decision.fields import CARRIERS, plain_name
 from exeat.decision.places import cookies, header_of, places, read_place, strip_and_place, text_of
 from exeat.model.decision import CredentialState
 from exeat.model.request import CanonicalRequest
@@ -20,21 +20,6 @@ from exeat.services.query import plain_key, query_pairs
 
 __all__ = ["FingerprintTable", "Known", "Recognition", "fingerprint", "recognise", "strip_and_place"]
 
-_CARRIERS = frozenset(
-    {
-        b"authorization",
-        b"x-api-key",
-        b"api-key",
-        b"apikey",
-        b"x-apikey",
-        b"x-auth-token",
-        b"x-access-token",
-        b"x-goog-api-key",
-        b"x-vault-token",
-        b"private-token",
-        b"x-amz-security-token",
-    }
-)
 _QUERY_CARRIERS = frozenset({"access_token", "api_key", "apikey", "auth_token", "private_token", "token"})
 _MISPLACED = "a managed credential outside its place"
 
@@ -128,7 +113,7 @@ def _elsewhere(
         if name in own or not value:
             continue
         plain = plain_name(name)
-        if plain in _CARRIERS or plain in aliases:
+        if plain in CARRIERS or plain in aliases:
             return "a credential in another header than the service's"
         last = value.rpartition(b" ")[2]  # behind a scheme
         if (len(value) in lengths or len(last) in lengths) and (_known(value, table) or _known(last, table)):

@@ -149,7 +149,7 @@ def test_a_handshake_with_more_than_its_fields_is_none(extra, method, version):
 
 
 @pytest.mark.parametrize("name", [b"Host", b"Content-Length", b"authorization", b"exeat-agent", b"Exeat_Agent", b"cookie",
-                                  b"Transfer-Encoding", b"connection", b"te", b"trailer", b"x y", b"proxy-authorization"])  # fmt: skip
+                                  b"Transfer-Encoding", b"connection", b"te", b"trailer", b"x y", b"proxy-authorization", b"Private-Token", b"x.auth.token"])  # fmt: skip
 def test_a_trailer_that_could_change_what_was_decided_is_refused(name):
     with pytest.raises(UnfitError):
         check_trailers(((name, b"1"),))
