@@ -29,7 +29,7 @@ from exeat.enforcement.http1 import GovernedHttp1Server
 from exeat.enforcement.lean import slim
 from exeat.enforcement.options import LayerOptions
 from exeat.enforcement.refusal import render
-from exeat.enforcement.translate import mark_end, wire_of
+from exeat.enforcement.translate import mark_head, wire_of
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest, Tunnel, WireRequest
@@ -93,7 +93,7 @@ class Agent:
 
     def _take(self, event: Any) -> list[Any]:
         if isinstance(event, RequestHeaders):
-            mark_end(event.request, ends=event.end_stream)
+            mark_head(event.request, ends=event.end_stream)
             wire = wire_of(event.request, self._tunnel)
             request = normalize(wire)
             self.over = self.over or isinstance(request, Deny)  # the gate closes after a malformed head

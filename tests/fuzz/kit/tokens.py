@@ -22,7 +22,7 @@ FIELDS = (
     b"\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\nSec-WebSocket-Version: 13", b"\nTE: trailers", b"\nTE: gzip", b"\nExeat-Agent: liar", b"\nexeat_agent: liar",
     b"\nexeat.agent: liar", b"\nX-Forwarded-Host: evil.test", b"\nX_Forwarded.Host: evil.test", b"\nProxy-Authorization: Basic eDp5", b"\nVia: 1.1 x",
     b"\nX-HTTP-Method-Override: DELETE", b"\nX.HTTP.Method.Override: DELETE", b"\nCookie: a=b; session_id=c", b"\nAuthorization: Bearer x", b"\nTraceparent: 00-x",
-    b"\n: empty", b"\nX A: b", b"\nX: a\rb", b"\nX: a\0b", b"\nX: \xff", b"\nX:  b", b"\n:authority: api.example.test", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0", b"PLAIN", b"TUNNEL ",
+    b"\n: empty", b"\nX A: b", b"\nX: a\rb", b"\nX: a\0b", b"\nX: \xff", b"\nX:  b", b"\n:authority: api.example.test", b"\n:scheme: http", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0", b"PLAIN", b"TUNNEL ",
     b"GET ", b"POST ", b"TRACE ", b"get ",
 )  # fmt: skip
 FRAMES = (

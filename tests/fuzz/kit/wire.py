@@ -2,7 +2,7 @@
 
 TUNNEL api.example.test 443 api.example.test      or PLAIN
 POST /v1/refunds HTTP/1.1                         method, target and version with one space between
-:authority: api.example.test                      HTTP/2 alone
+:authority: api.example.test                      HTTP/2 alone, as ":scheme: https"
 Host: api.example.test                            name and value as they are, ": " between
 
 the body, after an empty line
@@ -19,17 +19,19 @@ def read_wire(data: bytes) -> tuple[WireRequest, bytes]:
     way, line, *lines = [*head.split(b"\n"), b"", b""]
     method, _, rest = line.partition(b" ")
     target, _, version = rest.rpartition(b" ")
-    authority = ""
+    authority, scheme = "", None
     fields = []
     for each in lines:
         if each.startswith(b":authority: "):
             authority = each[12:].decode("latin-1")
+        elif each.startswith(b":scheme: "):
+            scheme = each[9:].decode("latin-1")
         elif each:
             name, _, value = each.partition(b": ")
             fields.append((name, value))
     return (
         WireRequest(
-            method.decode("latin-1"), target, authority, tuple(fields), version.decode("latin-1"), _tunnel(way), bool(body)
+            method.decode("latin-1"), target, authority, tuple(fields), version.decode("latin-1"), _tunnel(way), bool(body), scheme
         ),
         body,
     )  # fmt: skip
