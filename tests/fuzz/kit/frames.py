@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -53,7 +54,9 @@ def by_h11(data: bytes) -> list[Message]:
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    return asyncio.new_event_loop()
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
 
 
 def by_llhttp(data: bytes) -> list[Message]:
