@@ -225,7 +225,7 @@ def told(exeat, mission):
     answer = exeat.admin("GET", "/v1/status", token=KEYS["unfinished"])
     outputs["admin unauthenticated"] = repr((answer.headers, answer.body)).encode()
     denied = [record["decision_id"] for record in exeat.audit_records("decision", decision="deny")]
-    verbs = [["mission", "list"], ["mission", "show", mission["mission"]], ["service", "list"], ["service", "show", "example"],
+    verbs = [["mission", "list"], ["mission", "show", mission["mission"]], ["service", "list"], ["service", "show", "printed"], ["service", "show", "exchanged"],
              ["audit", "query"], ["audit", "tail"], ["audit", "verify"], ["config", "check"], ["doctor"], ["why", "last"],
              ["policy", "check"], ["ca", "env"], *(["why", one] for one in denied[:4])]  # fmt: skip
     for verb in verbs:
