@@ -301,6 +301,7 @@ GUARDS = (
     Guard("cookie-custody", "enforcement/keeping.py", 'if rules.cookies == "pass":', "if True:"),
     Guard("link-custody", "enforcement/keeping.py", 'in CARRIERS and rules.links != "pass":', "in CARRIERS and False:"),
     Guard("link-bodies", "enforcement/link_bodies.py", "_URL.sub(self._one, text) if", "text if"),
+    Guard("kept-cookie-fits", "enforcement/cookies.py", " or not _VALUE.fullmatch(content)", ""),
     Guard("link-value", "enforcement/keeping.py", "if not _LINK_VALUE.fullmatch(value):", "if False:"),
     Guard(
         "custody-session",
