@@ -22,7 +22,7 @@ from exeat.audit.query import find, last, tail
 from exeat.config.endpoints import parse_listener
 from exeat.config.listeners import places
 from exeat.config.loading import Loaded
-from exeat.enforcement.quotas import raise_descriptor_limit
+from exeat.enforcement.limits.quotas import raise_descriptor_limit
 from exeat.errors import ExeatError, PolicyError
 from exeat.identity.refresh import TICK as ISSUER_TICK
 from exeat.model.record import RecordKind

@@ -16,7 +16,7 @@ import pytest
 
 from exeat.config.loading import load
 from exeat.credentials.custody import Custody, Kept
-from exeat.enforcement.forms import Needles
+from exeat.enforcement.answers.forms import Needles
 from exeat.model.secret import Secret
 from exeat.wiring import build
 from rig.canaries import forms, in_state, search

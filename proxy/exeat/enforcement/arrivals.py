@@ -17,9 +17,9 @@ from mitmproxy.tls import ClientHelloData, TlsData
 
 from exeat.decision.hosts import canonical_host
 from exeat.decision.normalize import connect_target
-from exeat.enforcement.greeting import SocksLayer
-from exeat.enforcement.layers import GovernedHttp
 from exeat.enforcement.parts import HostFace
+from exeat.enforcement.protocols.greeting import SocksLayer
+from exeat.enforcement.protocols.layers import GovernedHttp
 from exeat.enforcement.translate import response_of, target_of, wire_of
 from exeat.enforcement.ways.entry import Kind
 from exeat.enforcement.ways.reverse import Base

@@ -20,7 +20,7 @@ from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, server_hooks
 from mitmproxy.proxy.layer import Layer
 
-from exeat.enforcement.deadlines import Deadlines
+from exeat.enforcement.limits.deadlines import Deadlines
 from exeat.enforcement.pipe import Pipe
 from exeat.errors import RefusalError
 from exeat.model.reason import Reason

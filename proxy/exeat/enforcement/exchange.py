@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
-from exeat.enforcement.keeping import Claim
-from exeat.enforcement.scrub import BodyReader
+from exeat.enforcement.answers.keeping import Claim
+from exeat.enforcement.answers.scrub import BodyReader
 from exeat.model.decision import CredentialState, Permit
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.token import Token

@@ -17,12 +17,12 @@ from typing import final
 from exeat.decision.decide import decide
 from exeat.decision.normalize import normalize
 from exeat.decision.snapshot import SessionView
+from exeat.enforcement.answers.keeping import Keeper
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.formats.asked import Asked, asked_by
 from exeat.enforcement.headers import framed, outgoing
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
-from exeat.enforcement.keeping import Keeper
 from exeat.enforcement.recorder import Recorder
 from exeat.enforcement.refusal import Refusal, render
 from exeat.enforcement.world import World

@@ -15,13 +15,13 @@ from mitmproxy.connection import Server
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
+from exeat.enforcement.answers.scrub import AnswerError
 from exeat.enforcement.arrivals import arrived, base_of, http_connect, next_layer, tls_clienthello, tls_start_client
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Admission, Pending
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.parts import HostFace
 from exeat.enforcement.refusal import Refusal
-from exeat.enforcement.scrub import AnswerError
 from exeat.enforcement.translate import BEGINNING, STAMP, reframe, response_of, wire_of, write_request
 from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason

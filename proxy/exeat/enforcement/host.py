@@ -19,17 +19,17 @@ from mitmproxy.proxy import events, layer, mode_specs, server_hooks
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.modes import HttpProxy
 
-from exeat.enforcement.deadlines import Deadlines
 from exeat.enforcement.driver import Driver, tell
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.hooks import AFTERWARDS, HOOKS, PER_STREAM, is_enough, is_pending, refuse_body
 from exeat.enforcement.identified import Identity, Undecided
 from exeat.enforcement.lean import slim
+from exeat.enforcement.limits.deadlines import Deadlines
 from exeat.enforcement.options import LayerOptions
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.pipe import Pipe
+from exeat.enforcement.protocols.tellings import LateBody
 from exeat.enforcement.refusal import Refusal
-from exeat.enforcement.tellings import LateBody
 from exeat.enforcement.translate import STAMP
 from exeat.enforcement.ways.entry import DIRECT, Entry, Kind
 from exeat.enforcement.ways.original import original_destination

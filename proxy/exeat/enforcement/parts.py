@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from exeat.config.tables.proxy import LimitsTable
-from exeat.enforcement.answers import Answers
+from exeat.enforcement.answers.reader import Answers
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.identified import Identity
-from exeat.enforcement.quotas import Quotas
+from exeat.enforcement.limits.quotas import Quotas
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.tls import AgentSide, OriginSide

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import final
 
-from exeat.enforcement.quotas import Cuttable, Quotas
+from exeat.enforcement.limits.quotas import Cuttable, Quotas
 
 
 @final

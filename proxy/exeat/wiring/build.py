@@ -27,12 +27,12 @@ from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints, client_context
 from exeat.credentials.sources import Sources
 from exeat.decision.snapshot import Snapshot
-from exeat.enforcement.answers import Answers
+from exeat.enforcement.answers.keeping import Keeper
+from exeat.enforcement.answers.reader import Answers
 from exeat.enforcement.ca import CertificateAuthority, ensure_ca, system_roots
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.identify import Identifier
-from exeat.enforcement.keeping import Keeper
 from exeat.enforcement.listener import Listeners
 from exeat.enforcement.lookup import SystemResolver
 from exeat.enforcement.parts import Parts

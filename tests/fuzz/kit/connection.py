@@ -25,9 +25,9 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from exeat.config.settings import Settings
 from exeat.decision.fields import UnfitError, check_trailers
 from exeat.decision.normalize import normalize
-from exeat.enforcement.http1 import GovernedHttp1Server
 from exeat.enforcement.lean import slim
 from exeat.enforcement.options import LayerOptions
+from exeat.enforcement.protocols.http1 import GovernedHttp1Server
 from exeat.enforcement.refusal import render
 from exeat.enforcement.translate import mark_head, wire_of
 from exeat.model.decision import Deny

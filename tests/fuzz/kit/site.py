@@ -13,11 +13,11 @@ from exeat.config.settings import ServiceTable
 from exeat.credentials.custody import Custody
 from exeat.decision.recognise import FingerprintTable, Known, fingerprint
 from exeat.decision.snapshot import Snapshot, with_mission
-from exeat.enforcement.answers import Answers
+from exeat.enforcement.answers.keeping import Keeper
+from exeat.enforcement.answers.reader import Answers
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
-from exeat.enforcement.keeping import Keeper
 from exeat.enforcement.world import World
 from exeat.identity.agents import AgentIndex
 from exeat.identity.prove import Prover

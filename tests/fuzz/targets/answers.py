@@ -10,8 +10,8 @@ import ada_url
 
 from exeat.credentials.custody import MARK
 from exeat.decision.normalize import normalize
+from exeat.enforcement.answers.scrub import AnswerError
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.scrub import AnswerError
 from exeat.model.request import CanonicalRequest, Headers, Tunnel, WireRequest
 from fuzz.kit.leaving import check_framed
 from fuzz.kit.site import HOSTS, ME, MINTED, Site

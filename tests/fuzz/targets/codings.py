@@ -12,9 +12,9 @@ import zlib
 
 import brotli
 
-from exeat.enforcement.codings import CODINGS, CodedBody, zstd
-from exeat.enforcement.forms import NO_NEEDLES
-from exeat.enforcement.scrub import AnswerError, Scrubber
+from exeat.enforcement.answers.codings import CODINGS, CodedBody, zstd
+from exeat.enforcement.answers.forms import NO_NEEDLES
+from exeat.enforcement.answers.scrub import AnswerError, Scrubber
 
 _PACK = {
     b"gzip": gzip.compress, b"x-gzip": gzip.compress, b"deflate": zlib.compress, b"br": brotli.compress, b"zstd": zstd.compress,

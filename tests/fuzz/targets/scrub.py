@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 import zlib
 
-from exeat.enforcement.forms import Needles
-from exeat.enforcement.scrub import Scrubber
+from exeat.enforcement.answers.forms import Needles
+from exeat.enforcement.answers.scrub import Scrubber
 from exeat.model.secret import Secret
 
 TOKENS = (b"SECRET", b"SECRE", b"ECRET", b"SECRETSECRET", b"%2F", b"\\/", b"=", b"==", b"%3D", b"*", b"********", b"\n", b"\r\n", b"\0", b"abababab", b"aaaa")  # fmt: skip

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exeat.config.tables.proxy import LimitsTable
-from exeat.enforcement import calm
-from exeat.enforcement.calm import Allowance, CalmConnection, FloodError
+from exeat.enforcement.limits import calm
+from exeat.enforcement.limits.calm import Allowance, CalmConnection, FloodError
 
 
 def test_an_allowance_is_so_many_in_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

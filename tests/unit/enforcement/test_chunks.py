@@ -6,7 +6,7 @@ import h11
 import pytest
 from h11._receivebuffer import ReceiveBuffer
 
-from exeat.enforcement.chunks import ChunkReader
+from exeat.enforcement.protocols.chunks import ChunkReader
 
 
 def read(data: bytes, size: int = 0, **options: bool):

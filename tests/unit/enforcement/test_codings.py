@@ -10,8 +10,8 @@ import zlib
 import brotli
 import pytest
 
-from exeat.enforcement.codings import CodedBody
-from exeat.enforcement.scrub import AnswerError
+from exeat.enforcement.answers.codings import CodedBody
+from exeat.enforcement.answers.scrub import AnswerError
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exeat.credentials.custody import MARK, Custody
-from exeat.enforcement.keeping import Keeper
+from exeat.enforcement.answers.keeping import Keeper
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import Handouts
 from unit.standing_clock import StandingClock

@@ -24,8 +24,8 @@ from exeat.enforcement.dial import Dialer
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.host import Host
 from exeat.enforcement.identified import Identity
-from exeat.enforcement.layers import GovernedHttp
 from exeat.enforcement.parts import Parts
+from exeat.enforcement.protocols.layers import GovernedHttp
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.translate import STAMP
 from exeat.model.decision import Permit, Question

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exeat.credentials.custody import Custody
-from exeat.enforcement.keeping import Claim, Keeper
+from exeat.enforcement.answers.keeping import Claim, Keeper
 from exeat.model.decision import Deny
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import Handouts

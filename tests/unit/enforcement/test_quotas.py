@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exeat.config.tables.proxy import LimitsTable
-from exeat.enforcement.quotas import Quotas, raise_descriptor_limit, source_of
+from exeat.enforcement.limits.quotas import Quotas, raise_descriptor_limit, source_of
 
 LIMITS = LimitsTable(connections=6, source_connections=3, agent_connections=2, buffered=100)
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exeat.enforcement.forms import NO_NEEDLES, Needles
-from exeat.enforcement.scrub import PartScrubber, Scrubber, mask_fields
+from exeat.enforcement.answers.forms import NO_NEEDLES, Needles
+from exeat.enforcement.answers.scrub import PartScrubber, Scrubber, mask_fields
 from exeat.model.secret import Secret
 
 TOKEN = "tok/en+with.odd_chars-0123456789=="

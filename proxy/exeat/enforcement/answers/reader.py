@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple, final
 
-from exeat.enforcement.codings import CODINGS, CodedBody
+from exeat.enforcement.answers.codings import CODINGS, CodedBody
+from exeat.enforcement.answers.forms import NO_NEEDLES, Needles
+from exeat.enforcement.answers.keeping import NOTED, Keeper
+from exeat.enforcement.answers.link_bodies import LinkBody, is_text
+from exeat.enforcement.answers.scrub import AnswerError, BodyReader, PartScrubber, Scrubber, mask_fields
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.forms import NO_NEEDLES, Needles
-from exeat.enforcement.keeping import NOTED, Keeper
-from exeat.enforcement.link_bodies import LinkBody, is_text
-from exeat.enforcement.scrub import AnswerError, BodyReader, PartScrubber, Scrubber, mask_fields
 from exeat.model.request import Headers
 from exeat.model.service import Handouts
 

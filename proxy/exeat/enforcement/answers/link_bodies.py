@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import final
 
-from exeat.enforcement.links import SIGNING, Keep, with_kept
-from exeat.enforcement.scrub import BodyReader
+from exeat.enforcement.answers.links import SIGNING, Keep, with_kept
+from exeat.enforcement.answers.scrub import BodyReader
 from exeat.model.request import CanonicalRequest
 
 _LONGEST = 8 * 1024

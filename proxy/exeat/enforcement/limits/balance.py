@@ -15,8 +15,8 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http import HttpStream, RequestData
 
-from exeat.enforcement.http1 import GovernedHttp1Server
-from exeat.enforcement.http2 import GovernedHttp2Client, GovernedHttp2Server
+from exeat.enforcement.protocols.http1 import GovernedHttp1Server
+from exeat.enforcement.protocols.http2 import GovernedHttp2Client, GovernedHttp2Server
 
 Commands = Generator[commands.Command, Any, Any]
 

@@ -13,7 +13,7 @@ from typing import Any, final
 
 import brotli
 
-from exeat.enforcement.scrub import AnswerError, BodyReader
+from exeat.enforcement.answers.scrub import AnswerError, BodyReader
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -26,7 +26,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 
-from exeat.enforcement.chunks import ChunkReader
+from exeat.enforcement.protocols.chunks import ChunkReader
 from exeat.enforcement.translate import mark_target, response_of
 from exeat.model.request import Headers
 

@@ -18,9 +18,9 @@ from wsproto.connection import Connection as WebsocketEnd
 from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
+from exeat.enforcement.answers.forms import Needles
+from exeat.enforcement.answers.scrub import Scrubber
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.forms import Needles
-from exeat.enforcement.scrub import Scrubber
 
 Commands = Generator[commands.Command, Any, Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol, final
 
-from exeat.enforcement.forms import Needles
+from exeat.enforcement.answers.forms import Needles
 from exeat.model.request import Headers
 
 _TELLING = 8

@@ -16,8 +16,8 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import Http2Client, ResponseEndOfMessage, ResponseProtocolError
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 
-from exeat.enforcement.calm import CalmConnection
-from exeat.enforcement.tellings import Room
+from exeat.enforcement.limits.calm import CalmConnection
+from exeat.enforcement.protocols.tellings import Room
 
 Commands = Generator[commands.Command, Any, Any]
 _CALM = int(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
