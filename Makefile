@@ -16,7 +16,7 @@ demo: $(READY) ## one request governed end to end, on embedded defaults, in unde
 
 test: $(READY) clients ## checks and all tests that a change has to pass
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/pytest -n $(JOBS) -q tests
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -q tests
 
 clients: $(READY) ## the real clients that the tests use: Python SDKs in .venv-clients, Node in a cache outside the repository
 	@scripts/setup-clients

@@ -99,7 +99,7 @@ def main() -> int:
         untouched = pool.submit(
             subprocess.run,
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"--guard={name}" for name in names), *files],
-            cwd=ROOT, capture_output=True, text=True, timeout=900, check=False,
+            cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False,
         )  # fmt: skip
         results = list(pool.map(check, guards))
     failed = 0
