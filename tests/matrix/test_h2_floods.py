@@ -122,9 +122,12 @@ def test_empty_data(exeat, mission, origin, others):
 def test_a_header_block_that_never_ends(exeat, mission, origin, others):
     """CVE-2024-27316: CONTINUATION after CONTINUATION, none the last."""
     with H2Wire(exeat, mission) as wire:
-        wire.frames(HeadersFrame(1, data=wire.fields(*_request(wire))))
+        assert (
+            wire.request("GET", "/v1/refunds").status == 200
+        )  # the settings are agreed on: no frame of theirs comes between
+        wire.frames(HeadersFrame(3, data=wire.fields(*_request(wire))))
         for _ in range(6):
-            wire.frames(ContinuationFrame(1, data=b"\x00\x01a\x7f\xf1\x7e" + b"b" * 16000))
+            wire.frames(ContinuationFrame(3, data=b"\x00\x01a\x7f\xf1\x7e" + b"b" * 16000))
         _ends(wire)
         assert wire.goaway == CALM, "not the deadline for heads"
     assert {seen.path for seen in origin.requests} <= {"/v1/refunds"}, "only the bystander's"

@@ -97,7 +97,7 @@ def test_where_the_proxy_is_gone_connections_are_reset():
     where = jail.getsockname()
     relay.start()
     try:
-        with socket.create_connection(where, 10) as inner, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), socket.create_connection(where, 10) as inner:
             inner.recv(1)
     finally:
         relay.stop()
