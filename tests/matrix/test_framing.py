@@ -157,7 +157,6 @@ def test_odd_chunk_extensions_end_the_request_unfinished(exeat, mission, origin,
 
 
 @pytest.mark.row("S06", "S07")
-@pytest.mark.guard("chunk-lines")
 @pytest.mark.parametrize("endless", ["3;a=", "0\r\nX-A: "])
 def test_an_extension_or_trailer_without_end_is_cut(exeat, mission, origin, endless):
     """What waits for a line end is bounded as a head is."""
