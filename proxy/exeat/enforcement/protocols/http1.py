@@ -24,7 +24,7 @@ from mitmproxy.proxy.layers.http import (
     ResponseTrailers,
 )
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
-from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server
 
 from exeat.enforcement.protocols.chunks import ChunkReader
 from exeat.enforcement.translate import mark_target, response_of
@@ -58,10 +58,48 @@ def _last_chunk(trailers: http.Headers) -> bytes:
     return b"0\r\n" + lines + b"\r\n"
 
 
-class GovernedHttp1Server(Http1Server):
+class Trailing(Http1Connection):
+    """Both sides carry trailers, which mitmproxy's don't. ``heard`` and ``told`` are the trailers and the end of what each
+    reads and sends; ``padded`` says whether its peer may write chunk sizes with blanks.
+    """
+
+    heard: tuple[type[Any], type[Any]]
+    told: tuple[type[Any], type[Any]]
+    padded = False
+    _trailers: http.Headers | None = None
+
+    def read_body(self, event: events.Event) -> Commands:
+        """As mitmproxy's, with trailers passed on before the end."""
+        reader, stream_id = _strict(self), self.stream_id
+        trailers, end = self.heard
+        for command in super().read_body(event):
+            if (
+                isinstance(command, ReceiveHttp)
+                and isinstance(command.event, end)
+                and command.event.stream_id == stream_id  # and not that of a message behind it
+                and (found := _trailers(reader))
+            ):
+                yield ReceiveHttp(trailers(stream_id, http.Headers(found)))
+            yield command
+
+    def send(self, event: HttpEvent) -> Commands:
+        """As mitmproxy's, with trailers: kept until the last chunk, left out where there are no chunks."""
+        trailers, end = self.told
+        if isinstance(event, trailers):
+            self._trailers = event.trailers
+            return
+        for command in super().send(event):
+            if isinstance(event, end) and self._trailers is not None:
+                if isinstance(command, commands.SendData) and command.data == b"0\r\n\r\n":
+                    command.data = _last_chunk(self._trailers)
+                self._trailers = None
+            yield command
+
+
+class GovernedHttp1Server(Trailing, Http1Server):
     """The agent's side."""
 
-    _trailers: http.Headers | None = None
+    heard, told = (RequestTrailers, RequestEndOfMessage), (ResponseTrailers, ResponseEndOfMessage)
     _looked_at = 0
     """Bytes of an unfinished head: one that comes byte by byte isn't looked through again and again."""
 
@@ -101,31 +139,6 @@ class GovernedHttp1Server(Http1Server):
         yield command
         yield from reading
 
-    def read_body(self, event: events.Event) -> Commands:
-        """As mitmproxy's, with trailers passed on before the end."""
-        reader, stream_id = _strict(self), self.stream_id
-        for command in super().read_body(event):
-            if (
-                isinstance(command, ReceiveHttp)
-                and isinstance(command.event, RequestEndOfMessage)
-                and command.event.stream_id == stream_id  # and not that of a message behind it
-                and (found := _trailers(reader))
-            ):
-                yield ReceiveHttp(RequestTrailers(stream_id, http.Headers(found)))
-            yield command
-
-    def send(self, event: HttpEvent) -> Commands:
-        """As mitmproxy's, with trailers: kept until the last chunk, left out where there are no chunks."""
-        if isinstance(event, ResponseTrailers):
-            self._trailers = event.trailers
-            return
-        for command in super().send(event):
-            if isinstance(event, ResponseEndOfMessage) and self._trailers is not None:
-                if isinstance(command, commands.SendData) and command.data == b"0\r\n\r\n":
-                    command.data = _last_chunk(self._trailers)
-                self._trailers = None
-            yield command
-
     def _is_hopeless(self, received: bytes) -> bool:
         """Whether what has come of a head can't become one."""
         before, self._looked_at = self._looked_at, len(received)
@@ -144,10 +157,11 @@ class GovernedHttp1Server(Http1Server):
         self.state = self.done
 
 
-class GovernedHttp1Client(Http1Client):
+class GovernedHttp1Client(Trailing, Http1Client):
     """An origin's side."""
 
-    _trailers: http.Headers | None = None
+    heard, told = (ResponseTrailers, ResponseEndOfMessage), (RequestTrailers, RequestEndOfMessage)
+    padded = True
     _interim = 0
 
     def send(self, event: HttpEvent) -> Commands:
@@ -155,19 +169,11 @@ class GovernedHttp1Client(Http1Client):
 
         mitmproxy remembers the HTTP/2 request and therefore closes the connection after its answer.
         """
-        if isinstance(event, RequestTrailers):
-            self._trailers = event.trailers
-            return
         if isinstance(event, RequestHeaders):
             self._interim = 0
-        if isinstance(event, RequestHeaders) and event.request.is_http2:
-            event = RequestHeaders(event.stream_id, _as_http1(event.request), event.end_stream)
-        for command in super().send(event):
-            if isinstance(event, RequestEndOfMessage) and self._trailers is not None:
-                if isinstance(command, commands.SendData) and command.data == b"0\r\n\r\n":
-                    command.data = _last_chunk(self._trailers)
-                self._trailers = None
-            yield command
+            if event.request.is_http2:
+                event = RequestHeaders(event.stream_id, _as_http1(event.request), event.end_stream)
+        yield from super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         """As mitmproxy's, with the head bounded, and interim answers (RFC 9110 §15.2) dropped instead of taken for the answer.
@@ -206,24 +212,11 @@ class GovernedHttp1Client(Http1Client):
                 return "too many interim answers"
             self.buf.maybe_extract_at_most(end + len(_END))
 
-    def read_body(self, event: events.Event) -> Commands:
-        """As mitmproxy's, with trailers passed on before the end."""
-        reader, stream_id = _strict(self, padded=True), self.stream_id
-        for command in super().read_body(event):
-            if (
-                isinstance(command, ReceiveHttp)
-                and isinstance(command.event, ResponseEndOfMessage)
-                and command.event.stream_id == stream_id  # and not that of a message behind it
-                and (found := _trailers(reader))
-            ):
-                yield ReceiveHttp(ResponseTrailers(stream_id, http.Headers(found)))
-            yield command
 
-
-def _strict(side: Any, *, padded: bool = False) -> Any:
+def _strict(side: Any) -> Any:
     """The body reader of a side; ours stands in the place of h11's reader of chunks from the first byte on."""
     if isinstance(side.body_reader, ChunkedReader):
-        side.body_reader = ChunkReader(padded=padded)
+        side.body_reader = ChunkReader(padded=side.padded)
     return side.body_reader
 
 
