@@ -27,6 +27,14 @@ def ip_literal(text: str) -> IPv4Address | IPv6Address | None:
     return _inet_aton(text.removesuffix(".").lower())
 
 
+def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv4-mapped one stands for (RFC 4291 §2.5.5.2), any other as it is.
+
+    A socket for both families calls its IPv4 peers so.
+    """
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
+
+
 def _inet_aton(text: str) -> IPv4Address | None:
     parts = text.split(".")
     if len(parts) > 4 or not all(_NUMBER.fullmatch(part) for part in parts):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
+from exeat.decision.addresses import unmapped
+
 _REFUSED_V4 = tuple(
     (ip_network(network), kind)
     for network, kind in (
@@ -87,6 +89,4 @@ def metadata(address: str) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return True
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return parsed in _METADATA
+    return unmapped(parsed) in _METADATA

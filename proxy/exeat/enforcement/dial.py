@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import final
 
+from exeat.decision.addresses import unmapped
 from exeat.decision.ranges import metadata, refused
 from exeat.enforcement.lookup import FairResolver
 from exeat.errors import RefusalError
@@ -48,7 +49,7 @@ class Dialer:
             address = ip_address(host)
         except ValueError:
             return False
-        address = getattr(address, "ipv4_mapped", None) or address
+        address = unmapped(address)
         return address.is_loopback or address.is_unspecified or _is_local(address)
 
     async def dial(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import final
 
+from exeat.decision.addresses import unmapped
 from exeat.errors import RefusalError
 from exeat.identity.issuer import VerifiedToken
 from exeat.model.identity import Agent
@@ -83,13 +84,11 @@ class AgentIndex:
     def by_address(self, text: str) -> Agent | None:
         """By the address it comes from: the longest network wins. An address with a zone, or none at all, is nobody's."""
         try:
-            address: IPv4Address | IPv6Address = ip_address(text)
+            address = unmapped(ip_address(text))
         except ValueError:
             return None
-        if isinstance(address, IPv6Address):
-            if address.scope_id is not None:
-                return None
-            address = address.ipv4_mapped or address  # what a socket for both families calls an IPv4 peer
+        if isinstance(address, IPv6Address) and address.scope_id is not None:
+            return None
         number = int(address)
         for version, shift in self._shifts:
             if version == address.version and (agent := self._networks[version, shift].get(number >> shift)):

@@ -13,6 +13,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Protocol, final
 
 from exeat.config.tables.proxy import LimitsTable
+from exeat.decision.addresses import unmapped
 
 RESERVE = 128
 """File descriptors kept for what isn't traffic: audit, store, admin API, listeners, token endpoints."""
@@ -41,14 +42,10 @@ def raise_descriptor_limit() -> int:
 def source_of(peer: str) -> str:
     """What counts as one source: an IPv4 address, or the /64 that one IPv6 host can choose all its addresses from."""
     try:
-        address = ip_address(peer.partition("%")[0])
+        address = unmapped(ip_address(peer.partition("%")[0]))
     except ValueError:
         return peer
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(IPv6Address(int(address) >> 64 << 64))
-    return str(address)
+    return str(IPv6Address(int(address) >> 64 << 64) if isinstance(address, IPv6Address) else address)
 
 
 @final
@@ -94,7 +91,7 @@ class Quotas:
         Raise ConnectionError when the session has too many, all of them with requests under way; otherwise the one that
         has been idle for longest goes.
         """
-        self._unmember(connection)  # an agent that had no mission so far may get one
+        _take_out(connection, self._session, self._members)  # an agent that had no mission so far may get one
         members = self._members.setdefault(session, {})
         if len(members) >= limits.agent_connections:
             idle = next((each for each in members if not each.busy()), None)
@@ -104,7 +101,7 @@ class Quotas:
             self.leave(idle)
             idle.cut()
             members = self._members.setdefault(session, {})
-        self._unguest(connection)
+        _take_out(connection, self._source, self._guests)
         self._session[connection] = session
         members[connection] = None
 
@@ -140,8 +137,8 @@ class Quotas:
         """Forget a connection that is gone; again changes nothing."""
         self._note("streams", self._streams, connection, 0)
         self._note("bytes", self._kept, connection, 0)
-        self._unguest(connection)
-        self._unmember(connection)
+        _take_out(connection, self._source, self._guests)
+        _take_out(connection, self._session, self._members)
 
     def _note(self, what: str, counts: Counter[Cuttable], connection: Cuttable, count: int) -> int:
         key = what, self._session.get(connection, "")
@@ -162,18 +159,12 @@ class Quotas:
         self.leave(guest)
         guest.cut()
 
-    def _unmember(self, connection: Cuttable) -> None:
-        session = self._session.pop(connection, None)
-        if session is not None:
-            members = self._members[session]
-            members.pop(connection, None)
-            if not members:
-                del self._members[session]
 
-    def _unguest(self, connection: Cuttable) -> None:
-        source = self._source.pop(connection, None)
-        if source is not None:
-            guests = self._guests[source]
-            guests.pop(connection, None)
-            if not guests:
-                del self._guests[source]
+def _take_out(connection: Cuttable, place: dict[Cuttable, str], groups: dict[str, dict[Cuttable, None]]) -> None:
+    """Forget where a connection was counted, if it was, and a group that it leaves empty."""
+    name = place.pop(connection, None)
+    if name is not None:
+        group = groups[name]
+        group.pop(connection, None)
+        if not group:
+            del groups[name]

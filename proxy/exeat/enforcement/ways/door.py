@@ -12,6 +12,7 @@ from typing import Protocol, final
 
 from exeat.enforcement.ways.entry import Entry
 from exeat.enforcement.ways.peer import peer_address
+from exeat.errors import RefusalError
 
 logger = logging.getLogger("exeat.door")
 
@@ -58,14 +59,14 @@ class Door(asyncio.Protocol):
         """Asyncio's call."""
         if not isinstance(transport, asyncio.Transport):
             transport.close()
-        elif not self._admits(peer_address(transport)):
+        elif not self._admits(peer := peer_address(transport)):
             transport.abort()
         elif self._entry.tls is None:
             self._enter(transport)
         else:
             transport.pause_reading()  # not a byte is read before the handshake takes over
             self._transport = transport
-            self._room.add(self, peer_address(transport))
+            self._room.add(self, peer)
             self._task = asyncio.get_running_loop().create_task(self._handshake(transport))
 
     async def _handshake(self, transport: asyncio.Transport) -> None:
@@ -92,8 +93,11 @@ class Door(asyncio.Protocol):
     def _enter(self, transport: asyncio.Transport, early: bytes = b"") -> None:
         try:
             self._welcome(transport, self._entry).start(early)
-        except BaseException as fault:  # noqa: BLE001 whatever it is, this connection is not served
-            logger.info("a connection was not let in: %s", fault)
+        except RefusalError as refusal:  # its certificate identifies nobody
+            logger.info("a connection was not let in: %s", refusal)
+            transport.abort()
+        except BaseException:
+            logger.exception("a connection was not let in")
             transport.abort()
 
     def cut(self) -> None:

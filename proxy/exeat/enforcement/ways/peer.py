@@ -6,20 +6,16 @@ Must not know: who that is.
 from __future__ import annotations
 
 import asyncio
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
+from exeat.decision.addresses import unmapped
 from exeat.identity.svid import read_svid
 
 
 def peer_address(transport: asyncio.Transport) -> str:
-    """The IP address at the other end as canonical text, ``""`` where there is none (a Unix socket)."""
+    """The IP address at the other end as canonical text, its zone kept; ``""`` where there is none (a Unix socket)."""
     peer = transport.get_extra_info("peername")
-    if not isinstance(peer, tuple) or not peer:
-        return ""
-    address = ip_address(peer[0].partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(address)
+    return str(unmapped(ip_address(peer[0]))) if isinstance(peer, tuple) and peer else ""
 
 
 def svid_of(transport: asyncio.Transport) -> tuple[str, float]:
