@@ -12,9 +12,10 @@ from typing import Protocol, final
 
 import aiohttp
 
+from exeat.trusted_http import TooLongError, TrustedClient, read_at_most
+
 _LONGEST = 5.0
 """Seconds for a whole answer."""
-_CONNECT = 3.0
 LARGEST = 256 * 1024
 """Bytes; large providers publish some 20 KiB."""
 _TYPES = frozenset({"application/json", "application/jwk-set+json"})
@@ -75,19 +76,15 @@ class FileSource:
 
 @final
 class Fetcher:
-    """An HTTP client for public keys; its one session is made on the loop that first needs it."""
+    """An HTTP client for public keys."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
-        self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
+        self._client = TrustedClient(tls, limit=8, force_close=True)
 
     async def get(self, url: str) -> bytes:
         """Return the body of a 200 with JSON in it; raise FetchError for everything else."""
         try:
-            async with (
-                asyncio.timeout(_LONGEST),
-                self._open().get(url, headers=_HEADERS, allow_redirects=False) as response,
-            ):
+            async with asyncio.timeout(_LONGEST), self._client.ask("GET", url, _HEADERS) as response:
                 return await _read(response)
         except TimeoutError:
             raise FetchError("no whole answer in time") from None
@@ -96,20 +93,7 @@ class Fetcher:
 
     async def close(self) -> None:
         """Close every connection."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls, limit=8, force_close=True),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT),
-                trust_env=False,
-                auto_decompress=False,  # nothing was offered, and a small answer may unpack to a huge one
-            )
-        return self._session
+        await self._client.close()
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -117,9 +101,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         raise FetchError(f"answered {response.status}")
     if response.content_type not in _TYPES or "Content-Encoding" in response.headers:
         raise FetchError("answered something else than JSON")
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > LARGEST:
-            raise FetchError(f"more than {LARGEST} bytes")
-    return bytes(body)
+    try:
+        return await read_at_most(response, LARGEST)
+    except TooLongError:
+        raise FetchError(f"more than {LARGEST} bytes") from None

@@ -21,11 +21,10 @@ from exeat.credentials.oauth.strict_json import read_object
 from exeat.errors import RefusalError, StartError
 from exeat.model.reason import Reason
 from exeat.ports import Clock
+from exeat.trusted_http import TooLongError, TrustedClient, read_at_most
 
 _LONGEST = 4.5
 """Seconds for a whole answer; a little less than the broker gives a mint, so that the record says who was late."""
-_CONNECT = 3.0
-"""Seconds for TCP and TLS."""
 _LARGEST = 64 * 1024
 """Bytes of an answer."""
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -66,12 +65,11 @@ class Answer:
 
 @final
 class Endpoints:
-    """The client side of every authorization server; its one session is made on the loop that first needs it."""
+    """The client side of every authorization server."""
 
     def __init__(self, tls: ssl.SSLContext, clock: Clock) -> None:
-        self._tls = tls
+        self._client = TrustedClient(tls, limit=32, limit_per_host=16)
         self._pauses = Pauses(clock)
-        self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         """Send a form and return the answer.
@@ -100,7 +98,7 @@ class Endpoints:
             raise _unavailable(f"can't be reached: {type(error).__name__}") from None
 
     async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as response:
+        async with self._client.ask("POST", url, headers, body) as response:
             if response.status in {429, 503}:
                 seconds = self._pauses.begin(url, response.headers.get("Retry-After"))
                 raise _unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
@@ -108,34 +106,20 @@ class Endpoints:
 
     async def close(self) -> None:
         """Close every connection."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls, limit=32, limit_per_host=16),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT),
-                trust_env=False,
-                auto_decompress=False,  # nothing was offered, and a small answer may unpack to a huge one
-            )
-        return self._session
+        await self._client.close()
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answer:
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > _LARGEST:
-            raise _unavailable(f"answered {response.status} with more than {_LARGEST} bytes")
+    try:
+        body = await read_at_most(response, _LARGEST)
+    except TooLongError:
+        raise _unavailable(f"answered {response.status} with more than {_LARGEST} bytes") from None
     if response.status != 200:
-        return Answer(response.status, _fields_or_none(bytes(body)))
+        return Answer(response.status, _fields_or_none(body))
     if not body:
         return Answer(200, {})
     try:
-        return Answer(200, read_object(bytes(body)))
+        return Answer(200, read_object(body))
     except ValueError as error:
         raise _unavailable(f"answered 200 with what can't be read: {error}") from None
 
