@@ -37,7 +37,8 @@ def check(data: bytes) -> None:
     assert base.host in HOSTS
     assert there.tunnel is not None
     assert (there.tunnel.host, there.tunnel.port, there.tunnel.sni) == (base.host, base.port, base.host)
-    assert base.prefix + there.target in (wire.target, wire.target.replace(base.prefix, base.prefix + b"/", 1))
+    prefix = base.prefix.encode()
+    assert prefix + there.target in (wire.target, wire.target.replace(prefix, prefix + b"/", 1))
     assert [field for field in there.headers if field[0].lower() not in _OURS] == [
         field for field in wire.headers if field[0].lower() not in _OURS
     ]
@@ -52,9 +53,9 @@ def check(data: bytes) -> None:
 
 def _check_path(wire: WireRequest, base: Base, request: CanonicalRequest) -> None:
     """A client that knows URLs asks for the same path."""
-    seen = ada_url.URL((base.url + wire.target).decode("latin-1"))
+    seen = ada_url.URL(base.url + wire.target.decode("latin-1"))
     pieces = tuple(unquote_to_bytes(piece) for piece in seen.pathname[1:].split("/"))
-    prefix = (base.prefix[1:],) if base.prefix else ()
+    prefix = (base.prefix[1:].encode(),) if base.prefix else ()
     assert pieces in (prefix + tuple(each.encode() for each in request.segments or ("",)), prefix)
 
 
@@ -71,12 +72,12 @@ def _check_back(location: bytes, base: Base, request: CanonicalRequest) -> None:
     there = f"https://{base.host}:{base.port}{request.path}"
     try:
         meant = ada_url.URL(location.decode(), there)
-        seen = ada_url.URL(back[0][1].decode(), (base.url + base.prefix).decode() + request.path)
+        seen = ada_url.URL(back[0][1].decode(), base.url + base.prefix + request.path)
         if urljoin(there, location.decode()).replace(f":{base.port}", "", 1) != meant.href:
             return  # browsers mend such references, others don't
     except ValueError:
         return
     here = f"https://{base.host}" if base.port == 443 else f"https://{base.host}:{base.port}"
     if meant.origin == here and not (meant.username or meant.password):
-        assert seen.origin == ada_url.URL(base.url.decode()).origin, (location, back[0][1])
-        assert seen.pathname == base.prefix.decode() + meant.pathname, (location, back[0][1])
+        assert seen.origin == ada_url.URL(base.url).origin, (location, back[0][1])
+        assert seen.pathname == base.prefix + meant.pathname, (location, back[0][1])

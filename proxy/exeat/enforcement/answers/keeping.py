@@ -14,8 +14,9 @@ from typing import final
 from exeat.credentials.custody import MARK, Custody, Kept, is_placeholder
 from exeat.decision.places import cookies
 from exeat.enforcement.answers.cookies import read_set_cookie
-from exeat.enforcement.answers.links import CARRIERS, Keep, with_kept
+from exeat.enforcement.answers.links import Keep, with_kept
 from exeat.enforcement.answers.scrub import AnswerError
+from exeat.enforcement.references import CARRIERS
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest, Headers

@@ -1,21 +1,18 @@
 """Presigned links in an answer's fields: whoever has one needs no credential, so its signature is kept in custody.
 
-Links are looked for where clients follow them: Location, Content-Location, Link, Refresh. Must not know: any engine, who
-follows them.
+Must not know: any engine, where fields hold links, who follows them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from exeat.decision.hosts import canonical_host
+from exeat.enforcement.references import with_references
 from exeat.model.request import CanonicalRequest
 from exeat.services.query import decoded
 
-CARRIERS = frozenset({b"location", b"content-location", b"link", b"refresh"})
-"""The fields that hold links."""
 _SIGNATURES = frozenset({"x-amz-signature", "x-goog-signature", "x-oss-signature", "q-signature"})
 """Query parameters that sign a link by their name alone: AWS, Google Cloud, Alibaba, Tencent."""
 _BESIDE = {
@@ -26,11 +23,6 @@ _BESIDE = {
 """Those that sign one beside another parameter: AWS v2, Google v2, OSS, CloudFront; Azure, and GitHub's downloads from it."""
 SIGNING = _SIGNATURES | _BESIDE.keys()
 """Every parameter that may sign a link."""
-_IN_LINK = re.compile(r"<([^<>]*)>")
-_IN_REFRESH = re.compile(r"""url\s*=\s*["']?([^"'\s]+)""", re.IGNORECASE)
-_WHOLE = re.compile(r"(.+)", re.DOTALL)
-_PLACES = {b"link": _IN_LINK, b"refresh": _IN_REFRESH}
-
 Keep = Callable[[str, str, str, bool], str]
 """(parameter, value as written, host, secure) → what stands there instead."""
 
@@ -42,14 +34,7 @@ def with_kept(name: bytes, value: bytes, request: CanonicalRequest, parameters: 
     """
     if b"?" not in value:
         return value
-    text = value.decode("utf-8", "surrogateescape")
-
-    def replaced(match: re.Match[str]) -> str:
-        before, after = match[0][: match.start(1) - match.start()], match[0][match.end(1) - match.start() :]
-        return before + _signed(match[1], request, parameters, keep) + after
-
-    changed = _PLACES.get(name, _WHOLE).sub(replaced, text)
-    return value if changed == text else changed.encode("utf-8", "surrogateescape")
+    return with_references(name, value, lambda url: _signed(url, request, parameters, keep))
 
 
 def _signed(url: str, request: CanonicalRequest, parameters: frozenset[str], keep: Keep) -> str:

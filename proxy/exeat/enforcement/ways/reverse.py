@@ -13,24 +13,17 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from exeat.decision.hosts import canonical_host, is_address, parse_authority
+from exeat.enforcement.references import CARRIERS, with_references
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
 from exeat.model.request import Headers, Tunnel, WireRequest
 from exeat.model.service import Service
 
 _PREFIX = re.compile(rb"/([A-Za-z0-9._-]{1,253})((?:[/?].*)?)", re.DOTALL)
-_URL = re.compile(rb"(https?:)?//([A-Za-z0-9.-]+)(?::(\d{1,5}))?(?=[/?#]|$)", re.IGNORECASE)
+_URL = re.compile(r"(https?:)?//([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?(?=[/?#]|$)", re.IGNORECASE | re.ASCII)
 _PATH_ATTRIBUTE = re.compile(rb"(;\s*path=)(/[^;]*)", re.IGNORECASE)
 _OWN_ATTRIBUTES = re.compile(rb";\s*(?:domain=[^;]*|secure(?=\s*(?:;|$)))", re.IGNORECASE)
 _DOMAIN_ATTRIBUTE = re.compile(rb";\s*domain=[^;]*", re.IGNORECASE)
-_WHOLE = re.compile(rb"^()(.+)$", re.DOTALL)
-_LINKS = {
-    b"location": _WHOLE,
-    b"content-location": _WHOLE,
-    b"link": re.compile(rb"(<)([^>]*)"),
-    b"refresh": re.compile(rb"(;\s*url=[\"']?)(\S+)", re.IGNORECASE),
-}
-"""Where a field holds references: after the first group."""
 _HTTPS = 443
 
 
@@ -40,8 +33,8 @@ class Base:
     before the path.
     """
 
-    url: bytes
-    prefix: bytes
+    url: str
+    prefix: str
     host: str
     port: int
 
@@ -89,14 +82,14 @@ class BaseUrls:
         http2 = bool(wire.authority)
         if len(hosts) > 1 or bool(hosts) == http2:
             raise ValueError("not exactly one authority")
-        authority = wire.authority.encode("ascii") if http2 else hosts[0]
-        host, _ = parse_authority(authority.decode("ascii"), 1)
+        authority = wire.authority if http2 else hosts[0].decode("ascii")
+        host, _ = parse_authority(authority, 1)
         if any(
             name.lower() == b"sec-fetch-site" and value not in (b"same-origin", b"none") for name, value in wire.headers
         ):
             return Deny(Reason.REQUEST_MALFORMED, detail="a page of another site asks")
-        own_url = (b"https://" if self._tls else b"http://") + authority
-        target, prefix, path = self._by_name(host), b"", wire.target
+        own_url = f"{'https' if self._tls else 'http'}://{authority}"
+        target, prefix, path = self._by_name(host), "", wire.target
         if target is None:
             if not is_address(host) and host not in self._names:
                 return Deny(Reason.AUTHORITY_MISMATCH, detail="the Host field doesn't name this listener")
@@ -104,7 +97,7 @@ class BaseUrls:
             target = None if found is None else self._by_prefix.get(found[1].decode("ascii").lower())
             if found is None or target is None:
                 return Deny(Reason.DESTINATION_NOT_ALLOWED, detail="no service has this base URL")
-            prefix, path = b"/" + found[1], found[2] if found[2].startswith(b"/") else b"/" + found[2]
+            prefix, path = f"/{found[1].decode('ascii')}", found[2] if found[2].startswith(b"/") else b"/" + found[2]
         base = Base(own_url, prefix, *target)
         return replace(
             wire,
@@ -124,41 +117,37 @@ class BaseUrls:
         ``Strict-Transport-Security`` goes: it would be about our own host.
         """
         kept: list[tuple[bytes, bytes]] = []
-
-        def ours(match: re.Match[bytes]) -> bytes:
-            return match[1] + self._reference(match[2], base)
-
         for name, value in fields:
             lower = name.lower()
-            if lower in _LINKS:
-                kept.append((name, _LINKS[lower].sub(ours, value)))
+            if lower in CARRIERS:
+                kept.append((name, with_references(lower, value, lambda each: self._reference(each, base))))
             elif lower == b"set-cookie":
                 kept.append((name, self._cookie(value, base)))
             elif lower != b"strict-transport-security":
                 kept.append((name, value))
         return tuple(kept)
 
-    def _reference(self, reference: bytes, base: Base) -> bytes:
+    def _reference(self, reference: str, base: Base) -> str:
         """One URI reference (RFC 3986 §4.1); a relative one but for an absolute path is right as it is."""
-        if reference.startswith(b"/") and not reference.startswith(b"//"):
+        if reference.startswith("/") and not reference.startswith("//"):
             return base.prefix + reference
         match = _URL.match(reference)
         if match is None:
             return reference
         try:
-            host = canonical_host(match[2].decode("ascii"))
+            host = canonical_host(match[2])
         except ValueError:
             return reference
-        port = int(match[3]) if match[3] else (80 if (match[1] or b"").lower() == b"http:" else _HTTPS)
+        port = int(match[3]) if match[3] else (80 if (match[1] or "").lower() == "http:" else _HTTPS)
         rest = reference[match.end() :]
         if (host, port) == (base.host, base.port):
             return base.url + base.prefix + rest
         name = self._by_host.get((host, port))
-        return reference if name is None or not base.prefix else base.url + b"/" + name.encode() + rest
+        return reference if name is None or not base.prefix else f"{base.url}/{name}{rest}"
 
     def _cookie(self, value: bytes, base: Base) -> bytes:
         value = (_DOMAIN_ATTRIBUTE if self._tls else _OWN_ATTRIBUTES).sub(b"", value)
-        return _PATH_ATTRIBUTE.sub(lambda match: match[1] + base.prefix + match[2], value)
+        return _PATH_ATTRIBUTE.sub(lambda match: match[1] + base.prefix.encode() + match[2], value)
 
 
 def _authority(base: Base) -> bytes:
@@ -167,12 +156,12 @@ def _authority(base: Base) -> bytes:
 
 def _forwarded(headers: Headers, base: Base) -> Iterable[tuple[bytes, bytes]]:
     """The agent's fields as its client would have written them for the service itself."""
-    own, there = base.url + base.prefix, b"https://" + _authority(base)
+    own, there = (base.url + base.prefix).encode(), b"https://" + _authority(base)
     for name, value in headers:
         lower = name.lower()
         if lower == b"host":
             yield name, _authority(base)
-        elif lower == b"origin" and value == base.url:
+        elif lower == b"origin" and value == base.url.encode():
             yield name, there
         elif lower == b"referer" and value.startswith(own):
             yield name, there + value[len(own) :]
