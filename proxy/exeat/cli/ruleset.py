@@ -70,16 +70,10 @@ def _counters() -> Iterator[str]:
 
 
 def _of_users(agents: Agents, ways: Sequence[Way]) -> Iterator[str]:
-    transparent = [way for way in ways if way.scheme == "transparent"]
-    if transparent:
-        yield ""
-        yield "# Before the filter: what an agent sends anywhere goes to the transparent listener instead."
-        yield from _base(
-            "redirect_users", "nat hook output priority -100", f"meta skuid {agents.users} jump redirect_held"
-        )
-        yield "chain redirect_held {"
-        yield from _indent(_redirects(ways, transparent, local=True))
-        yield "}"
+    yield from _redirecting(
+        ("# Before the filter: what an agent sends anywhere goes to the transparent listener instead.", "redirect_users"),
+        "nat hook output priority -100", f"meta skuid {agents.users}", "redirect_held", ways, local=True,
+    )  # fmt: skip
     yield ""
     yield "# Packets made on this machine, by their socket's owner; the kernel's own have none and go on. A program that is"
     yield "# set-uid root sends as root: start agents with no new privileges (systemd: NoNewPrivileges=yes)."
@@ -104,16 +98,10 @@ def _base(name: str, hook: str, rule: str) -> Iterator[str]:
 
 def _of_interfaces(agents: Agents, ways: Sequence[Way]) -> Iterator[str]:
     devices = "{ " + ", ".join(f'"{each}"' for each in agents.interfaces) + " }"
-    transparent = [way for way in ways if way.scheme == "transparent"]
-    if transparent:
-        yield ""
-        yield "# What agents behind the interface send anywhere goes to the transparent listener instead."
-        yield from _base(
-            "redirect_interfaces", "nat hook prerouting priority dstnat", f"iifname {devices} jump redirect_arriving"
-        )
-        yield "chain redirect_arriving {"
-        yield from _indent(_redirects(ways, transparent, local=False))
-        yield "}"
+    yield from _redirecting(
+        ("# What agents behind the interface send anywhere goes to the transparent listener instead.", "redirect_interfaces"),
+        "nat hook prerouting priority dstnat", f"iifname {devices}", "redirect_arriving", ways, local=False,
+    )  # fmt: skip
     yield ""
     yield "# To this machine: its other services (ssh, a container engine, a resolver) are ways out as well."
     yield from _base("from_interfaces", "filter hook input priority filter", f"iifname {devices} jump arriving")
@@ -130,6 +118,20 @@ def _of_interfaces(agents: Agents, ways: Sequence[Way]) -> Iterator[str]:
     yield f"    iifname {devices} jump refused"
     yield f"    oifname {devices} drop"
     yield "}"
+
+
+def _redirecting(
+    said: tuple[str, str], hook: str, whose: str, target: str, ways: Sequence[Way], *, local: bool
+) -> Iterator[str]:
+    """The chains that lead whose packets to the transparent listeners, if there are any. ``said`` is a comment and a name."""
+    transparent = [way for way in ways if way.scheme == "transparent"]
+    if transparent:
+        comment, name = said
+        yield from ("", comment)
+        yield from _base(name, hook, f"{whose} jump {target}")
+        yield f"chain {target} {{"
+        yield from _indent(_redirects(ways, transparent, local=local))
+        yield "}"
 
 
 def _redirects(ways: Sequence[Way], transparent: Sequence[Way], *, local: bool) -> Iterator[str]:

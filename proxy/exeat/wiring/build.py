@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from exeat.audit.log import AuditLog
 from exeat.clock import SystemClock
 from exeat.config.endpoints import parse_listener
-from exeat.config.listeners import places
 from exeat.config.loading import Loaded
 from exeat.credentials.broker import TokenBroker
 from exeat.credentials.custody import Custody
@@ -97,7 +96,8 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     state = private_folder(loaded.path(settings.state.path))
     ensure_ca(state)
     authority = CertificateAuthority(state)
-    ports = build_ports(loaded, authority, site.services, clock)
+    configured = build_ports(loaded, authority, site.services, clock)
+    ports = [port for _, port in configured]
     listeners = Listeners(ports if listen else ())
     audit = open_audit(loaded, state, clock)
     store = open_store(settings.store.url, loaded.base)
@@ -191,7 +191,7 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
         templates=site.templates,
         ceilings=site.ceilings,
         expand=site.services.expand,
-        connection=connection_info(site, state, key, short_key, list(zip(places(settings), ports, strict=True))),
+        connection=connection_info(site, state, key, short_key, configured),
     )
     rings = (token_keys, pass_keys)
     return Assembly(

@@ -31,9 +31,9 @@ _KINDS = {
 
 def build_ports(
     loaded: Loaded, authority: CertificateAuthority, services: ServiceIndex, clock: Clock
-) -> Sequence[Port]:
-    """One port a listener, certificates loaded; raise StartError for a certificate that is unusable."""
-    return [_port(loaded, place, authority, services, clock) for place in places(loaded.settings)]
+) -> Sequence[tuple[Place, Port]]:
+    """Each configured listener with its port, certificates loaded; raise StartError for a certificate that is unusable."""
+    return [(place, _port(loaded, place, authority, services, clock)) for place in places(loaded.settings)]
 
 
 def _port(loaded: Loaded, place: Place, authority: CertificateAuthority, services: ServiceIndex, clock: Clock) -> Port:
