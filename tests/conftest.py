@@ -22,6 +22,7 @@ from rig import matrix
 from rig.certs import Authority
 from rig.config import SHARED_KEY, Config
 from rig.faults import World
+from rig.island import Island, why_not
 from rig.origin import Origin
 from rig.proxy import Exeat
 
@@ -76,6 +77,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Signs the origins' certificates."""
     return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def island(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Island]:
+    """The rest of the module lives in a network where every address is here."""
+    if why := why_not():
+        pytest.skip(why)
+    with Island(tmp_path_factory.mktemp("island")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -18,19 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from rig.network import METADATA, V4, V6, Internet, why_not
+from rig.network import METADATA, REQUEST, V4, V6, Internet, why_not
 from rig.proxy import COMMAND, Exeat, clean_environment
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 RIG = Path(__file__).parents[1] / "rig"
 USER = 12345
-REQUEST = """
-import os, urllib.request
-asked = urllib.request.Request("https://api.example.test/v1/refunds", headers={"Authorization": "Bearer " + os.environ["EXAMPLE_KEY"]})
-with urllib.request.urlopen(asked, timeout=20) as answer:
-    print(answer.status)
-"""
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rig.config import free_port, toml
-from rig.network import METADATA, V4, V6, Internet, why_not
+from rig.network import METADATA, REQUEST, V4, V6, Internet, why_not
 from rig.proxy import COMMAND, clean_environment
 
 RIG = Path(__file__).parents[1] / "rig"
@@ -22,12 +22,6 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 AGENT, SOMEBODY = 12345, 12346
 GATEWAY, BEHIND = "10.77.0.1", "10.77.0.2"
 GATEWAY6, BEHIND6 = "fd77::1", "fd77::2"
-REQUEST = """
-import os, urllib.request
-asked = urllib.request.Request("https://api.example.test/v1/refunds", headers={"Authorization": "Bearer " + os.environ["EXAMPLE_KEY"]})
-with urllib.request.urlopen(asked, timeout=20) as answer:
-    print(answer.status)
-"""
 
 
 @pytest.fixture(scope="module", autouse=True)

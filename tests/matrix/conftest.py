@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from rig.attack import Bystander
 from rig.config import Config, free_port
 from rig.faults import World
-from rig.island import Island, why_not
 from rig.matrix import seen
 from rig.nameserver import Nameserver
 from rig.origin import Origin
@@ -18,15 +18,6 @@ from rig.wire import CLOSED, Response, denied, refused
 
 RESOLVER = "nameserver 127.0.0.1\nsearch corp.example.test example.test\noptions ndots:5 timeout:1 attempts:2\n"
 """As on a network with search domains: none of them may ever be tried for an agent."""
-
-
-@pytest.fixture(scope="module")
-def island(tmp_path_factory):
-    """The rest of the module lives in a network where every address is here."""
-    if why := why_not():
-        pytest.skip(why)
-    with Island(tmp_path_factory.mktemp("island")) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +100,12 @@ def by_socks(exeat, mission):
             return CLOSED
 
     return ask
+
+
+@pytest.fixture
+def others(exeat):
+    """Another agent is served all the while, and the proxy doesn't grow by much."""
+    before = exeat.memory()
+    with Bystander(exeat) as bystander:
+        yield bystander
+    assert exeat.memory() - before < 40 * 1024 * 1024

@@ -17,7 +17,6 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from rig.attack import Bystander
 from rig.config import allow_silent
 from rig.wire import ask, refused
 from rig.wire_h2 import H2Wire
@@ -43,15 +42,6 @@ def _ends(wire, code=CALM, limit=10.0):
     """The connection ends, with this code where the end was heard; a reset may have overtaken it."""
     assert wire.pump(limit, lambda: wire.closed), "the connection is still open"
     assert wire.goaway in {code, -1}, wire.goaway
-
-
-@pytest.fixture
-def others(exeat):
-    """Another agent is served all the while, and the proxy doesn't grow by more than a few connections' worth."""
-    before = exeat.memory()
-    with Bystander(exeat) as bystander:
-        yield bystander
-    assert exeat.memory() - before < 40 * MEBIBYTE
 
 
 def _request(wire):

@@ -45,15 +45,6 @@ def configure(config, origin):
     )
 
 
-@pytest.fixture
-def others(exeat):
-    """Another agent is served all the while, and the proxy doesn't grow by much."""
-    before = exeat.memory()
-    with Bystander(exeat) as bystander:
-        yield bystander
-    assert exeat.memory() - before < 40 * MEBIBYTE
-
-
 def _only_the_bystander(origin):
     assert {seen.path for seen in origin.requests} <= {"/v1/refunds"}
 

@@ -24,6 +24,13 @@ V4, V6, METADATA = "203.0.113.1", "2001:db8:53::1", "169.254.169.254"
 """The internet's addresses (RFC 5737, RFC 3849), and the one at which clouds hand out credentials."""
 HERE4, HERE6 = "203.0.113.2", "2001:db8:53::2"
 """This machine's."""
+REQUEST = """
+import os, urllib.request
+asked = urllib.request.Request("https://api.example.test/v1/refunds", headers={"Authorization": "Bearer " + os.environ["EXAMPLE_KEY"]})
+with urllib.request.urlopen(asked, timeout=20) as answer:
+    print(answer.status)
+"""
+"""What an agent runs: one permitted request, with nothing but the environment to tell it how."""
 
 
 @functools.cache

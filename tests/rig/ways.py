@@ -5,7 +5,6 @@ Must not know: what is asked.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import socket
 import ssl
@@ -218,8 +217,3 @@ def socks_raw(sock: socket.socket, address: bytes, port: int, user: str | None =
         answer = sock.recv(10)
         return answer[1] if len(answer) >= 2 else -1
     return -1
-
-
-def proxy_authorization(password: str) -> tuple[str, str]:
-    """As a header of a client library."""
-    return "Proxy-Authorization", "Basic " + base64.b64encode(f"mission:{password}".encode()).decode()

@@ -2,62 +2,28 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
-import threading
-from contextlib import suppress
-from typing import Self
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, Pong, Request, TextMessage
 
 from rig.certs import Authority
+from rig.threaded_origin import ThreadedOrigin
 
 
-class WebsocketOrigin:
-    """Context manager; one thread a connection."""
+class WebsocketOrigin(ThreadedOrigin):
+    """Remembers handshakes, messages, and how each connection was closed."""
 
     def __init__(self, authority: Authority, *names: str) -> None:
-        self._context = authority.server(*names, alpn=("http/1.1",))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        super().__init__(authority, *names)
         self.handshakes: list[Request] = []
         self.messages: list[str | bytes] = []
         self.closed: list[int | None] = []
-        self._threads: list[threading.Thread] = []
-        self._sockets: list[socket.socket] = []
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
+    def broke_off(self) -> None:
+        self.closed.append(None)
 
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-        for each in self._sockets:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(2)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                plain, _ = self._listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._serve, args=(plain,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, plain: socket.socket) -> None:
-        try:
-            with self._context.wrap_socket(plain, server_side=True) as sock:
-                self._sockets.append(sock)
-                self._talk(sock)
-        except (OSError, ssl.SSLError):
-            self.closed.append(None)
-
-    def _talk(self, sock: ssl.SSLSocket) -> None:
+    def talk(self, sock: ssl.SSLSocket) -> None:
         end = WSConnection(ConnectionType.SERVER)
         while data := sock.recv(65536):
             end.receive_data(data)

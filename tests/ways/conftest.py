@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from rig.certs import Authority
 from rig.config import free_port
-from rig.island import Island, why_not
 from rig.ways import Doors
-from rig.workloads import Issuer
 
 BOT, OTHER = "spiffe://cluster.test/sa/invoice-bot", "spiffe://cluster.test/sa/report-bot"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def island(tmp_path_factory):
-    """A network of the module's own."""
-    if why := why_not():
-        pytest.skip(why)
-    with Island(tmp_path_factory.mktemp("island")) as made:
-        yield made
+def _on_an_island(island):
+    """Everything of the module lives in a network of its own."""
 
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory):
     """Signs the workloads' certificates."""
-    return Issuer(tmp_path_factory.mktemp("workloads"))
+    return Authority(tmp_path_factory.mktemp("workloads"), "workloads")
+
+
+@pytest.fixture
+def svid(issuer, tmp_path):
+    """Gives out a workload's certificate with its key."""
+    return partial(issuer.svid, tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from rig.certs import Authority
 from rig.ways import Entered, TlsInTls, at
 from rig.wire import client_context, refused
-from rig.workloads import Issuer
 
 HOST = "api.example.test"
 
@@ -32,12 +32,12 @@ def known(doors, exeat, mission, way, certificate, password=None):
         yield wire, wire.connect(f"{HOST}:443", password)
 
 
-def test_a_workload_is_known_by_its_certificate(doors, exeat, mission, origin, issuer):
-    with known(doors, exeat, mission, "mtls", issuer.svid(BOT)) as (_, answer):
+def test_a_workload_is_known_by_its_certificate(doors, exeat, mission, origin, svid):
+    with known(doors, exeat, mission, "mtls", svid(BOT)) as (_, answer):
         assert answer.status == 200
     done = subprocess.run(
         ["curl", "-sS", "-x", f"https://127.0.0.1:{doors.ports['mtls']}", "--proxy-cacert", mission["ca_file"],
-         "--proxy-cert", str(issuer.svid(BOT)), "--cacert", mission["ca_file"], f"https://{HOST}/v1/refunds"],
+         "--proxy-cert", str(svid(BOT)), "--cacert", mission["ca_file"], f"https://{HOST}/v1/refunds"],
         capture_output=True, text=True, timeout=20,
     )  # fmt: skip
     assert '"ok": true' in done.stdout, done.stderr
@@ -45,29 +45,29 @@ def test_a_workload_is_known_by_its_certificate(doors, exeat, mission, origin, i
     assert last(exeat)["evidence"] == ["svid"]
 
 
-def test_an_agent_without_a_mission_of_its_own_does_nothing(doors, exeat, mission, origin, issuer):
-    with known(doors, exeat, mission, "mtls", issuer.svid(OTHER)) as (wire, answer):
+def test_an_agent_without_a_mission_of_its_own_does_nothing(doors, exeat, mission, origin, svid):
+    with known(doors, exeat, mission, "mtls", svid(OTHER)) as (wire, answer):
         assert answer.status == 200
         inner = Entered(exeat, TlsInTls(wire.sock, client_context(mission["ca_file"]), HOST), HOST)
         refused(inner.ask("GET", "/v1/refunds"), "mission_missing", status=403)
     assert origin.connections == []
 
 
-def test_a_certificate_nobody_knows_is_refused(doors, exeat, mission, origin, issuer):
-    with known(doors, exeat, mission, "mtls", issuer.svid("spiffe://cluster.test/sa/stranger")) as (_, answer):
+def test_a_certificate_nobody_knows_is_refused(doors, exeat, mission, origin, svid):
+    with known(doors, exeat, mission, "mtls", svid("spiffe://cluster.test/sa/stranger")) as (_, answer):
         refused(answer, "identity_invalid", status=407)
 
 
 @pytest.mark.parametrize("uri", ["https://cluster.test/sa/invoice-bot", "spiffe://cluster.test"])
-def test_a_certificate_that_is_no_svid_ends_the_connection(doors, exeat, mission, origin, issuer, uri):
-    with suppress(OSError), known(doors, exeat, mission, "mtls", issuer.svid(uri)) as (_, answer):
+def test_a_certificate_that_is_no_svid_ends_the_connection(doors, exeat, mission, origin, svid, uri):
+    with suppress(OSError), known(doors, exeat, mission, "mtls", svid(uri)) as (_, answer):
         assert answer.closed
     assert origin.connections == []
 
 
 def test_another_ca_signs_for_nobody(doors, exeat, mission, origin, tmp_path):
-    other = Issuer(tmp_path)
-    for certificate in (other.svid(BOT), None):
+    other = Authority(tmp_path, "other-ca")
+    for certificate in (other.svid(tmp_path, BOT), None):
         with suppress(OSError), known(doors, exeat, mission, "mtls", certificate) as (_, answer):
             assert answer.closed
     assert origin.connections == []
@@ -82,10 +82,8 @@ def test_another_ca_signs_for_nobody(doors, exeat, mission, origin, tmp_path):
         (OTHER, False, "identity_missing"),
     ],
 )
-def test_certificate_and_pass_must_agree_where_both_are_asked_for(
-    doors, exeat, mission, issuer, spiffe_id, shows, code
-):
-    with known(doors, exeat, mission, "both", issuer.svid(spiffe_id), mission["pass"] if shows else None) as (
+def test_certificate_and_pass_must_agree_where_both_are_asked_for(doors, exeat, mission, svid, spiffe_id, shows, code):
+    with known(doors, exeat, mission, "both", svid(spiffe_id), mission["pass"] if shows else None) as (
         _,
         answer,
     ):
