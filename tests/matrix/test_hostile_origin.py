@@ -17,6 +17,11 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 
 
+def _token_of(head):
+    """What a request showed as its credential."""
+    return next(line for line in head.split(b"\r\n") if line.lower().startswith(b"authorization:")).split()[-1]
+
+
 @pytest.fixture(scope="module")
 def hostile(authority):
     with ScriptedOrigin(authority, HOST) as running:
@@ -237,7 +242,7 @@ def test_a_challenge_quotes_no_token_and_never_asks_for_the_pass(exeat, mission,
     """A 407 from behind us would have the agent send its pass again; a 401 may quote what was sent."""
 
     def quoting(sock, head):
-        token = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"authorization:")).split()[-1]
+        token = _token_of(head)
         body = b'{"error": "bad token %s"}' % token
         sock.sendall(
             b'HTTP/1.1 %d No\r\nWWW-Authenticate: Bearer error_description="%s"\r\nProxy-Authenticate: Basic realm="evil"\r\n'
@@ -252,9 +257,7 @@ def test_a_challenge_quotes_no_token_and_never_asks_for_the_pass(exeat, mission,
     else:
         with tunnel(exeat, mission, HOST) as wire:
             answer = wire.send(GET).response()
-    token = next(
-        line for line in hostile.heads[-1].split(b"\r\n") if line.lower().startswith(b"authorization:")
-    ).split()[-1]
+    token = _token_of(hostile.heads[-1])
     assert len(token) > 100
     assert token not in answer.body + repr(answer.headers).encode()
     assert answer.header("proxy-authenticate") == ""

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -74,6 +74,19 @@ def _late(origin, moment):
     return [seen for seen in origin.connections if (seen.last_byte_at or 0) > moment + 0.05]
 
 
+@contextmanager
+def _minting(exeat, mission, world, *, http2):
+    """A request whose token is being minted, for as long as the connection is held open."""
+    world.slow_mint(True)
+    with H2Wire(exeat, mission) if http2 else tunnel(exeat, mission) as wire:
+        if http2:
+            wire.open("GET", "/v1/refunds")
+        else:
+            wire.send(f"GET /v1/refunds HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
+        _until(world.minting)
+        yield
+
+
 def _until(condition, limit=5.0):
     deadline = time.monotonic() + limit
     while not condition():
@@ -106,13 +119,7 @@ def test_kept_connections_of_every_kind_are_of_no_use_afterwards(exeat, mission,
 @pytest.mark.guard("stamp-recheck-after-mint")
 @pytest.mark.parametrize("http2", [False, True])
 def test_between_decision_and_mint(exeat, mission, origin, world, http2):
-    world.slow_mint(True)
-    with H2Wire(exeat, mission) if http2 else tunnel(exeat, mission) as wire:
-        if http2:
-            wire.open("GET", "/v1/refunds")
-        else:
-            wire.send(f"GET /v1/refunds HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
-        _until(world.minting)
+    with _minting(exeat, mission, world, http2=http2):
         exeat.end(mission)
         world.slow_mint(False)
         time.sleep(0.2)
@@ -158,13 +165,8 @@ def test_between_the_head_and_the_body(exeat, mission, origin):
 @pytest.mark.parametrize("http2", [False, True])
 def test_an_agent_that_goes_away_while_its_token_is_minted(exeat, mission, origin, world, http2):
     """The token reaches nobody: nothing is dialled for it, and what became of it is on record."""
-    world.slow_mint(True)
-    with H2Wire(exeat, mission) if http2 else tunnel(exeat, mission) as wire:
-        if http2:
-            wire.open("GET", "/v1/refunds")
-        else:
-            wire.send(f"GET /v1/refunds HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
-        _until(world.minting)
+    with _minting(exeat, mission, world, http2=http2):
+        pass
     time.sleep(0.2)
     world.slow_mint(False)
     [record] = decisions(exeat, mission)

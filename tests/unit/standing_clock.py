@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class StandingClock:
-    def __init__(self) -> None:
-        self.now = 1_900_000_000.0
+    def __init__(self, now: float = 1_900_000_000.0) -> None:
+        self.now = now
 
     def time(self) -> float:
         return self.now

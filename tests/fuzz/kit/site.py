@@ -31,6 +31,7 @@ from exeat.model.service import Grade, Handouts
 from exeat.model.token import Token
 from exeat.policy.bundle import SchemaNames, load_bundle
 from exeat.services.catalogue import build_catalogue
+from unit.standing_clock import StandingClock
 
 NOW = 1_000_000.0
 SHARED, PLACEHOLDER, MINTED = "sk-shared-0123456789", "exeat-ph-0123456789ab", "minted-token-value-01"
@@ -104,16 +105,6 @@ ME = Identity("m_1", "bot")
 _CEILING = ("*.example.test:443", "*.example.test:80")
 
 
-class Clock:
-    """Stands still."""
-
-    def time(self) -> float:
-        return NOW
-
-    def monotonic(self) -> float:
-        return 1.0
-
-
 class Audit:
     """Keeps records as the real one would write them."""
 
@@ -159,7 +150,7 @@ class Site:
         self.audit = Audit()
         broker: Any = Broker()
         never: Any = None
-        world, clock = World(SNAPSHOT), Clock()
+        world, clock = World(SNAPSHOT), StandingClock(NOW)
         prover = Prover(AgentIndex([AGENT], {}), passes, TokenVerifier((), never, clock))
         keeper = Keeper(Custody(_KEY, clock.time, 4096), clock, Handouts())
         rules = {each.name: each.handouts for each in SNAPSHOT.services.services}

@@ -10,7 +10,7 @@ the body, after an empty line
 
 from __future__ import annotations
 
-from exeat.model.request import CanonicalRequest, Tunnel, WireRequest
+from exeat.model.request import Tunnel, WireRequest
 
 
 def read_wire(data: bytes) -> tuple[WireRequest, bytes]:
@@ -42,22 +42,3 @@ def _tunnel(way: bytes) -> Tunnel | None:
     if word == "PLAIN":
         return None
     return Tunnel(host, int(port) if port.isascii() and port.isdecimal() and len(port) < 9 else 0, sni or None)
-
-
-def again(request: CanonicalRequest) -> WireRequest:
-    """A canonical request as it would be seen on the wire."""
-    path = request.path + (f"?{request.query}" if request.query else "")
-    secure = request.scheme == "https"
-    authority = request.host if request.port == (443 if secure else 80) else f"{request.host}:{request.port}"
-    http2 = request.version == "HTTP/2"
-    handshake = ((b"connection", b"upgrade"), (b"upgrade", b"websocket")) if request.upgrade else ()
-    fields = request.headers if http2 else ((b"host", authority.encode()), *handshake, *request.headers)
-    return WireRequest(
-        request.method,
-        (path if secure else f"http://{authority}{path}").encode(),
-        authority if http2 else "",
-        fields,
-        request.version,
-        Tunnel(request.host, request.port, request.host) if secure else None,
-        request.has_body,
-    )

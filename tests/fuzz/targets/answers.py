@@ -16,7 +16,7 @@ from exeat.model.request import CanonicalRequest, Headers, Tunnel, WireRequest
 from fuzz.kit.leaving import check_framed
 from fuzz.kit.site import HOSTS, ME, MINTED, Site
 from fuzz.kit.tokens import PATHS
-from fuzz.kit.wire import again
+from unit.again import again
 
 TOKENS = (
     *PATHS, b"\nSet-Cookie: a=b0123456789012345; Path=/; HttpOnly", b"\nSet-Cookie: ", b"; Domain=example.test", b"; Domain=.test", b"; Secure", b"; Max-Age=0", b"; Max-Age=99",

@@ -7,7 +7,6 @@ The first line of a seed names the coding, as ``gzip``. A second line ``pack`` c
 from __future__ import annotations
 
 import gzip
-import random
 import zlib
 
 import brotli
@@ -15,6 +14,7 @@ import brotli
 from exeat.enforcement.answers.codings import CODINGS, CodedBody, zstd
 from exeat.enforcement.answers.forms import NO_NEEDLES
 from exeat.enforcement.answers.scrub import AnswerError, Scrubber
+from fuzz.kit.pieces import in_pieces
 
 _PACK = {
     b"gzip": gzip.compress, b"x-gzip": gzip.compress, b"deflate": zlib.compress, b"br": brotli.compress, b"zstd": zstd.compress,
@@ -34,7 +34,7 @@ def check(data: bytes) -> None:
         return
     if body.startswith(b"pack\n"):
         body = _PACK[coding](body[5:])
-    whole, pieces = _read(coding, [body]), _read(coding, _pieces(body))
+    whole, pieces = _read(coding, [body]), _read(coding, in_pieces(body))
     assert (whole is None) == (pieces is None), "chunk borders matter"
     assert whole == pieces
     if whole is not None and body:
@@ -61,13 +61,3 @@ def _elsewhere(coding: bytes, body: bytes) -> bytes | None:
         return _UNPACK[coding](body)
     except (OSError, EOFError, zlib.error, brotli.error, zstd.ZstdError):
         return None
-
-
-def _pieces(data: bytes) -> list[bytes]:
-    draw = random.Random(zlib.crc32(data))
-    pieces = []
-    while data:
-        size = draw.choice([1, 1, 2, 5, 100])
-        pieces.append(data[:size])
-        data = data[size:]
-    return pieces

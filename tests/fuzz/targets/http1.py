@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
-import zlib
 from dataclasses import replace
 
 from exeat.model.request import Tunnel
 from fuzz.kit.connection import Agent, Seen
 from fuzz.kit.frames import Message, by_h11, by_llhttp
+from fuzz.kit.pieces import in_pieces
 from fuzz.kit.tokens import FRAMES, PATHS
 
 TOKENS = (*FRAMES, *PATHS)
@@ -20,7 +19,9 @@ def check(data: bytes) -> None:
     seen = agent.receive([data])
     ours = [_message(each) for each in seen]
     cut = Agent(_TUNNEL)
-    assert [_message(each) for each in cut.receive(_pieces(data))] == ours, "chunk borders matter"
+    assert [_message(each) for each in cut.receive(in_pieces(data, (1, 1, 2, 3, 7, 64)))] == ours, (
+        "chunk borders matter"
+    )
     assert cut.over == agent.over
     if not ours:
         return
@@ -45,14 +46,3 @@ def _message(seen: Seen) -> Message:
     wire = seen.wire
     fields = tuple((name.lower(), value) for name, value in wire.headers)
     return Message(wire.method, wire.target, fields, seen.body)
-
-
-def _pieces(data: bytes) -> list[bytes]:
-    """Cut at places that the bytes themselves decide, so that a seed is always cut alike."""
-    draw = random.Random(zlib.crc32(data))
-    pieces = []
-    while data:
-        size = draw.choice([1, 1, 2, 3, 7, 64])
-        pieces.append(data[:size])
-        data = data[size:]
-    return pieces

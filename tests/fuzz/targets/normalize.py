@@ -8,7 +8,8 @@ from exeat.decision.normalize import connect_target, normalize
 from exeat.model.decision import Deny
 from exeat.model.request import CanonicalRequest, WireRequest
 from fuzz.kit.tokens import FIELDS, HOSTS, PATHS
-from fuzz.kit.wire import again, read_wire
+from fuzz.kit.wire import read_wire
+from unit.again import again
 
 TOKENS = (*FIELDS, *HOSTS, *PATHS)
 _ONE_HOP = {b"host", b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"trailer", b"http2-settings"}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import random
-import zlib
 
 from exeat.decision.normalize import connect_target
 from exeat.enforcement.ways.socks import Reply, Socks
+from fuzz.kit.pieces import in_pieces
 
 TOKENS = (
     b"\x05\x01\x00", b"\x05\x01\x02", b"\x05\x02\x00\x02", b"\x05\xff", b"\x04\x01", b"\x01\x01u\x01p", b"\x01\x00\x00", b"\x05\x01\x00\x03", b"\x05\x02\x00\x03", b"\x05\x03\x00\x03",
@@ -46,7 +45,7 @@ def _check_written(greeting: bytes, read: Socks) -> None:
 def _fed(socks: Socks, data: bytes) -> list[Reply]:
     """Its replies to pieces, up to the one that failed."""
     replies: list[Reply] = []
-    for piece in _pieces(data):
+    for piece in in_pieces(data):
         replies += socks.feed(piece)
         if replies and replies[-1].failed:
             break
@@ -56,13 +55,3 @@ def _fed(socks: Socks, data: bytes) -> list[Reply]:
 def _sent(replies: list[Reply]) -> bytes:
     """What is sent, and why it failed."""
     return b"".join(reply.data + reply.failed.encode() for reply in replies)
-
-
-def _pieces(data: bytes) -> list[bytes]:
-    draw = random.Random(zlib.crc32(data))
-    pieces = []
-    while data:
-        size = draw.choice([1, 1, 2, 5, 100])
-        pieces.append(data[:size])
-        data = data[size:]
-    return pieces

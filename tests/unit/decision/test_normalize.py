@@ -12,6 +12,7 @@ from exeat.decision.normalize import connect_target, normalize
 from exeat.model.decision import Deny
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest, Tunnel, WireRequest
+from unit.again import again
 
 HOST = "api.example.test"
 HOST_FIELD = HOST.encode()
@@ -43,25 +44,6 @@ def accepted(wire) -> CanonicalRequest:
     request = normalize(wire)
     assert isinstance(request, CanonicalRequest), request
     return request
-
-
-def again(request: CanonicalRequest) -> WireRequest:
-    """A canonical request as it would be seen on the wire."""
-    path = request.path + (f"?{request.query}" if request.query else "")
-    secure = request.scheme == "https"
-    standard = 443 if secure else 80
-    authority = request.host if request.port == standard else f"{request.host}:{request.port}"
-    http2 = request.version == "HTTP/2"
-    fields = request.headers if http2 else ((b"host", authority.encode()), *request.headers)
-    return WireRequest(
-        request.method,
-        (path if secure else f"http://{authority}{path}").encode(),
-        authority if http2 else "",
-        fields,
-        request.version,
-        Tunnel(request.host, request.port, request.host) if secure else None,
-        request.has_body,
-    )
 
 
 def test_a_plain_request_in_a_tunnel_is_read_as_it_is():

@@ -37,17 +37,10 @@ from exeat.model.secret import Secret
 from exeat.model.service import Grade, Handouts
 from exeat.model.token import Token
 from exeat.ports import VerifiedPass
+from unit.standing_clock import StandingClock
 
 TOKEN = Token(Secret("minted-token-value"), "t_1", Grade.A, NOW + 60)
 ME = Identity("m_1", "bot")
-
-
-class Clock:
-    def time(self) -> float:
-        return NOW
-
-    def monotonic(self) -> float:
-        return 1.0
 
 
 class Audit:
@@ -95,21 +88,21 @@ class Rig:
     def __init__(self, engine: Any = None, broker: Broker | None = None, passes: Any = None) -> None:
         self.world = World(with_mission(empty_snapshot(engine), MISSION, AGENTS))
         self.audit, self.broker = Audit(), broker or Broker()
-        keeper = Keeper(Custody(b"k" * 32, Clock().time, 4096), Clock(), Handouts())
+        keeper = Keeper(Custody(b"k" * 32, StandingClock(NOW).time, 4096), StandingClock(NOW), Handouts())
         self.gate = Gate(
             self.world,
             self.identifier(passes),
             self.broker,
             self.audit,
-            Clock(),
+            StandingClock(NOW),
             keeper,
             deadline=0.2,
             pairwise_key=b"k" * 32,
         )  # type: ignore[arg-type]
 
     def identifier(self, passes: Any) -> Identifier:
-        prover = Prover(AgentIndex(AGENTS.values(), {}), Passes(passes), TokenVerifier((), Never(), Clock()))
-        return Identifier(prover, self.world, Clock())
+        prover = Prover(AgentIndex(AGENTS.values(), {}), Passes(passes), TokenVerifier((), Never(), StandingClock(NOW)))
+        return Identifier(prover, self.world, StandingClock(NOW))
 
     async def ask(self, wire: WireRequest | None = None, identity: Identity = ME, **more: Any) -> Any:
         answer = self.gate.admit(identity, wire or request(), **more)

@@ -12,6 +12,7 @@ from exeat.enforcement.answers.keeping import Claim, Keeper
 from exeat.model.decision import Deny
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import Handouts
+from unit.standing_clock import StandingClock
 
 NOW = 1_900_000_000.0
 ME = "m_1/prod/bot"
@@ -19,16 +20,8 @@ HELD = re.compile(rb"exeat_[A-Za-z0-9_-]{24}")
 SIGNED = "f" * 64
 
 
-class Clock:
-    def time(self) -> float:
-        return NOW
-
-    def monotonic(self) -> float:
-        return 1.0
-
-
 def keeper(most: int = 100_000) -> Keeper:
-    return Keeper(Custody(b"k" * 32, Clock().time, most), Clock(), Handouts())
+    return Keeper(Custody(b"k" * 32, StandingClock(NOW).time, most), StandingClock(NOW), Handouts())
 
 
 def asking(query: str = "", *cookies: bytes, path: str = "/a/b") -> CanonicalRequest:
