@@ -18,10 +18,8 @@ Path = tuple[str | int, ...]
 _EXAMPLE = 'as in "http://127.0.0.1:8080"'
 _IN_CLEAR = frozenset({"pass", "jwt", "placeholder"})
 """Evidence that whoever reads the connection could show again."""
-_UNSEEN = {
-    "transparent": frozenset({"pass", "jwt", "svid"}),  # the agent doesn't know that it speaks to a proxy
-    "socks5": frozenset[str](),
-}
+_UNSEEN = frozenset({"pass", "jwt", "svid"})
+"""What an agent of a transparent listener can't show: it doesn't know that it speaks to a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +102,24 @@ def listener_problems(settings: Settings) -> Iterator[Problem]:
 
 def _fields(place: Place, address: Listener, at: Path) -> Iterator[Problem]:
     table, path = place.table, place.path
-    shown = _IN_CLEAR.intersection(place.evidence) - _UNSEEN.get(address.scheme, frozenset())
-    if shown and not place.tls and address.scheme != "transparent" and not is_loopback(address.host):
+    shown, transparent = _IN_CLEAR.intersection(place.evidence), address.scheme == "transparent"
+    if shown and not place.tls and not transparent and not is_loopback(address.host):
         fix = "listen on https://" if address.scheme == "http" else "set tls = true"
         yield Problem(
             at, f"would carry a {min(shown)} in the clear: off this machine it needs TLS", f"{fix}, or 127.0.0.1"
         )
-    if unseen := sorted(_UNSEEN.get(address.scheme, frozenset()).intersection(place.evidence)):
+    if transparent and (unseen := sorted(_UNSEEN.intersection(place.evidence))):
         fix = 'evidence = ["address"], or "listener" with agent = "…", or "placeholder"'
         yield Problem(at, f"can't be shown a {unseen[0]}: agents don't know that they speak to a proxy", fix)
     if table.tls is False and address.scheme == "https":
         yield Problem((*path, "tls"), "contradicts https://", "write http://, or leave tls out")
-    if place.tls and address.scheme == "transparent":
+    if place.tls and transparent:
         yield Problem((*path, "tls"), "agents speak TLS to their origins here, not to the listener", "leave it out")
     if (table.certificate is None) != (table.key is None):
         yield Problem((*path, "certificate"), "needs its key, and a key its certificate", "give both, or none")
     if table.certificate is not None and not place.tls:
         yield Problem((*path, "certificate"), "is of no use without TLS", "set tls = true")
-    if ("svid" in place.evidence) != (table.client_ca is not None) and address.scheme != "transparent":
+    if ("svid" in place.evidence) != (table.client_ca is not None) and not transparent:
         yield Problem((*path, "client_ca"), "goes with svid among the evidence", 'client_ca = "agents-ca.pem"')
     if table.client_ca is not None and not place.tls:
         yield Problem((*path, "client_ca"), "is of no use without TLS", "listen on https://")
