@@ -36,7 +36,6 @@ def nftables(
 ) -> None:  # fmt: skip
     """Print nftables rules by which agents reach Exeat's listeners and nothing else. Nothing is loaded: nft -f does that."""
     from exeat.cli.ruleset import TABLE, Agents, ruleset
-    from exeat.config.endpoints import Listener
 
     names, devices = list(user or ()), list(interface or ())
     if bool(names) + host + bool(devices) == 0 or (names and host):
@@ -57,7 +56,7 @@ def nftables(
         if number == own:
             raise InvalidRequestError(f"{name} is the user Exeat itself runs as", "give agents a user of their own")
     agents = Agents(_set(list(numbers.values()), own, host=host), tuple(devices), tuple(local_port or ()))
-    outside = [way for way in ways if not way.address.is_loopback]
+    outside = [way for way in ways if not way.bound.is_loopback]
     if devices and not outside:
         raise InvalidRequestError(
             "no listener can be reached from a device: all are on loopback",
@@ -66,8 +65,7 @@ def nftables(
     who = ", ".join([*(f"user {name} ({number})" for name, number in numbers.items()), *(["all ordinary users"] if host else []), *devices])  # fmt: skip
     text = ruleset(agents, ways, f"Made by exeat network nftables: {who} may reach Exeat and nothing else.")
     if as_json:
-        listeners = [str(Listener(way.scheme, way.host, way.port)) for way in ways]
-        emit({"schema": SCHEMA, "table": TABLE, "users": agents.users, "interfaces": devices, "listeners": listeners, "rules": text})  # fmt: skip
+        emit({"schema": SCHEMA, "table": TABLE, "users": agents.users, "interfaces": devices, "listeners": [str(way) for way in ways], "rules": text})  # fmt: skip
         return
     line(text)
     say("note: load it as root with: exeat network nftables … > exeat.nft && nft -c -f exeat.nft && nft -f exeat.nft")
@@ -75,16 +73,10 @@ def nftables(
 
 def _ways(loaded: Loaded) -> list[Way]:
     from exeat.cli.ruleset import Way
-    from exeat.config.endpoints import parse_listener
+    from exeat.config.listeners import places
 
-    tables = [(url, "") for url in loaded.settings.proxy.listen]
-    tables += [(table.url, table.dns) for table in loaded.settings.listener]
-    found = []
-    for url, dns in tables:
-        at = parse_listener(url)
-        names = parse_listener(f"dns://{dns}") if dns else None
-        found.append(Way(at.scheme, at.host, at.port, (names.host, names.port) if names else None))
-    return found
+    found = [(place.address, place.dns) for place in places(loaded.settings)]
+    return [Way(at.scheme, at.host, at.port, names) for at, names in found]
 
 
 def _number(name: str) -> int:

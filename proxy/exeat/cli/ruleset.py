@@ -1,6 +1,6 @@
 """nftables rules that leave agents no way out but Exeat's listeners, with the reason beside each rule.
 
-What isn't allowed is refused: no protocol has to be listed to be closed. Must not know: configuration, users' names.
+What isn't allowed is refused: no protocol has to be listed to be closed. Must not know: settings, users' names.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from exeat.config.endpoints import Listener
 
 TABLE = "inet exeat"
 _METADATA = (
@@ -18,18 +20,10 @@ _METADATA = (
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Way(Listener):
     """A listener that agents may reach. ``dns`` is where a transparent one answers names, if it does."""
 
-    scheme: str
-    host: str
-    port: int
-    dns: tuple[str, int] | None = None
-
-    @property
-    def address(self) -> IPv4Address | IPv6Address:
-        """What it binds, ``localhost`` as 127.0.0.1."""
-        return ip_address("127.0.0.1" if self.host == "localhost" else self.host)
+    dns: Listener | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +100,7 @@ def _of_interfaces(agents: Agents, ways: Sequence[Way]) -> Iterator[str]:
     yield "# To this machine: its other services (ssh, a container engine, a resolver) are ways out as well."
     yield from _base("from_interfaces", "filter hook input priority filter", f"iifname {devices} jump arriving")
     yield "chain arriving {"
-    yield from _indent(_allowed([way for way in ways if not way.address.is_loopback], "Exeat"))
+    yield from _indent(_allowed([way for way in ways if not way.bound.is_loopback], "Exeat"))
     yield "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept  # IPv6 finds nobody without"
     yield "    ct state established ct direction reply accept  # answers to what this machine asked, as a health check does"
     yield "    jump refused"
@@ -137,13 +131,12 @@ def _redirecting(
 def _redirects(ways: Sequence[Way], transparent: Sequence[Way], *, local: bool) -> Iterator[str]:
     yield "# Exeat's own listeners are spoken to as they are."
     for way in ways:
-        yield f"{_to(way.address)}tcp dport {way.port} return"
+        yield f"{_to(way.bound)}tcp dport {way.port} return"
     for way in transparent:
         if way.dns is not None:
-            host, port = way.dns
             yield "# Names: whoever is asked, Exeat answers and forwards nothing."
-            yield from _redirect("udp dport 53", ip_address(host), port, local=local)
-            yield from _redirect("tcp dport 53", ip_address(host), port, local=local)
+            yield from _redirect("udp dport 53", way.dns, local=local)
+            yield from _redirect("tcp dport 53", way.dns, local=local)
     for family, addresses in _METADATA:
         yield f"{family} daddr {{ {addresses} }} return  # refused below, without a question to anybody"
     if local:
@@ -152,11 +145,12 @@ def _redirects(ways: Sequence[Way], transparent: Sequence[Way], *, local: bool) 
     else:
         yield "fib daddr type local return  # this machine: refused below, unless allowed"
     for way in transparent:
-        yield from _redirect("meta l4proto tcp", way.address, way.port, local=local)
+        yield from _redirect("meta l4proto tcp", way, local=local)
 
 
-def _redirect(match: str, address: IPv4Address | IPv6Address, port: int, *, local: bool) -> Iterator[str]:
+def _redirect(match: str, to: Listener, *, local: bool) -> Iterator[str]:
     """To the listener's address; a wildcard means whatever address the packet came to."""
+    address, port = to.bound, to.port
     family = "ipv4" if address.version == 4 else "ipv6"
     if address.is_loopback and not local:  # a packet from outside is never delivered to loopback
         return
@@ -169,10 +163,9 @@ def _redirect(match: str, address: IPv4Address | IPv6Address, port: int, *, loca
 
 def _allowed(ways: Sequence[Way], why: str) -> Iterator[str]:
     for way in ways:
-        yield f"{_to(way.address)}tcp dport {way.port} accept  # {why} ({way.scheme})"
+        yield f"{_to(way.bound)}tcp dport {way.port} accept  # {why} ({way.scheme})"
         if way.dns is not None:
-            host, port = way.dns
-            yield f"{_to(ip_address(host))}meta l4proto {{ tcp, udp }} th dport {port} accept  # Exeat's answers to names"
+            yield f"{_to(way.dns.bound)}meta l4proto {{ tcp, udp }} th dport {way.dns.port} accept  # Exeat's answers to names"
 
 
 def _to(address: IPv4Address | IPv6Address) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from exeat.model.destination import DestinationPattern
@@ -24,6 +24,11 @@ class Listener:
     scheme: str
     host: str
     port: int
+
+    @property
+    def bound(self) -> IPv4Address | IPv6Address:
+        """The address it binds, ``localhost`` as 127.0.0.1."""
+        return ip_address("127.0.0.1" if self.host == "localhost" else self.host)
 
     def __str__(self) -> str:
         return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"

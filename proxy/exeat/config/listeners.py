@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address
 
 from exeat.config.endpoints import SCHEMES, Listener, is_loopback, parse_listener
 from exeat.config.settings import Settings
@@ -44,6 +44,11 @@ class Place:
     def address(self) -> Listener:
         """Where it listens; raise ValueError as ``parse_listener`` does."""
         return parse_listener(self.table.url)
+
+    @property
+    def dns(self) -> Listener | None:
+        """Where names are answered, if they are; raise ValueError as ``parse_listener`` does."""
+        return parse_listener(f"dns://{self.table.dns}") if self.table.dns else None
 
     @property
     def tls(self) -> bool:
@@ -123,25 +128,19 @@ def _fields(place: Place, address: Listener, at: Path) -> Iterator[Problem]:
         yield Problem((*path, "client_ca"), "goes with svid among the evidence", 'client_ca = "agents-ca.pem"')
     if table.client_ca is not None and not place.tls:
         yield Problem((*path, "client_ca"), "is of no use without TLS", "listen on https://")
-    if place.tls and table.certificate is None and not table.names and ip_address_of(address).is_unspecified:
+    if place.tls and table.certificate is None and not table.names and address.bound.is_unspecified:
         yield Problem(at, "has no name that a certificate could be for", 'names = ["exeat.example.internal"]')
     for name, scheme in (("domain", "reverse"), ("dns", "transparent")):
         if getattr(table, name) and address.scheme != scheme:
             yield Problem((*path, name), f"is for {scheme}:// listeners", "remove it")
-    if table.dns:
-        try:
-            parse_listener(f"dns://{table.dns}")
-        except ValueError as error:
-            yield Problem((*path, "dns"), str(error), 'dns = "127.0.0.1:53"')
+    try:
+        _ = place.dns
+    except ValueError as error:
+        yield Problem((*path, "dns"), str(error), 'dns = "127.0.0.1:53"')
     try:
         IPv4Address(table.dns_answer)
     except ValueError:
         yield Problem((*path, "dns_answer"), "is no IPv4 address", 'dns_answer = "198.18.0.1"')
-
-
-def ip_address_of(address: Listener) -> IPv4Address | IPv6Address:
-    """The address it binds, ``localhost`` as 127.0.0.1."""
-    return ip_address("127.0.0.1" if address.host == "localhost" else address.host)
 
 
 def _pins(settings: Settings, place: Place) -> Iterator[Problem]:

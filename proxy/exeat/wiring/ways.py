@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from exeat.config.endpoints import Listener, is_loopback, parse_listener
-from exeat.config.listeners import Place, ip_address_of, places
+from exeat.config.endpoints import Listener, is_loopback
+from exeat.config.listeners import Place, places
 from exeat.config.loading import Loaded
 from exeat.enforcement.ca import CertificateAuthority
 from exeat.enforcement.listener import Port
@@ -58,7 +58,7 @@ def _port(loaded: Loaded, place: Place, authority: CertificateAuthority, service
         )
     bases = BaseUrls(services.services, names, table.domain, tls=place.tls) if kind is Kind.REVERSE else None
     entry = Entry(kind, way, None if certificate is None else certificate.context, bases)
-    server = NameServer(parse_listener(f"dns://{table.dns}"), table.dns_answer) if table.dns else None
+    server = None if place.dns is None else NameServer(place.dns, table.dns_answer)
     return Port(address, entry, certificate, server)
 
 
@@ -66,9 +66,8 @@ def own_names(place: Place) -> tuple[str, ...]:
     """Names and addresses by which agents call a listener: the configured ones first."""
     address = place.address
     found = list(place.table.names)
-    bound = ip_address_of(address)
-    if not bound.is_unspecified:
-        found.append(str(bound))
+    if not address.bound.is_unspecified:
+        found.append(str(address.bound))
     if is_loopback(address.host):
         found.append("localhost")
     return tuple(dict.fromkeys(found))
