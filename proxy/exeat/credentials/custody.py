@@ -41,6 +41,11 @@ class Kept:
     secure: bool = True
     until: float | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in memory, nearly."""
+        return len(self.value.reveal()) + len(self.path) + _OVERHEAD
+
     def fits(self, kind: str, name: str, host: str, path: str, *, secure: bool) -> bool:
         """Whether it may be put there (RFC 6265 §5.1.3, §5.1.4)."""
         there = host == self.host or (self.subdomains and host.endswith(f".{self.host}"))
@@ -75,7 +80,7 @@ class Custody:
 
     def keep(self, session: str, kept: Kept) -> str | None:
         """Return the placeholder for a value, the same for the same one; None for a value that is too large to keep."""
-        size = len(kept.value.reveal()) + len(kept.path) + _OVERHEAD
+        size = kept.size
         if size > self._most // 4:
             return None
         holder = self._sessions.setdefault(session, _Session(OrderedDict(), {}))
@@ -122,7 +127,7 @@ class Custody:
     def _drop(self, holder: _Session, placeholder: str) -> None:
         kept = holder.held.pop(placeholder)
         holder.known.pop(self._known_by(kept), None)
-        holder.size -= len(kept.value.reveal()) + len(kept.path) + _OVERHEAD
+        holder.size -= kept.size
 
     def _seal(self, session: str, random: bytes) -> bytes:
         return urlsafe_b64encode(hmac.digest(self._key, random + session.encode(), "sha256")[:6])
