@@ -19,7 +19,8 @@ _is_version = re.compile(rb"13").fullmatch
 _is_length = re.compile(rb"0|[1-9][0-9]{0,17}").fullmatch
 
 _ONCE = frozenset({b"host", b"content-length", b"content-type", b"authorization", b"transfer-encoding"})
-_OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+"""Fields that override the method in several frameworks; some read them as keys of the query, too."""
 _NOT_IN_HTTP2 = frozenset({b"connection", b"transfer-encoding", b"keep-alive", b"proxy-connection", b"upgrade"})
 # Hop-by-hop, ours to answer, or another way to say where a request goes: origins must hear that from one place only.
 _DROPPED = frozenset(
@@ -47,7 +48,7 @@ _DROPPED_PREFIXES = (b"proxy-", b"x-forwarded-", b"exeat-")
 _NEVER_NOMINATED = frozenset(
     {b"host", b"content-length", b"content-type", b"transfer-encoding", b"authorization", b"cookie"}
 )
-_SPECIAL = _ONCE | _OVERRIDES | _NOT_IN_HTTP2 | _DROPPED | {b"te", b"expect"}
+_SPECIAL = _ONCE | OVERRIDES | _NOT_IN_HTTP2 | _DROPPED | {b"te", b"expect"}
 CARRIERS = frozenset(
     {b"authorization", b"x-api-key", b"api-key", b"apikey", b"x-apikey", b"x-auth-token", b"x-access-token", b"x-goog-api-key",
      b"x-vault-token", b"private-token", b"x-amz-security-token"}
@@ -126,14 +127,14 @@ def read_fields(headers: Headers, method: str, version: str) -> Fields:
 def _stays(name: bytes, plain: bytes, value: bytes, seen: _Seen) -> bool:
     """Whether a field that has a rule of its own goes on."""
     if name != plain:
-        if plain in _ONCE or plain in _NOT_IN_HTTP2 or plain in _OVERRIDES:
+        if plain in _ONCE or plain in _NOT_IN_HTTP2 or plain in OVERRIDES:
             raise UnfitError("a header field's name is another way to write one that frames or routes")
         return plain not in _DROPPED and not plain.startswith(_DROPPED_PREFIXES)
     if seen.http2 and name in _NOT_IN_HTTP2:
         raise UnfitError("a field of HTTP/1.1 connections in HTTP/2")
     if name in _ONCE:
         return _stays_once(name, value, seen)
-    if name in _OVERRIDES:
+    if name in OVERRIDES:
         if value != seen.method:
             raise UnfitError("a field asks for another method than the request line")
         return False

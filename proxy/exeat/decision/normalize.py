@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from exeat.decision.addresses import ip_literal
-from exeat.decision.fields import UnfitError, read_fields
+from exeat.decision.fields import OVERRIDES, UnfitError, read_fields
 from exeat.decision.hosts import canonical_host, is_address, parse_authority
 from exeat.decision.ranges import refused
 from exeat.decision.target import read_path, read_query
@@ -21,7 +21,7 @@ from exeat.services.query import plain_key, query_pairs
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})  # a tunnel in a tunnel, and two that echo credentials
-_OVERRIDE_KEYS = frozenset({"_method", "x-http-method-override", "x-http-method", "x-method-override"})
+_OVERRIDE_KEYS = frozenset({"_method", *(name.decode("ascii") for name in OVERRIDES)})
 _VERSIONS: Mapping[str, str] = {
     "HTTP/1.1": "HTTP/1.1",
     "HTTP/2.0": "HTTP/2",
