@@ -14,6 +14,7 @@ from aiohttp import web
 
 from exeat.admin.problems import BrowserRefusedError, MisdirectedError
 from exeat.errors import NotAuthenticatedError
+from exeat.model.destination import host_port
 from exeat.model.secret import Secret
 
 OPEN_PATHS = frozenset({"/healthz", "/.well-known/jwks.json"})
@@ -58,5 +59,4 @@ def _own(request: web.Request) -> frozenset[str]:
     if not name:
         return frozenset()
     host, port = name[0], name[1]
-    literal = f"[{host}]" if ":" in host else host
-    return frozenset({f"{literal}:{port}", f"localhost:{port}", f"127.0.0.1:{port}"})
+    return frozenset({host_port(host, port), f"localhost:{port}", f"127.0.0.1:{port}"})

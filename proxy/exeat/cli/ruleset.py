@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from exeat.config.endpoints import Listener
+from exeat.model.destination import host_port
 
 TABLE = "inet exeat"
 _METADATA = (
@@ -157,8 +158,7 @@ def _redirect(match: str, to: Listener, *, local: bool) -> Iterator[str]:
     if address.is_unspecified or address in (ip_address("127.0.0.1"), ip_address("::1")):
         yield f"meta nfproto {family} {match} redirect to :{port}"
     else:
-        shown = f"[{address}]" if address.version == 6 else str(address)
-        yield f"meta nfproto {family} {match} dnat {'ip' if address.version == 4 else 'ip6'} to {shown}:{port}"
+        yield f"meta nfproto {family} {match} dnat {'ip' if address.version == 4 else 'ip6'} to {host_port(str(address), port)}"
 
 
 def _allowed(ways: Sequence[Way], why: str) -> Iterator[str]:

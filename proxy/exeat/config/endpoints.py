@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from exeat.model.destination import DestinationPattern
+from exeat.model.destination import DestinationPattern, host_port
 
 SCHEMES = ("http", "https", "socks5", "transparent", "reverse")
 """Ways in: an explicit proxy in clear and over TLS, SOCKS5, redirected connections, a base URL per service."""
@@ -31,7 +31,7 @@ class Listener:
         return ip_address("127.0.0.1" if self.host == "localhost" else self.host)
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return f"{self.scheme}://{host_port(self.host, self.port)}"
 
 
 def is_loopback(host: str) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from exeat.missions.environment import client_environment
 from exeat.missions.times import rfc3339
+from exeat.model.destination import host_port
 from exeat.model.identity import Agent
 from exeat.model.mission import Mission
 from exeat.model.secret import Secret
@@ -28,9 +29,8 @@ class ProxyOffer:
 
     def url(self, shown: Secret) -> str:
         """Return the proxy URL with a pass in it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
         user = f"mission:{quote(shown.reveal(), safe='')}@" if self.takes_pass else ""
-        return f"{self.scheme}://{user}{host}:{self.port}"
+        return f"{self.scheme}://{user}{host_port(self.host, self.port)}"
 
 
 @dataclass(frozen=True, slots=True)

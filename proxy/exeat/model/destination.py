@@ -21,6 +21,11 @@ _NAME = re.compile(
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
+def host_port(host: str, port: int) -> str:
+    """Write a host and a port as one, an IPv6 address in brackets (RFC 3986 §3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class DestinationPattern:
     """A host pattern and a port. Build one with :meth:`parse`."""

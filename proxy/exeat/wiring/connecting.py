@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from exeat.config.endpoints import Listener
 from exeat.config.listeners import Place
 from exeat.credentials.fingerprints import placeholder
 from exeat.enforcement.listener import Port
 from exeat.identity.short import sign_short
 from exeat.missions.opened import ConnectionInfo, ProxyOffer
+from exeat.model.destination import host_port
 from exeat.model.identity import Agent
 from exeat.wiring.site import Site
 from exeat.wiring.ways import reached_at
@@ -59,5 +59,5 @@ def _base_urls(listeners: Sequence[tuple[Place, Port]]) -> Mapping[str, str]:
     for place, port in listeners:
         if port.entry.bases is not None:
             where = reached_at(place)
-            return port.entry.bases.urls(str(Listener("", where.host, where.port)).removeprefix("://"))
+            return port.entry.bases.urls(host_port(where.host, where.port))
     return {}

@@ -16,6 +16,7 @@ from exeat.decision.normalize import connect_target
 from exeat.enforcement.ways.socks import REFUSED, Socks
 from exeat.identity.shown import Evidence
 from exeat.model.decision import Deny
+from exeat.model.destination import host_port
 from exeat.model.reason import Reason
 from exeat.model.request import Headers
 
@@ -44,8 +45,7 @@ class SocksLayer(layer.Layer):
             yield commands.CloseConnection(self.context.client)
 
     def _open(self, name: str, port: int) -> Commands:
-        authority = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-        verdict = self.context.options.host.open_tunnel(connect_target(authority), self._headers())
+        verdict = self.context.options.host.open_tunnel(connect_target(host_port(name, port)), self._headers())
         if verdict is not None:
             yield from self._refuse(verdict, REFUSED)
             return
