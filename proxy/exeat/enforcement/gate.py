@@ -48,7 +48,17 @@ class Pending:
     mint: Callable[[], Awaitable[Exchange | Refusal]]
 
 
-Admission = Exchange | Refusal | NeedBody | Pending
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Not judged yet: something outside has to answer first. Nothing is recorded, minted, resolved or dialled before it has.
+
+    ``judge`` waits for that and judges the request anew; it never raises an Exception and never answers NeedBody.
+    """
+
+    judge: Callable[[], Awaitable[Exchange | Refusal | Pending]]
+
+
+Admission = Exchange | Refusal | NeedBody | Pending | Waiting
 
 
 @final
@@ -98,7 +108,8 @@ class Gate:
     ) -> Admission:
         """Judge one request.
 
-        The answer is final unless a token has to be minted (Pending). NeedBody asks for the body first and is given only
+        The answer is final unless a token has to be minted (Pending) or somebody outside has to be asked first (Waiting).
+        NeedBody asks for the body first and is given only
         once: the call with ``body`` returns anything but NeedBody. ``whole`` says that nothing of the body follows. Never
         raises an Exception.
         """

@@ -18,7 +18,7 @@ from mitmproxy.tls import TlsData
 from exeat.enforcement.answers.scrub import AnswerError
 from exeat.enforcement.arrivals import arrived, base_of, http_connect, next_layer, tls_clienthello, tls_start_client
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.gate import Admission, Pending
+from exeat.enforcement.gate import Admission, Pending, Waiting
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.parts import HostFace
 from exeat.enforcement.refusal import Refusal
@@ -112,6 +112,8 @@ def _settle(
         flow.metadata[_PENDING] = (wire, identity, admission)
         host.body_pending(flow.id)
         return None
+    if isinstance(admission, Waiting):
+        return _when_judged(host, flow, wire, admission, identity)
     if not isinstance(admission, Pending):
         _apply(host, flow, admission)
         return None
@@ -124,6 +126,14 @@ def _settle(
         _apply(host, flow, minted)
 
     return when_minted()
+
+
+async def _when_judged(
+    host: HostFace, flow: http.HTTPFlow, wire: WireRequest, waiting: Waiting, identity: Identity
+) -> None:
+    then = _settle(host, flow, wire, await waiting.judge(), identity)
+    if then is not None:
+        await then
 
 
 def _apply(host: HostFace, flow: http.HTTPFlow, admission: Exchange | Refusal) -> None:

@@ -27,12 +27,37 @@ class MissionState(StrEnum):
         return self in (MissionState.CLOSED, MissionState.EXPIRED, MissionState.REVOKED)
 
 
+BUDGET_KINDS = ("requests", "writes", "bytes", "cost", "destinations")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a mission may use up, all its agents and workers together; None is no bound.
+
+    ``requests`` and ``writes`` (anything but reading) count permits, ``bytes`` what was sent and received, ``cost`` the
+    units that operations cost, ``destinations`` the distinct host and port pairs it went to.
+    """
+
+    requests: int | None = None
+    writes: int | None = None
+    bytes: int | None = None
+    cost: int | None = None
+    destinations: int | None = None
+
+    def bounds(self) -> Mapping[str, int]:
+        """The kinds that are bounded, with their bounds."""
+        every = {name: getattr(self, name) for name in BUDGET_KINDS}
+        return {name: bound for name, bound in every.items() if bound is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class Mission:
     """One bounded task. Times are seconds since the epoch, UTC.
 
     ``operations`` are as written by whoever opened it (``example:refunds/create``, ``example:read``, ``example:*``,
-    ``http:read``); the snapshot expands them.
+    ``http:read``); the snapshot expands them. ``models`` are the only ones its calls to language models may name; empty
+    is any. ``idle`` are seconds without a request after which it ends. ``parent`` is the mission that delegated to it:
+    it is never wider, and ends with it. ``cause`` says why it ended or was suspended, for machines; empty when somebody did it.
     """
 
     id: str
@@ -51,11 +76,19 @@ class Mission:
     labels: Mapping[str, str] = field(default_factory=dict)
     ended_at: float | None = None
     revision: int = 0
+    models: tuple[str, ...] = ()
+    idle: float | None = None
+    budget: Budget = Budget()
+    parent: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MissionTemplate:
-    """A mission written down in advance. ``ttl`` in seconds; empty ``agents`` means any agent of the environment."""
+    """A mission written down in advance. ``ttl`` in seconds; empty ``agents`` means any agent of the environment.
+
+    With ``on_request`` it opens by itself at the first request of one of its agents whose identity is proven.
+    """
 
     name: str
     destinations: tuple[DestinationPattern, ...]
@@ -66,6 +99,10 @@ class MissionTemplate:
     owner: str = ""
     read_only: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    idle: float | None = None
+    budget: Budget = Budget()
+    on_request: bool = False
 
 
 @dataclass(frozen=True, slots=True)

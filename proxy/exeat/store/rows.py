@@ -13,7 +13,7 @@ import orjson
 
 from exeat.errors import UnavailableError
 from exeat.model.destination import DestinationPattern
-from exeat.model.mission import Mission, MissionState
+from exeat.model.mission import Budget, Mission, MissionState
 
 
 def to_row(mission: Mission) -> dict[str, Any]:
@@ -35,6 +35,11 @@ def to_row(mission: Mission) -> dict[str, Any]:
         "labels": _dump(dict(mission.labels)),
         "ended_at": mission.ended_at,
         "revision": mission.revision,
+        "models": _dump(mission.models),
+        "idle": mission.idle,
+        "budget": _dump(dict(mission.budget.bounds())),
+        "parent": mission.parent,
+        "cause": mission.cause,
     }
 
 
@@ -61,6 +66,11 @@ def from_row(row: Mapping[str, Any]) -> Mission:
             labels=labels,
             ended_at=None if row["ended_at"] is None else float(row["ended_at"]),
             revision=int(row["revision"]),
+            models=_texts(row["models"]),
+            idle=None if row["idle"] is None else float(row["idle"]),
+            budget=_budget(row["budget"]),
+            parent=row["parent"],
+            cause=row["cause"],
         )
     except (ValueError, TypeError, KeyError) as error:
         raise UnavailableError(f"the store holds a damaged mission {row['id']!r}; restore the store") from error
@@ -75,3 +85,10 @@ def _texts(text: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TypeError("a list of texts was expected")
     return tuple(value)
+
+
+def _budget(text: str) -> Budget:
+    value = orjson.loads(text)
+    if not isinstance(value, dict) or not all(type(bound) is int for bound in value.values()):
+        raise TypeError("a budget was expected")
+    return Budget(**value)

@@ -29,7 +29,13 @@ missions = Table(
     Column("labels", Text, nullable=False),
     Column("ended_at", Float, nullable=True),
     Column("revision", Integer, nullable=False),
+    Column("models", Text, nullable=False, server_default="[]"),
+    Column("idle", Float, nullable=True),
+    Column("budget", Text, nullable=False, server_default="{}"),
+    Column("parent", String(32), nullable=False, server_default=""),
+    Column("cause", Text, nullable=False, server_default=""),
     Index("missions_state", "state"),
+    Index("missions_parent", "parent"),
 )
 
 meta = Table(
