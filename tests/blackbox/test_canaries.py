@@ -351,8 +351,8 @@ def test_nothing_that_runs_shows_a_secret_when_printed(make_exeat, origin):
         }
         inner = [getattr(one, name, None) for name in names]
         waiting += [part for each in inner for part in (each.values() if isinstance(each, dict) else [each])]
-    assembly.audit.close()
-    asyncio.run(assembly.store.close())
+    assembly.common.audit.close()
+    asyncio.run(assembly.plane.close())
     assert len(shown) > 30
     assert search(secrets, {str(number): text for number, text in enumerate(shown)}) == []
 

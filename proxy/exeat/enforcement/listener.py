@@ -66,19 +66,29 @@ class Port:
 
 @final
 class Listeners:
-    """The data path's open ports."""
+    """The data path's open ports.
 
-    def __init__(self, ports: Sequence[Port]) -> None:
+    ``sockets`` are listening already when another process bound them, one a port, and perhaps shares them with more workers;
+    then connections are taken one by one, so that whoever is idle gets the next.
+    """
+
+    def __init__(self, ports: Sequence[Port], sockets: Sequence[socket.socket] | None = None) -> None:
         self._ports = tuple(ports)
-        self._sockets = [bind(port.address) for port in ports]
+        self._at_once = _AT_ONCE if sockets is None else 1
+        self._sockets = [bind(port.address) for port in ports] if sockets is None else list(sockets)
         self._servers: list[asyncio.Server] = []
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Of the listening sockets, in the order of the ports, for a process that inherits them."""
+        return tuple(listener.fileno() for listener in self._sockets)
 
     async def start(self, factory: ProtocolFactory) -> None:
         """Begin to accept."""
         loop = asyncio.get_running_loop()
         for port, listener in zip(self._ports, self._sockets, strict=True):
             accept = partial(factory, port.entry)
-            self._servers.append(await loop.create_server(accept, sock=listener, backlog=_AT_ONCE))
+            self._servers.append(await loop.create_server(accept, sock=listener, backlog=self._at_once))
             listener.listen(_BACKLOG)
             if port.names is not None:
                 await port.names.start()

@@ -121,6 +121,17 @@ class MissionControl:
         """Return missions of any state, newest first; ``before`` is the id of the last one already seen."""
         return await self._store.page(limit, before)
 
+    async def restore(self) -> Sequence[Mission]:
+        """Return every live mission, for a data path that starts."""
+        live = await self._changes.stored(self._store.live())
+        self._changes.seen(live)
+        return live
+
+    def is_due(self) -> bool:
+        """Whether the time of any mission is up, as far as is known without asking the store."""
+        now = self._clock.time()
+        return any(mission.expires_at <= now for mission in self._changes.live())
+
     async def expire_due(self) -> int:
         """End every mission whose time is up and return how many; call it about once a second.
 

@@ -32,8 +32,8 @@ def read_overrides(resolve: Mapping[str, str]) -> dict[Endpoint, Endpoint]:
     return found
 
 
-def open_audit(loaded: Loaded, state: Path, clock: SystemClock) -> AuditLog:
-    """The audit log, its keys in ``state``; raise as :meth:`AuditLog.ensure_writable` does when it can't be written."""
+def open_audit(loaded: Loaded, state: Path, clock: SystemClock, chain: str) -> AuditLog:
+    """The audit log of one process, its keys in ``state``; raise as :meth:`AuditLog.ensure_writable` does when it can't be written."""
     signing = Ed25519PrivateKey.from_private_bytes(
         load_or_create(state / "audit-sign.key", lambda: secrets.token_bytes(32))
     )
@@ -41,6 +41,7 @@ def open_audit(loaded: Loaded, state: Path, clock: SystemClock) -> AuditLog:
         loaded.path(loaded.settings.audit.path),
         load_or_create(state / "audit-seal.key", lambda: secrets.token_bytes(32)),
         clock,
+        chain,
         heads_folder=state / "audit-heads",
         signer=signing.sign,
     )

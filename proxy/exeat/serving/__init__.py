@@ -1,0 +1,10 @@
+"""``exeat serve``: run an installation until SIGTERM, watch what changes under it, and end in order.
+
+*alone* one process does everything · *chores* what is looked after · *operators* the admin API over the parts · *hello* the
+first lines. Must not know: how the parts were chosen.
+"""
+
+from exeat.serving.alone import Running
+from exeat.serving.main import serve
+
+__all__ = ["Running", "serve"]

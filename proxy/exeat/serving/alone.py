@@ -1,0 +1,63 @@
+"""One process that serves agents and operators alike.
+
+Must not know: how the parts were chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, final
+
+from exeat.serving import chores
+from exeat.serving.chores import Chores
+from exeat.serving.operators import admin_server
+from exeat.wiring import Assembly, DataPlane
+
+
+@final
+class Running:
+    """A started assembly: missions restored, admin API and listeners open, chores under way."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        self._assembly = assembly
+        worker, audit = assembly.worker, assembly.common.audit
+        self._admin = admin_server(
+            assembly.common,
+            assembly.plane,
+            status=lambda: {**worker_status(assembly.data), "audit_healthy": audit.healthy},
+            healthy=lambda: audit.healthy and not worker.world.draining,
+        )
+        self._chores = Chores()
+
+    async def start(self) -> None:
+        """Restore what was open, then serve; raise StartError when a port can't be had."""
+        common, data, plane = self._assembly.common, self._assembly.data, self._assembly.plane
+        for mission in await plane.control.restore():
+            await data.worker.apply(mission)
+        await self._admin.start()
+        await data.identities.refresher.start()
+        await data.worker.start()
+        self._chores.start(chores.of_control(plane) + chores.of_worker(common, data) + chores.of_process(common))
+
+    async def stop(self) -> None:
+        """Accept no more, let open requests finish for a while, then end everything and close the books."""
+        common, data, plane = self._assembly.common, self._assembly.data, self._assembly.plane
+        await data.worker.drain(common.loaded.settings.proxy.drain)
+        await self._chores.stop()
+        await self._admin.stop()
+        await data.close()
+        await plane.close()
+        common.audit.close()
+
+
+def worker_status(data: DataPlane) -> Mapping[str, Any]:
+    """How a worker is doing."""
+    snapshot = data.worker.world.snapshot
+    return {
+        "snapshot": snapshot.version,
+        "sessions": len(snapshot.sessions),
+        "connections": len(data.worker.registry),
+        "turned_away": data.worker.parts.quotas.turned_away,
+        "tokens": dict(data.broker.stats()),
+        "issuers": data.identities.refresher.status(),
+    }

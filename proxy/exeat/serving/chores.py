@@ -1,0 +1,145 @@
+"""What is looked after while an installation serves: ends that are due, changed policies, keys, the audit, certificates.
+
+Must not know: how many processes there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, final
+
+from exeat.errors import ExeatError, PolicyError
+from exeat.identity.refresh import TICK as ISSUER_TICK
+from exeat.model.record import RecordKind
+from exeat.policy.bundle import folder_signature, load_bundle
+from exeat.wiring import Common, ControlPlane, DataPlane, policy_folder
+
+logger = logging.getLogger("exeat")
+
+_EXPIRY_TICK = 0.25
+"""How late an open stream of an expired mission may be cut, in seconds; new requests are refused to the moment."""
+_CHECKPOINT = 60.0
+"""How often the audit is forced to the disk and signed."""
+
+Work = Callable[[], Coroutine[Any, Any, Any]]
+Chore = tuple[float, str, Work]
+"""Every so many seconds, what it is called, what is done."""
+
+
+@final
+class Chores:
+    """Work that is done again and again."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, chores: Iterable[Chore]) -> None:
+        """Begin with each after its first pause."""
+        self._tasks += [asyncio.create_task(every(seconds, what, work)) for seconds, what, work in chores]
+
+    async def stop(self) -> None:
+        """End all of them."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def every(seconds: float, what: str, work: Work) -> None:
+    """Do something again and again; a failure is logged and tried again, never fatal."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except Exception:
+            logger.exception("%s failed; trying again", what)
+
+
+def of_control(plane: ControlPlane) -> list[Chore]:
+    """What one process of an installation does for all."""
+    return [(_EXPIRY_TICK, "expiry", _expiry(plane))]
+
+
+def of_worker(common: Common, data: DataPlane) -> list[Chore]:
+    """What every worker does for itself."""
+    return [
+        (common.loaded.settings.policy.reload, "policy reload", _policy_watch(common, data)),
+        (ISSUER_TICK, "issuers' keys", data.identities.refresher.refresh_due),
+        (_CHECKPOINT, "tokens shown", _compact(data)),
+        (_CHECKPOINT, "certificate renewal", _certificates(data)),
+    ]
+
+
+def of_process(common: Common) -> list[Chore]:
+    """What every process does for itself."""
+    return [(_CHECKPOINT, "audit checkpoint", _checkpoint(common))]
+
+
+def _expiry(plane: ControlPlane) -> Work:
+    """End what has run out; the store is asked only when something has."""
+
+    async def look() -> None:
+        if plane.control.is_due():
+            await plane.control.expire_due()
+
+    return look
+
+
+def _policy_watch(common: Common, data: DataPlane) -> Work:
+    """Hot reload: a changed folder is loaded and validated whole in a thread, then swapped; or the old bundle stays."""
+    folder = policy_folder(common.loaded)
+    seen = folder_signature(folder) if folder is not None else ""
+
+    async def look() -> None:
+        nonlocal seen
+        if folder is None:
+            return
+        signature = await asyncio.to_thread(folder_signature, folder)
+        if signature == seen:
+            return
+        seen = signature
+        site = common.site
+        world = data.worker.world
+        try:
+            bundle = await asyncio.to_thread(load_bundle, folder, site.services.services, site.names)
+            version = f"{bundle.version[:12]}.{world.snapshot.version.rpartition('.')[2]}"
+            data.worker.replace_engine(bundle.engine, site.services, version)
+        except PolicyError as error:
+            logger.error("the changed policies are refused, the old ones stay:\n%s", error)  # noqa: TRY400 findings say it
+            _note(common, "policy_refused", {"findings": [str(finding) for finding in error.findings[:20]]})
+            return
+        _note(common, "policy_loaded", {"policies_loaded": len(bundle.policies), "snapshot": version})
+        print(f"exeat: policies reloaded, {len(bundle.policies)} in force ({version})", file=sys.stderr)  # noqa: T201
+
+    return look
+
+
+def _note(common: Common, event: str, more: Mapping[str, Any]) -> None:
+    with contextlib.suppress(ExeatError):
+        common.audit.append({"kind": RecordKind.ADMIN, "event": event, "by": "exeat", **more})
+
+
+def _checkpoint(common: Common) -> Work:
+    async def checkpoint() -> None:
+        for ring in (common.token_keys, common.pass_keys):
+            await asyncio.to_thread(ring.rotate_if_due)
+        await asyncio.to_thread(common.audit.checkpoint)
+
+    return checkpoint
+
+
+def _compact(data: DataPlane) -> Work:
+    async def compact() -> None:
+        data.identities.replays.compact()
+
+    return compact
+
+
+def _certificates(data: DataPlane) -> Work:
+    async def renew() -> None:
+        await asyncio.to_thread(data.worker.renew_certificates)
+
+    return renew

@@ -1,0 +1,62 @@
+"""The admin API over the parts of an installation.
+
+Must not know: what the calls do, how many processes there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from exeat.admin.context import AdminContext
+from exeat.admin.server import AdminServer
+from exeat.admin.token import load_or_create_token
+from exeat.audit.query import find, last, tail
+from exeat.config.endpoints import parse_listener
+from exeat.model.record import RecordKind
+from exeat.wiring import Common, ControlPlane, describe_services
+
+
+def admin_server(
+    common: Common,
+    plane: ControlPlane,
+    *,
+    status: Callable[[], Mapping[str, Any]],
+    healthy: Callable[[], bool],
+) -> AdminServer:
+    """The server, not yet listening; ``status`` says how the data plane is doing, ``healthy`` whether requests can be served."""
+    settings = common.loaded.settings
+    folder = common.loaded.path(settings.audit.path)
+
+    def query(filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
+        return tail(folder, limit, filters=filters)
+
+    address = parse_listener(settings.admin.listen)
+    context = AdminContext(
+        control=plane.control,
+        token=load_or_create_token(common.loaded.path(settings.admin.token_file)),
+        audit=common.audit,
+        clock=common.clock,
+        find_decision=lambda decision_id: _find(folder, decision_id),
+        query=query,
+        services=lambda: describe_services(common.site.services),
+        status=status,
+        healthy=healthy,
+        jwks=common.token_keys.jwks,
+    )
+    return AdminServer(context, address.host, address.port)
+
+
+def _find(folder: Path, decision_id: str) -> Mapping[str, Any] | None:
+    if decision_id == "last":
+        newest = last(folder)
+        if newest is None:
+            return None
+        decision_id = newest["decision_id"]
+    found = find(folder, decision_id)
+    decision = next((record for record in found if record["kind"] == RecordKind.DECISION), None)
+    if decision is None:
+        return None
+    outcome = next((record for record in found if record["kind"] == RecordKind.OUTCOME), None)
+    return {"decision": decision, "outcome": outcome}

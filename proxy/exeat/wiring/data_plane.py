@@ -1,0 +1,124 @@
+"""The parts that serve agents, put together: identities, broker, gate, listeners.
+
+Must not know: the store, how missions are opened.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from exeat.audit.log import AuditLog
+from exeat.config.endpoints import parse_listener
+from exeat.credentials.broker import TokenBroker
+from exeat.credentials.custody import Custody
+from exeat.credentials.fingerprints import build_table
+from exeat.credentials.issuers.jwt import JwtIssuer
+from exeat.credentials.issuers.oauth_exchange import OAuthExchangeIssuer
+from exeat.credentials.issuers.stored_key import StoredKeyIssuer
+from exeat.credentials.oauth.assertions import Assertions
+from exeat.credentials.oauth.endpoint import Endpoints
+from exeat.decision.snapshot import Snapshot
+from exeat.enforcement.answers.keeping import Keeper
+from exeat.enforcement.answers.reader import Answers
+from exeat.enforcement.dial import Dialer
+from exeat.enforcement.gate import Gate
+from exeat.enforcement.identify import Identifier
+from exeat.enforcement.lookup import SystemResolver
+from exeat.enforcement.parts import Parts
+from exeat.enforcement.registry import Registry
+from exeat.enforcement.tls import AgentSide, OriginSide
+from exeat.enforcement.worker import Worker
+from exeat.enforcement.world import World
+from exeat.files import load_or_create
+from exeat.identity.passes import PassVerifier
+from exeat.identity.short import ShortOrLong
+from exeat.model.service import Handouts
+from exeat.wiring.common import Common
+from exeat.wiring.holdings import load_client_secrets, read_overrides
+from exeat.wiring.identity import Identities, build_identities
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlane:
+    """One worker with everything behind it."""
+
+    audit: AuditLog
+    broker: TokenBroker
+    exchange: OAuthExchangeIssuer
+    """Holds connections to authorization servers: closed after the broker."""
+    identities: Identities
+    worker: Worker
+
+    async def close(self) -> None:
+        """Let go of what is held towards issuers."""
+        await self.broker.close()
+        await self.exchange.close()
+        await self.identities.refresher.close()
+
+
+def build_data_plane(common: Common) -> DataPlane:
+    """Put a worker together; no mission is known yet."""
+    settings, site, clock = common.loaded.settings, common.site, common.clock
+    overrides = read_overrides(settings.upstream.resolve)
+    world = World(
+        Snapshot(
+            version=common.version,
+            sessions={},
+            ended={},
+            services=site.services,
+            engine=common.bundle.engine,
+            ceilings=site.ceilings,
+            fingerprints=build_table(common.key, site.services.services, site.agents.values(), common.stored),
+            overrides=frozenset(overrides),
+        )
+    )
+    exchange = OAuthExchangeIssuer(
+        Assertions(common.token_keys, common.issuer_url, clock),
+        Endpoints(common.tls, clock),
+        load_client_secrets(site.services, common.sources),
+        common.key,
+        clock,
+    )
+    broker = TokenBroker(
+        {
+            "jwt": JwtIssuer(common.token_keys, common.issuer_url, clock),
+            "stored_key": StoredKeyIssuer(common.stored, common.key),
+            "oauth_exchange": exchange,
+        },
+        {service.name: service.issuer for service in site.services.services if service.issuer is not None},
+        clock,
+        is_live=world.is_live,
+    )
+    passes = ShortOrLong(
+        common.short_key,
+        settings.identity.trust_domain,
+        PassVerifier(common.pass_keys, common.issuer_url, common.audience, clock),
+        clock,
+    )
+    identities = build_identities(common.loaded, site, passes, common.tls, common.state, clock)
+    upstream, limits = settings.upstream, settings.proxy.limits
+    keeper = Keeper(Custody(common.key, clock.time, limits.custody), clock, Handouts(upstream.cookies, upstream.links))
+    admin = parse_listener(settings.admin.listen)
+    own = (*(port.address for _, port in common.ports), admin)
+    parts = Parts(
+        answers=Answers(keeper, {each.name: each.handouts for each in site.services.services}.get),
+        gate=Gate(
+            world,
+            Identifier(identities.prover, world, clock),
+            broker,
+            common.audit,
+            clock,
+            keeper,
+            deadline=limits.decision,
+            pairwise_key=load_or_create(common.state / "pairwise.key", lambda: secrets.token_bytes(32)),
+        ),
+        world=world,
+        dialer=Dialer(SystemResolver(), overrides, [(address.host, address.port) for address in own], limits.connect),
+        agent_side=AgentSide(common.authority, clock, limits.leaf_certificates, limits.new_leaves),
+        origin_side=OriginSide(common.extra_roots),
+        registry=Registry(),
+        limits=limits,
+    )
+    worker = Worker(parts, common.listeners, broker, clock, site.agents)
+    return DataPlane(common.audit, broker, exchange, identities, worker)
