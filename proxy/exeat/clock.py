@@ -17,3 +17,7 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds that never go back."""
         return time.monotonic()
+
+    def boot(self) -> float:
+        """Seconds since this machine started, its sleep included."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -6,8 +6,10 @@ Each docstring is a contract: what is returned, and what is raised. A port may r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from exeat.model.decision import TokenRequest
@@ -27,6 +29,10 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that never go back, for durations and deadlines."""
+        ...
+
+    def boot(self) -> float:
+        """Seconds since this machine started, its sleep included: the same for all its processes, for leases."""
         ...
 
 
@@ -99,8 +105,8 @@ class Broker(Protocol):
         """Mint, or join the mint under way; raise as :meth:`Issuer.mint` does, or when the mission ended meanwhile."""
         ...
 
-    async def end(self, mission: str) -> tuple[int, int]:
-        """Drop every token of a mission at once and revoke what can be: (dropped, revoked at the issuer)."""
+    def end(self, mission: str) -> Awaitable[Ended]:
+        """Drop every token of a mission before returning; what is returned waits for their revocation at the issuers."""
         ...
 
 
@@ -137,13 +143,44 @@ class MissionStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLeft:
+    """A token that is dropped here and lives on at its service, because its issuer can't revoke it or didn't answer.
+
+    ``id`` names it in the audit, ``expires_at`` is its end of life in epoch seconds; None: until somebody changes it there.
+    """
+
+    service: str
+    id: str
+    expires_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a mission's tokens in one worker."""
+
+    dropped: int = 0
+    revoked: int = 0
+    left: tuple[TokenLeft, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
-    """What the data path did with a change of missions: when it returns, nothing of an ended mission is sent any more."""
+    """What the data path did with a change of missions: when it returns, nothing of an ended mission is sent any more.
+
+    ``milliseconds`` is all of it, ``cut_ms`` the time until no further byte could go, ``tokens_ms`` what issuers took after
+    that. ``workers`` have confirmed; ``lapsed`` ones didn't, and their lease has run out: they serve nobody until they have
+    caught up. ``left`` are tokens that live on.
+    """
 
     connections_cut: int = 0
     tokens_dropped: int = 0
     tokens_revoked: int = 0
     milliseconds: float = 0.0
+    cut_ms: float = 0.0
+    tokens_ms: float = 0.0
+    workers: int = 1
+    lapsed: tuple[str, ...] = ()
+    left: tuple[TokenLeft, ...] = ()
 
     def as_dict(self) -> Mapping[str, Any]:
         """For JSON."""
@@ -151,9 +188,22 @@ class Applied:
             "connections_cut": self.connections_cut,
             "tokens_dropped": self.tokens_dropped,
             "tokens_revoked": self.tokens_revoked,
+            "tokens_left": [
+                {"service": each.service, "token": each.id, "expires_at": _moment(each.expires_at)}
+                for each in self.left
+            ],
+            "workers": self.workers,
+            "lapsed": list(self.lapsed),
+            "cut_ms": round(self.cut_ms, 3),
+            "tokens_ms": round(self.tokens_ms, 3),
             "ms": round(self.milliseconds, 3),
         }
 
 
+def _moment(seconds: float | None) -> str | None:
+    """RFC 3339, in whole seconds and never too early; None stays."""
+    return None if seconds is None else f"{datetime.fromtimestamp(math.ceil(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 ChangeFeed = Callable[[Mission], Awaitable[Applied]]
-"""Tells every worker about a changed mission and returns when all have acted on it."""
+"""Tells every worker about a changed mission and returns when all have acted on it, or can't send any more."""

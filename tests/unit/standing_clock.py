@@ -12,3 +12,6 @@ class StandingClock:
 
     def monotonic(self) -> float:
         return self.now
+
+    def boot(self) -> float:
+        return self.now

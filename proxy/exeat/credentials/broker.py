@@ -7,7 +7,7 @@ not know: policies, any proxy engine, how an issuer works.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -20,7 +20,7 @@ from exeat.model.decision import TokenRequest
 from exeat.model.reason import Reason
 from exeat.model.service import IssuerSpec
 from exeat.model.token import Token
-from exeat.ports import Clock, Issuer
+from exeat.ports import Clock, Ended, Issuer
 
 _RETRY = 1.0
 """Seconds at least between two early renewals when the first failed."""
@@ -106,11 +106,11 @@ class TokenBroker:
             raise RefusalError(Reason.MISSION_ENDED)
         return outcome
 
-    async def end(self, mission: str) -> tuple[int, int]:
-        """Drop every token of a mission before anything else runs, then revoke what can be: (dropped, revoked).
+    def end(self, mission: str) -> Awaitable[Ended]:
+        """Drop every token of a mission before returning, and begin to revoke what can be.
 
-        A mint under way counts as dropped; its waiters are refused at once, its token is revoked when it comes.
-        Waits for revocations as long as one may take; what takes longer goes on behind.
+        A mint under way counts as dropped; its waiters are refused at once, its token is revoked when it comes. What is
+        returned waits for revocations as long as one may take; what takes longer goes on behind.
         """
         now = self._clock.time()
         dropped = self._cache.drop(mission)
@@ -120,8 +120,11 @@ class TokenBroker:
             mint.ended = True
             mint.settle(RefusalError(Reason.MISSION_ENDED))
         self._counts["dropped"] += len(dropped) + len(minting)
-        revoked = await self._revoker.revoke_all(_living(dropped, now))
-        return len(dropped) + len(minting), revoked
+        return self._tasks.spawn(self._revoke(len(dropped) + len(minting), _living(dropped, now)))
+
+    async def _revoke(self, dropped: int, living: list[tuple[TokenRequest, Token]]) -> Ended:
+        left = await self._revoker.revoke_all(living)
+        return Ended(dropped, len(living) - len(left), tuple(left))
 
     def stats(self) -> Mapping[str, int]:
         """Counts since the start, and how much is held now."""

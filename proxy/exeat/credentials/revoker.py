@@ -13,7 +13,7 @@ from exeat.credentials.tasks import Tasks
 from exeat.model.decision import TokenRequest
 from exeat.model.service import IssuerSpec
 from exeat.model.token import Token
-from exeat.ports import Issuer
+from exeat.ports import Issuer, TokenLeft
 
 _AT_ONCE = 32
 """Calls at a time; issuers limit them to some tens a second."""
@@ -47,17 +47,22 @@ class Revoker:
         self.revoked += revoked
         return revoked
 
-    async def revoke_all(self, tokens: Sequence[tuple[TokenRequest, Token]]) -> int:
-        """Revoke many and count those that were within the time of one call; what takes longer goes on behind.
+    async def revoke_all(self, tokens: Sequence[tuple[TokenRequest, Token]]) -> list[TokenLeft]:
+        """Revoke many and return those that weren't within the time of one call; what takes longer goes on behind.
 
         A caller that goes away stops none of them.
         """
-        waiting, revoked = iter(tokens), list[bool]()
+        waiting, revoked = iter(enumerate(tokens)), set[int]()
         workers = [self._tasks.spawn(self._drain(waiting, revoked)) for _ in range(min(len(tokens), _AT_ONCE))]
         if workers:
             await asyncio.wait(workers, timeout=self._timeout)
-        return sum(revoked)
+        return [
+            TokenLeft(request.service, token.id, token.expires_at)
+            for number, (request, token) in enumerate(tokens)
+            if number not in revoked
+        ]
 
-    async def _drain(self, waiting: Iterator[tuple[TokenRequest, Token]], revoked: list[bool]) -> None:
-        for request, token in waiting:
-            revoked.append(await self.revoke(request, token))
+    async def _drain(self, waiting: Iterator[tuple[int, tuple[TokenRequest, Token]]], revoked: set[int]) -> None:
+        for number, (request, token) in waiting:
+            if await self.revoke(request, token):
+                revoked.add(number)

@@ -37,6 +37,7 @@ from exeat.ports import AuditSink, Broker, Clock
 
 logger = logging.getLogger("exeat.gate")
 
+_STALE = Reason.STATE_STALE, "the lease has run out"
 _NOTHING_KEPT: frozenset[str] = frozenset()
 
 
@@ -145,6 +146,8 @@ class Gate:
             return self._refuse(self._absent(identity), decision_id, identity, wire, started)
         if self._world.draining:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
+        if self._world.stale:
+            raise RefusalError(*_STALE)
         if body is not None and whole:
             request = framed(request, body)
         claim = self._keeper.claim(view.session.key, request)
@@ -187,7 +190,8 @@ class Gate:
             async with asyncio.timeout(self._deadline):
                 token = await self._broker.token(inject.token)
             if not exchange.is_live():  # the mission may have ended while the issuer worked
-                raise RefusalError(Reason.MISSION_ENDED, "ended while a token was minted")
+                stale = self._world.stale
+                raise RefusalError(*(_STALE if stale else (Reason.MISSION_ENDED, "ended while a token was minted")))
             return self._stamped(exchange, view, inject, token)
         except RefusalError as error:
             verdict = Deny(error.reason, exchange.permit.question, detail=error.detail)

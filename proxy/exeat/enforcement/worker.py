@@ -6,7 +6,7 @@ Must not know: SQL, HTTP of the admin API, how snapshots are built from files.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import final
 
 from exeat.decision.engine import Engine
@@ -19,8 +19,8 @@ from exeat.enforcement.ways.door import Door
 from exeat.enforcement.ways.entry import Entry
 from exeat.enforcement.world import World
 from exeat.model.identity import Agent
-from exeat.model.mission import Mission
-from exeat.ports import Applied, Broker, Clock
+from exeat.model.mission import Mission, MissionState
+from exeat.ports import Applied, Broker, Clock, Ended
 from exeat.services.index import ServiceIndex
 
 
@@ -71,21 +71,46 @@ class Worker:
         self._listeners.renew()
 
     async def apply(self, mission: Mission) -> Applied:
-        """Act on a changed mission; when this returns, nothing of an ended or suspended one is sent any more.
+        """Act on a changed mission; when this returns, nothing of an ended or suspended one is sent any more."""
+        started = self._clock.monotonic()
+        cut, tokens = self.change(mission)
+        cut_at = self._clock.monotonic()
+        ended = Ended() if tokens is None else await tokens
+        over = self._clock.monotonic()
+        return Applied(
+            cut,
+            ended.dropped,
+            ended.revoked,
+            (over - started) * 1000,
+            (cut_at - started) * 1000,
+            (over - cut_at) * 1000,
+            left=ended.left,
+        )
+
+    def change(self, mission: Mission) -> tuple[int, Awaitable[Ended] | None]:
+        """The part of :meth:`apply` that nothing comes in between: how many connections were cut, and what ends the tokens.
 
         Order: the snapshot is replaced first, so that no new request and no byte passes; then its sockets are reset;
-        then its tokens are dropped. The first two happen without giving up the loop.
+        then its tokens are dropped.
         """
-        started = self._clock.monotonic()
         world = self.world
         world.snapshot = with_mission(world.snapshot, mission, self._agents)
         live = any(view.mission.id == mission.id for view in world.snapshot.sessions.values())
-        if live and mission.state == "open":
-            return Applied(milliseconds=(self._clock.monotonic() - started) * 1000)
+        if live and mission.state is MissionState.OPEN:
+            return 0, None
         cut = self.registry.cut(mission.id)
         self._parts.answers.forget(mission.id, ended=mission.state.final)
-        dropped, revoked = await self._broker.end(mission.id)
-        return Applied(cut, dropped, revoked, (self._clock.monotonic() - started) * 1000)
+        return cut, self._broker.end(mission.id)
+
+    def grant(self, until: float) -> None:
+        """Let this worker serve until then, in seconds since the machine started: what it knows is complete until then."""
+        self.world.fresh_until = until
+
+    def look_at_lease(self, grace: float) -> int:
+        """Reset every connection once the lease has been over for ``grace`` seconds; return how many there were."""
+        if self._clock.boot() < self.world.fresh_until + grace:
+            return 0
+        return self.registry.cut_all()
 
     def replace_engine(self, engine: Engine, services: ServiceIndex, version: str) -> None:
         """Swap the policy bundle whole; every session is opened in the new one before the old one goes."""

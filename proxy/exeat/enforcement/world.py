@@ -5,6 +5,8 @@ Must not know: how a snapshot comes about.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import final
 
 from exeat.decision.snapshot import Snapshot
@@ -13,19 +15,30 @@ from exeat.model.mission import MissionState
 
 @final
 class World:
-    """Replaced whole, never changed in place, so that one request sees one state from beginning to end."""
+    """Replaced whole, never changed in place, so that one request sees one state from beginning to end.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    ``fresh_until`` is the lease: until then (seconds since the machine started) the snapshot is known to hold every change
+    that somebody was told is made. Past it nothing may be sent, whatever the snapshot says.
+    """
+
+    def __init__(self, snapshot: Snapshot, boot: Callable[[], float], fresh_until: float = math.inf) -> None:
         self.snapshot = snapshot
         self.draining = False
+        self.fresh_until = fresh_until
+        self._boot = boot
+
+    @property
+    def stale(self) -> bool:
+        """Whether the lease has run out: there may be changes this worker doesn't know."""
+        return not self._boot() < self.fresh_until
 
     def is_live(self, session: str) -> bool:
-        """Whether a session may act now, by the current snapshot: its mission is there and open.
+        """Whether a session may act now: the lease holds, and by the snapshot its mission is there and open.
 
         Expiry is judged at each decision, and ends the mission, which drops it here.
         """
         view = self.snapshot.sessions.get(session)
-        return view is not None and view.mission.state is MissionState.OPEN
+        return view is not None and view.mission.state is MissionState.OPEN and self._boot() < self.fresh_until
 
     def takes_credential(self, host: str, port: int) -> bool:
         """Whether a service there has a place for a credential, where a placeholder can stand."""

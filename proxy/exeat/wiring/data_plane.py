@@ -71,7 +71,8 @@ def build_data_plane(common: Common) -> DataPlane:
             ceilings=site.ceilings,
             fingerprints=build_table(common.key, site.services.services, site.agents.values(), common.stored),
             overrides=frozenset(overrides),
-        )
+        ),
+        clock.boot,
     )
     exchange = OAuthExchangeIssuer(
         Assertions(common.token_keys, common.issuer_url, clock),

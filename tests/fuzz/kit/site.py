@@ -150,7 +150,7 @@ class Site:
         self.audit = Audit()
         broker: Any = Broker()
         never: Any = None
-        world, clock = World(SNAPSHOT), StandingClock(NOW)
+        world, clock = World(SNAPSHOT, lambda: 0.0), StandingClock(NOW)
         prover = Prover(AgentIndex([AGENT], {}), passes, TokenVerifier((), never, clock))
         keeper = Keeper(Custody(_KEY, clock.time, 4096), clock, Handouts())
         rules = {each.name: each.handouts for each in SNAPSHOT.services.services}

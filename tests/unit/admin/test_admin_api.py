@@ -71,6 +71,11 @@ async def test_a_mission_goes_through_its_states(api: Any) -> None:
             "connections_cut": 2,
             "tokens_dropped": 1,
             "tokens_revoked": 0,
+            "tokens_left": [],
+            "workers": 1,
+            "lapsed": [],
+            "cut_ms": 0.0,
+            "tokens_ms": 0.0,
             "ms": 0.5,
         }
     refused = await api.call("POST", f"{path}/resume", {})

@@ -26,6 +26,9 @@ class MovedClock:
     def monotonic(self) -> float:
         return self.now
 
+    def boot(self) -> float:
+        return self.now
+
 
 @dataclass
 class Trail:

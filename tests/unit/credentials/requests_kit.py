@@ -1,8 +1,9 @@
-"""The request that the issuers of these tests mint for."""
+"""The request that the issuers of these tests mint for, and what the end of a mission did, in short."""
 
 from __future__ import annotations
 
 from exeat.model.decision import TokenRequest
+from exeat.ports import Ended
 
 REQUEST = TokenRequest(
     session="m_1/invoice-bot",
@@ -13,3 +14,8 @@ REQUEST = TokenRequest(
     resource='Exeat::Service::"example"',
     scope="refunds/create",
 )
+
+
+def counts(ended: Ended) -> tuple[int, int]:
+    """(dropped, revoked)."""
+    return ended.dropped, ended.revoked

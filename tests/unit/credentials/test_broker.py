@@ -16,6 +16,8 @@ from exeat.model.reason import Reason
 from exeat.model.secret import Secret
 from exeat.model.service import Grade, IssuerSpec
 from exeat.model.token import Token
+from exeat.ports import TokenLeft
+from unit.credentials.requests_kit import counts
 
 REQUEST = TokenRequest("m_1/bot", "m_1", "spiffe://x/env/prod/agent/bot", "example", "example:a", "R", "a")
 SPECS = {"example": IssuerSpec("jwt", 100.0, "aud"), "other": IssuerSpec("jwt", 100.0, "aud")}
@@ -258,15 +260,14 @@ async def test_a_stored_key_is_fetched_anew_after_its_ttl(issuer, clock, live):
 # The end of a mission
 
 
-async def test_end_drops_before_its_first_await(broker, issuer, live):
-    """When ``end`` first gives way, the tokens are already gone."""
+async def test_end_drops_before_it_returns(broker, issuer, live):
+    """Nothing comes in between: the tokens are gone before anybody waits."""
     await broker.token(REQUEST)
     live.ended.add("m_1")
     ending = broker.end("m_1")
-    ending.send(None)  # runs to the first await
     assert broker.cached(REQUEST) is None
     assert broker.stats()["tokens"] == 0
-    ending.close()
+    await ending
 
 
 async def test_end_revokes_what_it_dropped_and_counts(broker, issuer, live):
@@ -275,19 +276,21 @@ async def test_end_revokes_what_it_dropped_and_counts(broker, issuer, live):
     await broker.token(replace(REQUEST, action="example:b"))
     kept = await broker.token(replace(REQUEST, session="m_2/bot", mission="m_2"))
     live.ended.add("m_1")
-    assert await broker.end("m_1") == (2, 2)
+    assert counts(await broker.end("m_1")) == (2, 2)
     assert sorted(issuer.revoked) == ["id-0", "id-1"]
     assert broker.cached(replace(REQUEST, session="m_2/bot", mission="m_2")) is kept
-    assert await broker.end("m_1") == (0, 0)
-    assert await broker.end("never-seen") == (0, 0)
+    assert counts(await broker.end("m_1")) == (0, 0)
+    assert counts(await broker.end("never-seen")) == (0, 0)
 
 
 async def test_an_issuer_that_cannot_revoke_is_not_counted(broker, issuer, live):
-    """Dropped, but not revoked."""
+    """Dropped, but not revoked; it is named with its end of life."""
     issuer.can_revoke = False
-    await broker.token(REQUEST)
+    token = await broker.token(REQUEST)
     live.ended.add("m_1")
-    assert await broker.end("m_1") == (1, 0)
+    ended = await broker.end("m_1")
+    assert counts(ended) == (1, 0)
+    assert ended.left == (TokenLeft(REQUEST.service, token.id, token.expires_at),)
 
 
 async def test_a_mint_under_way_at_the_end_is_dropped_and_revoked(broker, issuer, live):
@@ -296,7 +299,7 @@ async def test_a_mint_under_way_at_the_end_is_dropped_and_revoked(broker, issuer
     waiters = [asyncio.create_task(broker.token(REQUEST)) for _ in range(3)]
     await settle()
     live.ended.add("m_1")
-    assert await broker.end("m_1") == (1, 0)
+    assert counts(await broker.end("m_1")) == (1, 0)
     outcomes = await asyncio.gather(*waiters, return_exceptions=True)
     assert {outcome.reason for outcome in outcomes} == {Reason.MISSION_ENDED}
     issuer.gate.set()
@@ -332,7 +335,7 @@ async def test_a_token_replaced_by_renewal_is_revoked_too(broker, issuer, clock,
     broker.cached(REQUEST)
     await settle()
     live.ended.add("m_1")
-    assert await broker.end("m_1") == (1, 2)
+    assert counts(await broker.end("m_1")) == (1, 2)
     assert sorted(issuer.revoked) == ["id-0", "id-1"]
 
 
@@ -385,7 +388,7 @@ async def test_slow_revocations_do_not_hold_up_the_end(clock, live):
         await broker.token(replace(REQUEST, resource=str(number)))
     live.ended.add("m_1")
     async with asyncio.timeout(1):
-        assert await broker.end("m_1") == (50, 0)
+        assert counts(await broker.end("m_1")) == (50, 0)
     await broker.close()
 
 
@@ -393,7 +396,7 @@ async def test_a_cancelled_end_still_revokes(broker, issuer, live):
     """Whoever called ``end`` may go away."""
     await broker.token(REQUEST)
     live.ended.add("m_1")
-    ending = asyncio.create_task(broker.end("m_1"))
+    ending = asyncio.ensure_future(broker.end("m_1"))
     await asyncio.sleep(0)
     ending.cancel()
     await settle()
@@ -409,7 +412,7 @@ async def test_a_failing_revocation_is_a_false(broker, issuer, live, monkeypatch
     await broker.token(REQUEST)
     monkeypatch.setattr(issuer, "revoke", broken)
     live.ended.add("m_1")
-    assert await broker.end("m_1") == (1, 0)
+    assert counts(await broker.end("m_1")) == (1, 0)
 
 
 # What was granted, and faults
@@ -523,7 +526,7 @@ async def test_memory_is_bounded_and_the_evicted_are_revoked(issuer, clock, live
     assert issuer.revoked == ["id-1"]
     stats = broker.stats()
     assert (stats["tokens"], stats["missions"], stats["evicted"], stats["revoked"]) == (3, 3, 1, 1)
-    assert await broker.end("m_1") == (0, 0)
+    assert counts(await broker.end("m_1")) == (0, 0)
     await broker.close()
 
 

@@ -86,7 +86,7 @@ class Never:
 
 class Rig:
     def __init__(self, engine: Any = None, broker: Broker | None = None, passes: Any = None) -> None:
-        self.world = World(with_mission(empty_snapshot(engine), MISSION, AGENTS))
+        self.world = World(with_mission(empty_snapshot(engine), MISSION, AGENTS), lambda: 0.0)
         self.audit, self.broker = Audit(), broker or Broker()
         keeper = Keeper(Custody(b"k" * 32, StandingClock(NOW).time, 4096), StandingClock(NOW), Handouts())
         self.gate = Gate(

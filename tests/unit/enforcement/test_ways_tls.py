@@ -24,6 +24,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
+    def boot(self) -> float:
+        return self.now
+
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:

@@ -66,6 +66,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
+    def boot(self) -> float:
+        return self.now
+
 
 @dataclass
 class World:
