@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import socket
 from datetime import UTC, date, datetime, timedelta
@@ -104,6 +105,8 @@ class Config:
     def __init__(self, origin: Origin, ca_file: Path, decoy: Origin | None = None) -> None:
         self.policies = {"grant.cedar": GRANT, "site.cedar": NO_PAYOUTS}
         self.environ = {"EXAMPLE_KEY": SHARED_KEY}
+        if workers := os.environ.get("RIG_WORKERS"):
+            self.environ["EXEAT_PROXY__WORKERS"] = workers
         self.launcher: list[str] = []
         self.outer_port = 0
         self.doors: Any = None  # rig.ways.Doors, where a test has opened them

@@ -6,6 +6,7 @@ files all. One process writes a ring. Must not know: what is signed.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from exeat import files
 from exeat.credentials.signing import Algorithm, PublicKey, SigningKey
 from exeat.errors import StartError, UnavailableError
 from exeat.ports import Clock
+
+logger = logging.getLogger("exeat.keys")
 
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _KID = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -47,6 +50,8 @@ class KeyRing:
         self._public: dict[str, PublicKey] = {}
         self._until: dict[str, float] = {}
         self._current: SigningKey
+        self._read: tuple[int, int] = (0, 0)
+        self._looked = 0.0
 
     @classmethod
     def load_or_create(
@@ -78,7 +83,13 @@ class KeyRing:
         return self._current
 
     def public(self, kid: str) -> PublicKey | None:
-        """The key of this id while it may verify, else None."""
+        """The key of this id while it may verify, else None.
+
+        One that isn't known may have been made by another process just now: the ring is looked at again, at most once a
+        second.
+        """
+        if kid not in self._public and self._clock.monotonic() - self._looked >= 1:
+            self.follow()
         until = self._until.get(kid)
         if until is not None and self._clock.time() >= until:
             return None
@@ -103,6 +114,19 @@ class KeyRing:
         except OSError as error:
             raise UnavailableError(f"a new {self._purpose} key can't be written: {error.strerror}") from error
         return True
+
+    def follow(self) -> None:
+        """Take over what the process that writes the ring has changed; a ring that can't be read stays as it was."""
+        self._looked = self._clock.monotonic()
+        try:
+            if self._mark() != self._read:
+                self._load()
+        except (OSError, StartError, UnavailableError) as error:
+            logger.warning("the %s keys can't be read again: %s", self._purpose, error)
+
+    def _mark(self) -> tuple[int, int]:
+        status = self._index.stat()
+        return status.st_ino, status.st_mtime_ns
 
     @property
     def _index(self) -> Path:
@@ -132,6 +156,7 @@ class KeyRing:
         self._current = current
 
     def _load(self) -> None:
+        self._read = self._mark()
         entries = self._read_index()
         keys = {entry.kid: self._read_key(entry.kid) for entry in entries}
         self._install(entries, {kid: key.public() for kid, key in keys.items()}, keys[entries[-1].kid])

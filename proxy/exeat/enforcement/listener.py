@@ -90,6 +90,10 @@ class Listeners:
             accept = partial(factory, port.entry)
             self._servers.append(await loop.create_server(accept, sock=listener, backlog=self._at_once))
             listener.listen(_BACKLOG)
+
+    async def start_names(self) -> None:
+        """Begin to answer for names, once for all that share the ports; raise StartError when a port is taken."""
+        for port in self._ports:
             if port.names is not None:
                 await port.names.start()
 

@@ -6,7 +6,8 @@ Must not know: SQL, HTTP of the admin API, how snapshots are built from files.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import final
 
 from exeat.decision.engine import Engine
@@ -55,6 +56,15 @@ class Worker:
     async def start(self) -> None:
         """Begin to accept connections."""
         await self._listeners.start(self._door)
+
+    def load(self, missions: Sequence[Mission]) -> None:
+        """These are the live missions: any other one has ended."""
+        live = {mission.id for mission in missions}
+        for mission in {view.mission.id: view.mission for view in self.world.snapshot.sessions.values()}.values():
+            if mission.id not in live:
+                self.change(replace(mission, state=MissionState.CLOSED))
+        for mission in missions:
+            self.change(mission)
 
     def _door(self, entry: Entry) -> Door:
         parts = self._parts

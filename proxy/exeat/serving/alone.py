@@ -32,12 +32,14 @@ class Running:
     async def start(self) -> None:
         """Restore what was open, then serve; raise StartError when a port can't be had."""
         common, data, plane = self._assembly.common, self._assembly.data, self._assembly.plane
-        for mission in await plane.control.restore():
-            await data.worker.apply(mission)
+        data.worker.load(await plane.control.restore())
         await self._admin.start()
         await data.identities.refresher.start()
+        await common.listeners.start_names()
         await data.worker.start()
-        self._chores.start(chores.of_control(plane) + chores.of_worker(common, data) + chores.of_process(common))
+        self._chores.start(
+            chores.of_control(plane) + chores.of_worker(common, data) + chores.of_process(common, leads=True)
+        )
 
     async def stop(self) -> None:
         """Accept no more, let open requests finish for a while, then end everything and close the books."""

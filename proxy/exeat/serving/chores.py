@@ -73,9 +73,9 @@ def of_worker(common: Common, data: DataPlane) -> list[Chore]:
     ]
 
 
-def of_process(common: Common) -> list[Chore]:
-    """What every process does for itself."""
-    return [(_CHECKPOINT, "audit checkpoint", _checkpoint(common))]
+def of_process(common: Common, *, leads: bool) -> list[Chore]:
+    """What every process does for itself; the one that ``leads`` replaces keys that are due, and the others follow."""
+    return [(_CHECKPOINT, "audit checkpoint", _checkpoint(common)), (_CHECKPOINT, "keys", _keys(common, leads=leads))]
 
 
 def _expiry(plane: ControlPlane) -> Work:
@@ -124,11 +124,17 @@ def _note(common: Common, event: str, more: Mapping[str, Any]) -> None:
 
 def _checkpoint(common: Common) -> Work:
     async def checkpoint() -> None:
-        for ring in (common.token_keys, common.pass_keys):
-            await asyncio.to_thread(ring.rotate_if_due)
         await asyncio.to_thread(common.audit.checkpoint)
 
     return checkpoint
+
+
+def _keys(common: Common, *, leads: bool) -> Work:
+    async def keys() -> None:
+        for ring in (common.token_keys, common.pass_keys):
+            await asyncio.to_thread(ring.rotate_if_due if leads else ring.follow)
+
+    return keys
 
 
 def _compact(data: DataPlane) -> Work:

@@ -6,7 +6,9 @@ Must not know: behaviour.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from exeat.config.values import Duration, Table
 
@@ -22,6 +24,9 @@ class StoreTable(Table):
 
     url: str = "sqlite:///exeat.db"
     """``sqlite:///FILE``."""
+    lease: Annotated[Duration, Field(ge=0.1, le=60)] = 1.0
+    """How long a worker may serve without hearing that what it knows is complete: the longest a revoke waits for one that
+    doesn't answer. Shorter makes stops and pauses of the machine refuse more."""
 
 
 class PolicyTable(Table):

@@ -89,6 +89,8 @@ class ProxyTable(Table):
 
     listen: tuple[str, ...] = ("http://127.0.0.1:8080",)
     """Listener URLs."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that serve agents and share the ports; with more than one, another process looks after them."""
     limits: LimitsTable = LimitsTable()
     drain: Duration = 5.0
     """After SIGTERM, how long open requests may finish."""

@@ -1,0 +1,33 @@
+"""How missions and figures are said between processes: as JSON values, and back exactly or not at all.
+
+Must not know: channels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from exeat.model.mission import Mission
+from exeat.ports import Ended, TokenLeft
+from exeat.store.rows import from_row, to_row
+
+
+def mission_to(mission: Mission) -> dict[str, Any]:
+    """A mission as its row in the store."""
+    return to_row(mission)
+
+
+def mission_from(said: dict[str, Any]) -> Mission:
+    """The mission that was said; raise UnavailableError when it doesn't read back."""
+    return from_row(said)
+
+
+def ended_to(ended: Ended) -> list[Any]:
+    """What became of tokens."""
+    return [ended.dropped, ended.revoked, [[each.service, each.id, each.expires_at] for each in ended.left]]
+
+
+def ended_from(said: list[Any]) -> Ended:
+    """The same, back."""
+    dropped, revoked, left = said
+    return Ended(int(dropped), int(revoked), tuple(TokenLeft(*each) for each in left))

@@ -1,0 +1,145 @@
+"""Several workers on one host: the control plane, and the processes that serve agents.
+
+It serves no agent itself. A worker that ends is started again on the same sockets, one that doesn't answer is killed; when
+the supervisor ends, every worker does. Must not know: how the parts were chosen, how a change reaches a worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, final
+
+from exeat.config.loading import Loaded
+from exeat.errors import ExeatError
+from exeat.fleet.crew import Crew
+from exeat.fleet.member import RemoteMember
+from exeat.model.record import RecordKind
+from exeat.serving import chores
+from exeat.serving.chores import Chores
+from exeat.serving.operators import admin_server
+from exeat.serving.processes import Slot
+from exeat.wiring import build_control_plane, prepare
+
+logger = logging.getLogger("exeat.supervisor")
+
+_UNANSWERED = 10.0
+"""Seconds after which a worker that doesn't answer is killed."""
+_LOOK = 1.0
+"""Seconds between two questions how each worker is doing."""
+_BEYOND_DRAIN = 3.0
+"""Seconds a worker may take after its connections have ended."""
+
+
+@final
+class Supervisor:
+    """The control plane of one host and its workers."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        settings = loaded.settings
+        self.common = common = prepare(loaded, chain="c0")
+        self._lease = settings.store.lease
+        self._crew = Crew(common.clock, self._lease)
+        self._plane = build_control_plane(common, self._crew.apply)
+        self._statuses: Mapping[str, Mapping[str, Any]] = {}
+        self._answered: dict[str, float] = {}
+        self._admin = admin_server(common, self._plane, status=self._status, healthy=self._healthy)
+        self._chores = Chores()
+        self._draining = False
+        self._slots = [
+            Slot(
+                f"w{number}", loaded.file, common.listeners.descriptors, joined=self._joined, left=self._left
+            )
+            for number in range(settings.proxy.workers)
+        ]  # fmt: skip
+
+    async def start(self) -> None:
+        """Restore what was open, start every worker, then serve operators; raise StartError when any of it can't be had."""
+        self._crew.restore(await self._plane.control.restore())
+        self._chores.start([(self._lease / 4, "leases", self._grant)])
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for slot in self._slots:
+                    starting.create_task(slot.start())
+        except* ExeatError as group:
+            await self.stop()
+            raise group.exceptions[0] from None
+        await self.common.listeners.start_names()
+        await self._admin.start()
+        self._chores.start([
+            (_LOOK, "workers", self._look),
+            *chores.of_control(self._plane),
+            *chores.of_process(self.common, leads=True),
+        ])  # fmt: skip
+
+    async def stop(self) -> None:
+        """Workers accept no more and finish; operators are served until they have, so that a revoke works to the end."""
+        self._draining = True
+        seconds = self.common.loaded.settings.proxy.drain + _BEYOND_DRAIN
+        await asyncio.gather(*(slot.stop(seconds) for slot in self._slots))
+        await self._chores.stop()
+        await self._admin.stop()
+        await self.common.listeners.stop()
+        await self._plane.close()
+        self.common.audit.close()
+
+    # --- leases and health ------------------------------------------------------------------------------------------------
+
+    async def _grant(self) -> None:
+        """The store is this host's alone, so what the supervisor knows is complete."""
+        self._crew.grant(math.inf)
+
+    async def _look(self) -> None:
+        """Ask each worker how it is doing; one that hasn't answered for long is stuck or stopped."""
+        self._statuses = await self._crew.status()
+        now = self.common.clock.boot()
+        for slot in self._slots:
+            if "pid" in self._statuses.get(slot.name, {}) or slot.member is None:
+                self._answered[slot.name] = now
+            elif now - self._answered.setdefault(slot.name, now) > _UNANSWERED:
+                logger.error("worker %s has not answered for %.0f s: it is killed", slot.name, _UNANSWERED)
+                self._answered[slot.name] = now
+                slot.kill()
+
+    def _joined(self, member: RemoteMember) -> None:
+        self._crew.join(member)
+        self._crew.grant(math.inf)
+
+    def _left(self, member: RemoteMember, code: int) -> None:
+        self._crew.leave(member)
+        if not self._draining:
+            with contextlib.suppress(ExeatError):
+                self.common.audit.append(
+                    {
+                        "kind": RecordKind.ADMIN,
+                        "event": "worker_ended",
+                        "by": "exeat",
+                        "worker": member.name,
+                        "status": code,
+                    }
+                )
+
+    def _healthy(self) -> bool:
+        return not self._draining and self.common.audit.healthy and any(each.current for each in self._crew.members)
+
+    def _status(self) -> Mapping[str, Any]:
+        """The workers' figures, each by its name and summed."""
+        sums: Counter[str] = Counter()
+        tokens: Counter[str] = Counter()
+        for status in self._statuses.values():
+            sums.update({name: status.get(name, 0) for name in ("connections", "turned_away")})
+            tokens.update(status.get("tokens", {}))
+        some = next((status for status in self._statuses.values() if "snapshot" in status), {})
+        return {
+            "snapshot": some.get("snapshot", self.common.version),
+            "sessions": some.get("sessions", 0),
+            **sums,
+            "tokens": dict(tokens),
+            "issuers": some.get("issuers", {}),
+            "audit_healthy": self.common.audit.healthy,
+            "workers": {name: dict(status) for name, status in self._statuses.items()},
+        }

@@ -1,0 +1,162 @@
+"""One worker process: serves agents on inherited sockets, by what the supervisor tells it; ends when the supervisor does.
+
+Started as ``python -m exeat.serving.worker SPEC`` by the supervisor and by nobody else. Must not know: the store, operators.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, final
+
+import orjson
+
+from exeat import logs
+from exeat.config.loading import load
+from exeat.enforcement.limits.quotas import raise_descriptor_limit
+from exeat.errors import ExeatError
+from exeat.fleet.channel import Channel
+from exeat.fleet.wording import ended_to, mission_from
+from exeat.ports import Ended
+from exeat.serving import chores
+from exeat.serving.alone import worker_status
+from exeat.serving.chores import Chores
+from exeat.wiring import Common, DataPlane, build_data_plane, prepare
+
+_WATCH = 0.05
+"""Seconds between looks at the lease while nothing is sent."""
+REFUSED = 2
+"""Exit code of a worker that can't start, with the reason on stderr."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a worker is started with: its name, its configuration, and inherited descriptors."""
+
+    name: str
+    config: str
+    channel: int
+    sockets: tuple[int, ...]
+
+    def encode(self) -> str:
+        """As one argument."""
+        return orjson.dumps([self.name, self.config, self.channel, self.sockets]).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """From it."""
+        name, config, channel, sockets = orjson.loads(text)
+        return cls(name, config, channel, tuple(sockets))
+
+
+@final
+class WorkerProcess:
+    """A worker and its end of the channel."""
+
+    def __init__(self, common: Common, data: DataPlane) -> None:
+        self._common, self._data = common, data
+        self._worker = data.worker
+        self._worker.grant(0.0)  # until the supervisor says otherwise, nothing is known
+        self._ending: dict[str, Awaitable[Ended]] = {}
+        self._chores = Chores()
+        self._over = asyncio.Event()
+
+    async def run(self, end: socket.socket) -> None:
+        """Serve until the supervisor says drain, or is gone."""
+        common, data = self._common, self._data
+        channel = await Channel.over(
+            end,
+            {
+                "load": self._load,
+                "change": self._change,
+                "end": self._end,
+                "grant": self._worker.grant,
+                "status": lambda _: self._status(),
+                "drain": lambda _: self._over.set(),
+            },
+            self._alone,
+        )
+        await channel.call("hello", {"name": common.audit.chain, "version": common.version})
+        await data.identities.refresher.start()
+        await self._worker.start()
+        channel.tell("ready")
+        gc.freeze()  # what was built at start is never garbage: don't walk it again and again
+        lease = common.loaded.settings.store.lease
+        self._chores.start([
+            (_WATCH, "lease", lambda: self._look_at_lease(lease)),
+            *chores.of_worker(common, data),
+            *chores.of_process(common, leads=False),
+        ])  # fmt: skip
+        await self._over.wait()
+        await self._worker.drain(common.loaded.settings.proxy.drain)
+        await self._chores.stop()
+        await data.close()
+        common.audit.close()
+        channel.close()
+
+    # --- what the supervisor says -----------------------------------------------------------------------------------------
+
+    def _load(self, missions: list[dict[str, Any]]) -> None:
+        self._worker.load([mission_from(mission) for mission in missions])
+
+    def _change(self, said: dict[str, Any]) -> int:
+        mission = mission_from(said)
+        cut, tokens = self._worker.change(mission)
+        if tokens is not None:
+            self._ending[mission.id] = tokens
+        return cut
+
+    async def _end(self, mission: str) -> list[Any]:
+        tokens = self._ending.pop(mission, None)
+        return ended_to(Ended() if tokens is None else await tokens)
+
+    def _status(self) -> Mapping[str, Any]:
+        return {**worker_status(self._data), "audit_healthy": self._common.audit.healthy, "pid": os.getpid()}
+
+    async def _look_at_lease(self, grace: float) -> None:
+        self._worker.look_at_lease(grace)
+
+    def _alone(self) -> None:
+        """The supervisor is gone: nobody can tell of a revocation any more."""
+        if self._over.is_set():
+            return  # it drains
+        self._worker.grant(0.0)
+        self._worker.registry.cut_all()
+        self._common.audit.close()
+        os._exit(0)
+
+
+def main() -> int:
+    """Build and run; return the exit code."""
+    logs.set_up()
+    raise_descriptor_limit()
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a terminal's and a service manager's go to the group: the supervisor decides
+        signal.signal(number, lambda *_: None)
+    spec = Spec.decode(sys.argv[1])
+    end = socket.socket(fileno=spec.channel)
+    end.setblocking(False)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in spec.sockets]
+    try:
+        common = prepare(load(Path(spec.config)), chain=spec.name, sockets=sockets)
+        data = build_data_plane(common)
+    except ExeatError as error:
+        print(f"exeat: worker {spec.name}: {error}", file=sys.stderr, flush=True)  # noqa: T201 nobody else says it
+        return REFUSED
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(WorkerProcess(common, data).run(end))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
