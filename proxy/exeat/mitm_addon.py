@@ -17,8 +17,8 @@ from mitmproxy.proxy import mode_servers, mode_specs
 from exeat.config import loading  # not the function: mitmproxy calls whatever is named "load" here
 from exeat.enforcement.host import Host
 from exeat.enforcement.parts import Parts
-from exeat.serving import Running
-from exeat.wiring import build
+from exeat.serving.alone import Running
+from exeat.wiring.build import build
 
 
 def handler_class(parts: Parts) -> type[Host]:

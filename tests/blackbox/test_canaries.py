@@ -18,7 +18,7 @@ from exeat.config.loading import load
 from exeat.credentials.custody import Custody, Kept
 from exeat.enforcement.answers.forms import Needles
 from exeat.model.secret import Secret
-from exeat.wiring import build
+from exeat.wiring.build import build
 from rig.canaries import forms, in_state, search
 from rig.config import SHARED_KEY, operation, service
 from rig.echoing import EchoingOrigin

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def serve(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Start the proxy and stay; SIGTERM ends it. Logs go to stderr; --json prints once what is served."""
     from exeat.config.listeners import places
-    from exeat.serving import serve as start
+    from exeat.serving.main import serve as start
 
     loaded = load_settings(config)
     if as_json:

@@ -3,8 +3,3 @@
 *alone* one process does everything · *supervisor* the control plane over several *worker* processes, which *processes* keeps · *chores* what is looked after · *operators* the admin API over the parts · *hello* the
 first lines. Must not know: how the parts were chosen.
 """
-
-from exeat.serving.alone import Running
-from exeat.serving.main import serve
-
-__all__ = ["Running", "serve"]

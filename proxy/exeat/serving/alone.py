@@ -5,13 +5,13 @@ Must not know: how the parts were chosen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, final
+from typing import final
 
 from exeat.serving import chores
 from exeat.serving.chores import Chores
 from exeat.serving.operators import admin_server
-from exeat.wiring import Assembly, DataPlane
+from exeat.serving.status import worker_status
+from exeat.wiring.build import Assembly
 
 
 @final
@@ -50,16 +50,3 @@ class Running:
         await data.close()
         await plane.close()
         common.audit.close()
-
-
-def worker_status(data: DataPlane) -> Mapping[str, Any]:
-    """How a worker is doing."""
-    snapshot = data.worker.world.snapshot
-    return {
-        "snapshot": snapshot.version,
-        "sessions": len(snapshot.sessions),
-        "connections": len(data.worker.registry),
-        "turned_away": data.worker.parts.quotas.turned_away,
-        "tokens": dict(data.broker.stats()),
-        "issuers": data.identities.refresher.status(),
-    }

@@ -10,13 +10,18 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from exeat.errors import ExeatError, PolicyError
 from exeat.identity.refresh import TICK as ISSUER_TICK
 from exeat.model.record import RecordKind
 from exeat.policy.bundle import folder_signature, load_bundle
-from exeat.wiring import Common, ControlPlane, DataPlane, policy_folder
+from exeat.wiring.common import Common
+from exeat.wiring.data_plane import DataPlane
+from exeat.wiring.site import policy_folder
+
+if TYPE_CHECKING:
+    from exeat.wiring.control_plane import ControlPlane  # a worker process has none, and starts sooner without
 
 logger = logging.getLogger("exeat")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from exeat.config.listeners import places
-from exeat.wiring import Common
+from exeat.wiring.common import Common
 
 
 def say_hello(common: Common) -> None:

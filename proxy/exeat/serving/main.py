@@ -17,7 +17,8 @@ from exeat.enforcement.limits.quotas import raise_descriptor_limit
 from exeat.serving.alone import Running
 from exeat.serving.hello import say_hello
 from exeat.serving.supervisor import Supervisor
-from exeat.wiring import Common, build
+from exeat.wiring.build import build
+from exeat.wiring.common import Common
 
 
 def serve(loaded: Loaded) -> int:

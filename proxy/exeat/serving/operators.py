@@ -15,7 +15,9 @@ from exeat.admin.token import load_or_create_token
 from exeat.audit.query import find, last, tail
 from exeat.config.endpoints import parse_listener
 from exeat.model.record import RecordKind
-from exeat.wiring import Common, ControlPlane, describe_services
+from exeat.wiring.common import Common
+from exeat.wiring.control_plane import ControlPlane
+from exeat.wiring.site import describe_services
 
 
 def admin_server(

@@ -19,7 +19,7 @@ from typing import Any, final
 from exeat.errors import StartError
 from exeat.fleet.channel import Channel
 from exeat.fleet.member import RemoteMember
-from exeat.serving.worker import Spec
+from exeat.serving.spec import Spec
 
 logger = logging.getLogger("exeat.supervisor")
 

@@ -23,7 +23,8 @@ from exeat.serving import chores
 from exeat.serving.chores import Chores
 from exeat.serving.operators import admin_server
 from exeat.serving.processes import Slot
-from exeat.wiring import build_control_plane, prepare
+from exeat.wiring.common import prepare
+from exeat.wiring.control_plane import build_control_plane
 
 logger = logging.getLogger("exeat.supervisor")
 

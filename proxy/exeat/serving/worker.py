@@ -13,11 +13,8 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, final
-
-import orjson
+from typing import Any, final
 
 from exeat import logs
 from exeat.config.loading import load
@@ -27,34 +24,14 @@ from exeat.fleet.channel import Channel
 from exeat.fleet.wording import ended_to, mission_from
 from exeat.ports import Ended
 from exeat.serving import chores
-from exeat.serving.alone import worker_status
 from exeat.serving.chores import Chores
-from exeat.wiring import Common, DataPlane, build_data_plane, prepare
+from exeat.serving.spec import REFUSED, Spec
+from exeat.serving.status import worker_status
+from exeat.wiring.common import Common, prepare
+from exeat.wiring.data_plane import DataPlane, build_data_plane
 
 _WATCH = 0.05
 """Seconds between looks at the lease while nothing is sent."""
-REFUSED = 2
-"""Exit code of a worker that can't start, with the reason on stderr."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What a worker is started with: its name, its configuration, and inherited descriptors."""
-
-    name: str
-    config: str
-    channel: int
-    sockets: tuple[int, ...]
-
-    def encode(self) -> str:
-        """As one argument."""
-        return orjson.dumps([self.name, self.config, self.channel, self.sockets]).decode()
-
-    @classmethod
-    def decode(cls, text: str) -> Self:
-        """From it."""
-        name, config, channel, sockets = orjson.loads(text)
-        return cls(name, config, channel, tuple(sockets))
 
 
 @final

@@ -1,0 +1,206 @@
+"""Several workers on one host: they share the ports, survive each other, and none outlives what it may know."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from rig.wire import Wire, ask, refused, tunnel
+
+HOST = "api.example.test"
+WORKERS = 3
+
+
+def configure(config, origin):
+    config.environ["EXEAT_PROXY__WORKERS"] = str(WORKERS)
+
+
+def workers(exeat, count=WORKERS, limit=30.0, instead=()):
+    """Process ids by name, once ``count`` workers have said how they are doing and are all current, none of them ``instead``."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        said = exeat.admin("GET", "/v1/status").ok()["workers"]
+        up = {
+            name: each["pid"] for name, each in said.items() if "pid" in each and each["current"] and alive(each["pid"])
+        }
+        if len(up) == count and not set(up.values()) & set(instead):
+            return up
+        time.sleep(0.05)
+    raise AssertionError(f"not {count} workers: {said}\n{exeat.log_text()[-2000:]}")
+
+
+def alive(pid):
+    with contextlib.suppress(OSError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def serving(wire):
+    """The process that holds the other end of a connection."""
+    port = wire.sock.getsockname()[1]
+    found = subprocess.run(
+        ["ss", "-Htnp", "state", "established", f"( dport = :{port} )"], capture_output=True, text=True, check=True
+    ).stdout
+    return int(found.partition("pid=")[2].partition(",")[0] or 0)
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def uploading(exeat, mission, origin):
+    """A tunnel through which a large body is being sent, and what stops that."""
+    wire = tunnel(exeat, mission)
+    wire.send(f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 500000000\r\n\r\n")
+    stop = threading.Event()
+
+    def feed():
+        with contextlib.suppress(OSError):
+            while not stop.is_set():
+                wire.send(b"x" * 10_000)
+                time.sleep(0.001)
+
+    threading.Thread(target=feed, daemon=True).start()
+    origin.wait_for()
+    time.sleep(0.2)
+    return wire, stop
+
+
+def test_they_all_serve_and_know_the_same(exeat, mission, origin):
+    """Enough connections reach every worker; an ended mission is ended in all of them."""
+    wires = [tunnel(exeat, mission) for _ in range(24)]
+    served = {serving(wire) for wire in wires}
+    assert served == set(workers(exeat).values())
+    for wire in wires:
+        assert wire.request("GET", "/v1/refunds", host=HOST).status == 200
+    applied = exeat.end(mission)["applied"]
+    assert applied["workers"] == WORKERS
+    assert applied["connections_cut"] == 24
+    assert applied["lapsed"] == []
+    for wire in wires:
+        assert wire.request("GET", "/v1/refunds", host=HOST).closed
+        wire.close()
+    for _ in range(8):
+        refused(ask(exeat, mission, "GET", "/v1/refunds"), "mission_ended", status=403)
+
+
+def test_one_that_is_killed_takes_only_its_own_connections_along(exeat, mission, origin):
+    wires = [tunnel(exeat, mission) for _ in range(12)]
+    victim = serving(wires[0])
+    os.kill(victim, signal.SIGKILL)
+    exeat.lossy = True
+    others = [wire for wire in wires if serving(wire) not in (victim, 0)]
+    assert others
+    assert all(wire.request("GET", "/v1/refunds", host=HOST).status == 200 for wire in others)
+    assert ask(exeat, mission, "GET", "/v1/refunds").status == 200  # at once: nobody waits for the one that is gone
+    assert victim not in workers(exeat).values()
+    (record,) = exeat.audit_records("admin", event="worker_ended")[-1:]
+    assert record["status"] == -signal.SIGKILL
+    for wire in wires:
+        wire.close()
+
+
+def test_one_that_starts_anew_knows_what_the_others_know(exeat, mission, origin):
+    """What was opened and ended before it was there."""
+    other = exeat.open(agent="report-bot")
+    exeat.end(other)
+    exeat.lossy = True
+    before = set(workers(exeat).values())
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    workers(exeat, instead=before)
+    assert [ask(exeat, mission, "GET", "/v1/refunds").status for _ in range(6)] == [200] * 6
+    for _ in range(6):
+        refused(ask(exeat, other, "GET", "/v1/refunds"), "mission_ended", status=403)
+
+
+@pytest.mark.guard("lease-at-every-byte")
+def test_one_that_is_stopped_sends_nothing_when_it_goes_on(exeat, mission, origin):
+    """The revoke returns without it, once its lease has run out; then it may wake up and find bytes to send."""
+    names = {pid: name for name, pid in workers(exeat).items()}
+    wire, stop = uploading(exeat, mission, origin)
+    victim = serving(wire)
+    with stopped(victim):
+        applied = exeat.end(mission)["applied"]
+        assert applied["lapsed"] == [names[victim]]
+        assert applied["workers"] == WORKERS - 1
+        origin.wait_quiet()
+        counted = origin.bytes_received
+    time.sleep(0.3)
+    stop.set()
+    origin.wait_quiet()
+    assert origin.bytes_received == counted
+    assert wire.response().closed
+    wire.close()
+    assert workers(exeat)[names[victim]] == victim  # and it serves again, without the mission
+    refused(ask(exeat, mission, "GET", "/v1/refunds"), "mission_ended", status=403)
+
+
+@pytest.mark.guard("lease-before-deciding")
+def test_without_the_supervisor_they_refuse_until_it_is_back(exeat, mission, origin):
+    with tunnel(exeat, mission) as kept, stopped(exeat.process.pid):
+        assert kept.request("GET", "/v1/refunds", host=HOST).status == 200
+        time.sleep(1.2)
+        refused(ask(exeat, mission, "GET", "/v1/refunds"), "state_stale", status=503)
+    workers(exeat)
+    assert ask(exeat, mission, "GET", "/v1/refunds").status == 200
+
+
+def test_a_lease_that_stays_away_resets_what_is_open(exeat, mission, origin):
+    """An answer that streams sends nothing to the origin; it is cut all the same."""
+    with tunnel(exeat, mission) as wire:
+        wire.send(f"GET /drip HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
+        origin.wait_for()
+        with stopped(exeat.process.pid):
+            answer = wire.response(limit=5)
+    assert not answer.complete
+    workers(exeat)
+
+
+def test_none_outlives_the_supervisor(exeat, mission, origin):
+    pids = workers(exeat).values()
+    wire, stop = uploading(exeat, mission, origin)
+    exeat.kill()
+    deadline = time.monotonic() + 5
+    while any(alive(pid) and state(pid) != "Z" for pid in pids):
+        assert time.monotonic() < deadline, "a worker lives on"
+        time.sleep(0.02)
+    stop.set()
+    assert wire.response().closed
+    wire.close()
+    exeat.start()
+    assert ask(exeat, mission, "GET", "/v1/refunds").status == 200  # the mission was stored
+
+
+def state(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    return "Z"
+
+
+def test_asked_to_end_they_let_a_request_finish(exeat, mission, origin):
+    pids = workers(exeat).values()
+    with tunnel(exeat, mission) as wire:
+        wire.send(f"GET /slow HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
+        origin.wait_for()
+        exeat.process.send_signal(signal.SIGTERM)
+        assert wire.response().status == 200
+    assert exeat.process.wait(10) == 0
+    assert not any(alive(pid) for pid in pids)
+    with pytest.raises(OSError), Wire(exeat):
+        pass
+    exeat.start()
