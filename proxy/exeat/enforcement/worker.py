@@ -6,11 +6,11 @@ Must not know: SQL, HTTP of the admin API, how snapshots are built from files.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import final
 
 from exeat.decision.engine import Engine
-from exeat.decision.snapshot import with_engine, with_mission
+from exeat.decision.snapshot import with_engine, with_mission, with_missions
 from exeat.enforcement.host import Host
 from exeat.enforcement.listener import Listeners
 from exeat.enforcement.parts import Parts
@@ -70,6 +70,10 @@ class Worker:
         """See :meth:`Listeners.renew`."""
         self._listeners.renew()
 
+    def load(self, missions: Iterable[Mission]) -> None:
+        """Take over what was open before anything is served; there is nothing to cut yet."""
+        self.world.snapshot = with_missions(self.world.snapshot, missions, self._agents)
+
     async def apply(self, mission: Mission) -> Applied:
         """Act on a changed mission; when this returns, nothing of an ended or suspended one is sent any more."""
         started = self._clock.monotonic()
@@ -95,8 +99,7 @@ class Worker:
         """
         world = self.world
         world.snapshot = with_mission(world.snapshot, mission, self._agents)
-        live = any(view.mission.id == mission.id for view in world.snapshot.sessions.values())
-        if live and mission.state is MissionState.OPEN:
+        if mission.id in world.snapshot.by_mission and mission.state is MissionState.OPEN:
             return 0, None
         cut = self.registry.cut(mission.id)
         self._parts.answers.forget(mission.id, ended=mission.state.final)

@@ -32,8 +32,7 @@ class Running:
     async def start(self) -> None:
         """Restore what was open, then serve; raise StartError when a port can't be had."""
         common, data, plane = self._assembly.common, self._assembly.data, self._assembly.plane
-        for mission in await plane.control.restore():
-            await data.worker.apply(mission)
+        data.worker.load(await plane.control.restore())
         await self._admin.start()
         await data.identities.refresher.start()
         await data.worker.start()
