@@ -17,8 +17,9 @@ import orjson
 from cedarpy import Decision, Entities, PolicySet, Schema, is_authorized
 
 from exeat.decision.engine_expressions import context_reads
-from exeat.decision.engine_rule import Rule, Uid
-from exeat.decision.entities import ActionType, context_json, resource_record, session_record
+from exeat.decision.engine_rule import Rule
+from exeat.decision.entities import ActionType, SessionRecord, context_json, resource_record, session_record
+from exeat.decision.fitting import Fitting
 from exeat.decision.memo import Memo, Projection
 from exeat.decision.slicer import Slicer
 from exeat.decision.verdict import Allowed, Context, Denied, Failed, Held, Verdict
@@ -58,20 +59,31 @@ class _Slice:
 
 @final
 class Principal:
-    """One session, ready to be judged. Opaque but for ``operations``; belongs to the engine that opened it."""
+    """One session, ready to be judged. Opaque but for ``operations``; belongs to the engine that opened it.
 
-    __slots__ = ("ancestors", "engine", "entities", "memo", "operations", "slices", "uid")
+    Its record is built when it is first judged: most sessions of a large fleet never act in this worker.
+    """
 
-    def __init__(
-        self, engine: Engine, uid: Uid, ancestors: frozenset[Uid], entities: Entities, operations: frozenset[str]
-    ) -> None:
+    __slots__ = ("ancestors", "engine", "entities", "memo", "operations", "record", "slices", "uid")
+
+    def __init__(self, engine: Engine, record: SessionRecord) -> None:
         self.engine = engine
-        self.uid = uid
-        self.ancestors = ancestors
-        self.entities = entities
-        self.operations = operations
+        self.uid = record.uid
+        self.ancestors = record.parents
+        self.record = record
+        self.entities: Entities | None = None
+        self.operations = record.operations
         self.memo = Memo()
         self.slices: dict[str, _Slice] = {}  # at most one an action of the schema
+
+    def built(self) -> Entities:
+        """The session's one record for Cedar, without the schema: with it, every action would be copied into it."""
+        if self.entities is None:
+            entities = Entities.from_json_str(f"[{self.record.json}]")
+            if len(entities) != 1:
+                raise _UncleanError("the session is more than one record")
+            self.entities = entities
+        return self.entities
 
 
 @final
@@ -85,6 +97,7 @@ class Engine:
         self._numbers = {rule.label: number for number, rule in enumerate(self._rules)}
         if len(self._numbers) != len(self._rules):
             raise ValueError("two policies have the same label")
+        self._fitting = Fitting(schema.full, schema.actions.keys())
         self._slicer = Slicer(self._rules)
         self._slices: OrderedDict[tuple[int, ...], _Slice] = OrderedDict()
         digest = hashlib.sha256(schema.text.encode())
@@ -96,23 +109,16 @@ class Engine:
     def open(self, session: Session, mission: Mission, operations: frozenset[str]) -> Principal:
         """Make a session ready to be judged; raise PolicyError when its record doesn't fit the schema.
 
-        ``operations`` are leaf action ids. The record is checked against the full schema and then built without: with
-        it, every action would be copied into every session.
+        ``operations`` are leaf action ids.
         """
         try:
-            if unknown := operations - self._schema.actions.keys():
-                raise ValueError(f"unknown operations: {', '.join(sorted(unknown))}")
             record = session_record(session, mission, operations)
-            text = f"[{record.json}]"
-            Entities.from_json_str(text, self._schema.full)
-            entities = Entities.from_json_str(text)
-            if len(entities) != 1:
-                raise ValueError("the session is more than one record")
+            self._fitting.check(record)
         except (ValueError, TypeError) as error:
             message = f"the session {session.key!r} doesn't fit the policy schema: {error}"
             fix = "name only environments, groups, templates and operations that are configured"
             raise PolicyError([Finding(f"mission {mission.id}", message, fix=fix)]) from error
-        return Principal(self, record.uid, record.parents, entities, operations)
+        return Principal(self, record)
 
     def judge(self, principal: Principal, action: str, resource: Resource, context: Context) -> Verdict:
         """Judge one request. Never raises: whatever goes wrong is Failed, to be refused as ``policy_error``."""
@@ -163,7 +169,7 @@ class Engine:
         record = resource_record(resource, action, self._schema.folded)
         if len(Entities.from_json_str(f"[{record}]", self._schema.types)) != 1:
             raise _UncleanError("the resource is more than one record")
-        entities = principal.entities.with_added_json_str(f"[{record},{action.record}]")
+        entities = principal.built().with_added_json_str(f"[{record},{action.record}]")
         if len(entities) != 3:  # session, resource, action
             raise _UncleanError("session, resource and action are not three records")
         request: dict[str, object] = {

@@ -6,12 +6,13 @@ Must not know: SQL, HTTP of the admin API, how snapshots are built from files.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import final
 
 from exeat.decision.engine import Engine
-from exeat.decision.snapshot import with_engine, with_mission
+from exeat.decision.snapshot import with_engine, with_mission, with_missions
 from exeat.enforcement.host import Host
 from exeat.enforcement.listener import Listeners
 from exeat.enforcement.parts import Parts
@@ -19,10 +20,13 @@ from exeat.enforcement.registry import Registry
 from exeat.enforcement.ways.door import Door
 from exeat.enforcement.ways.entry import Entry
 from exeat.enforcement.world import World
+from exeat.errors import PolicyError
 from exeat.model.identity import Agent
 from exeat.model.mission import Mission, MissionState
 from exeat.ports import Applied, Broker, Clock, Ended
 from exeat.services.index import ServiceIndex
+
+logger = logging.getLogger("exeat.worker")
 
 
 @final
@@ -57,15 +61,6 @@ class Worker:
         """Begin to accept connections."""
         await self._listeners.start(self._door)
 
-    def load(self, missions: Sequence[Mission]) -> None:
-        """These are the live missions: any other one has ended."""
-        live = {mission.id for mission in missions}
-        for mission in {view.mission.id: view.mission for view in self.world.snapshot.sessions.values()}.values():
-            if mission.id not in live:
-                self.change(replace(mission, state=MissionState.CLOSED))
-        for mission in missions:
-            self.change(mission)
-
     def _door(self, entry: Entry) -> Door:
         parts = self._parts
         return Door(entry, parts.registry, admits=self._admits, welcome=self._welcome, seconds=parts.limits.head)
@@ -79,6 +74,27 @@ class Worker:
     def renew_certificates(self) -> None:
         """See :meth:`Listeners.renew`."""
         self._listeners.renew()
+
+    def load(self, missions: Sequence[Mission]) -> None:
+        """Take over what is live, at a start or after having missed something: any other mission has ended.
+
+        One that doesn't fit the policies is left out and said so; it doesn't keep the others.
+        """
+        live = {mission.id for mission in missions}
+        for views in list(self.world.snapshot.by_mission.values()):
+            if views[0].mission.id not in live:
+                self.change(replace(views[0].mission, state=MissionState.CLOSED))
+        try:
+            self.world.snapshot = with_missions(self.world.snapshot, missions, self._agents)
+        except PolicyError:
+            for mission in missions:
+                try:
+                    self.world.snapshot = with_mission(self.world.snapshot, mission, self._agents)
+                except PolicyError as error:
+                    logger.error("mission %s is left out: %s", mission.id, error)  # noqa: TRY400 it says what is wrong
+        for mission in missions:
+            if mission.state is not MissionState.OPEN:
+                self.registry.cut(mission.id)
 
     async def apply(self, mission: Mission) -> Applied:
         """Act on a changed mission; when this returns, nothing of an ended or suspended one is sent any more."""
@@ -104,9 +120,13 @@ class Worker:
         then its tokens are dropped.
         """
         world = self.world
-        world.snapshot = with_mission(world.snapshot, mission, self._agents)
-        live = any(view.mission.id == mission.id for view in world.snapshot.sessions.values())
-        if live and mission.state is MissionState.OPEN:
+        try:
+            world.snapshot = with_mission(world.snapshot, mission, self._agents)
+        except PolicyError:
+            if mission.state is MissionState.OPEN:
+                raise
+            world.snapshot = with_mission(world.snapshot, replace(mission, state=MissionState.CLOSED), self._agents)
+        if mission.id in world.snapshot.by_mission and mission.state is MissionState.OPEN:
             return 0, None
         cut = self.registry.cut(mission.id)
         self._parts.answers.forget(mission.id, ended=mission.state.final)

@@ -6,7 +6,7 @@ Must not know: files, settings, where a service came from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exeat.model.service import Group, Service
 from exeat.services.operations import Matcher
@@ -15,6 +15,8 @@ from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, Chain, compile_cha
 
 HTTP_ACTIONS: Mapping[str, Group] = {"http:read": Group.READ, "http:write": Group.WRITE, "http:delete": Group.DELETE}
 """What can be done at a host that no service describes."""
+_EXPANDED = 1024
+"""Expansions remembered; there are about as many as mission templates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class ServiceIndex:
     _below: Mapping[tuple[str, int], CompiledService]
     _actions: Mapping[str, ActionInfo]
     _patterns: Mapping[str, frozenset[str]]
+    _expanded: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def for_host(self, host: str, port: int) -> CompiledService | None:
         """Return the service at a canonical host: the exact name first, then the longest ``*.`` suffix."""
@@ -69,6 +72,19 @@ class ServiceIndex:
         A pattern is an action, ``service:group``, ``service:*``, ``http:*`` or a group of all services (``read``).
         """
         return self._patterns.get(pattern)
+
+    def expand_all(self, patterns: tuple[str, ...]) -> frozenset[str]:
+        """Return the action ids of several patterns together, without those that nobody knows.
+
+        Missions that were written alike share one set: all of GitHub's are 1,200 ids.
+        """
+        found = self._expanded.get(patterns)
+        if found is None:
+            found = frozenset[str]().union(*(self._patterns.get(pattern, ()) for pattern in patterns))
+            if len(self._expanded) >= _EXPANDED:
+                self._expanded.clear()
+            self._expanded[patterns] = found
+        return found
 
 
 def actions_of(service: Service) -> Mapping[str, ActionInfo]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 from decision_world import AGENT, AGENTS, MISSION, FakeEngine, empty_snapshot, services, world
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exeat.decision import snapshot as module
-from exeat.decision.snapshot import open_session, with_engine, with_mission
+from exeat.decision.snapshot import open_session, with_engine, with_mission, with_missions
 from exeat.errors import PolicyError
 from exeat.model.identity import Agent
 from exeat.model.mission import MissionState
@@ -97,3 +100,62 @@ def test_nothing_in_a_snapshot_can_be_written_to():
         snapshot.sessions["m_1/bot"] = None
     with pytest.raises(TypeError):
         snapshot.ended["m_1"] = None
+    with pytest.raises(TypeError):
+        snapshot.by_agent[AGENT.spiffe_id] = ()
+    with pytest.raises(TypeError):
+        snapshot.by_mission["m_1"] = ()
+
+
+def test_sessions_that_no_mission_leads_to_are_refused():
+    """Ending their mission would not find them."""
+    snapshot, view = world()
+    with pytest.raises(ValueError, match="with_missions"):
+        replace(snapshot, by_mission=MappingProxyType({}))
+    with pytest.raises(ValueError, match="with_missions"):
+        replace(empty_snapshot(), sessions={view.session.key: view})
+
+
+def test_a_change_touches_its_own_mission_alone():
+    """However many are open: nothing else is opened anew."""
+    engine = FakeEngine()
+    missions = [replace(MISSION, id=f"m_{number}") for number in range(500)]
+    snapshot = with_missions(empty_snapshot(engine), missions, AGENTS)
+    engine.opened.clear()
+    after = with_mission(snapshot, replace(MISSION, id="m_7", purpose="another"), AGENTS)
+    assert [key for key, _ in engine.opened] == ["m_7/bot"]
+    assert [key for key, view in after.sessions.items() if view is not snapshot.sessions[key]] == ["m_7/bot"]
+
+
+PEOPLE = {agent.key: agent for name in "abc" if (agent := Agent(name, "prod", "exeat.internal"))}
+CHANGES = st.builds(
+    lambda number, names, state: replace(MISSION, id=f"m_{number}", agents=tuple(names), state=state),
+    st.integers(0, 3),
+    st.lists(st.sampled_from("abcd")),  # one nobody knows, and the same one twice
+    st.sampled_from(MissionState),
+)
+
+
+@given(st.lists(CHANGES), st.integers(0, 20))
+@pytest.mark.guard("snapshot-leaves-agent")
+def test_every_way_to_a_session_agrees_with_the_others(changes, cut):
+    """One at a time or in bulk: sessions, by mission and by agent, are those of the missions as they were last."""
+    snapshots = [with_missions(empty_snapshot(), changes[:cut], PEOPLE)]
+    for change in changes[cut:]:
+        snapshots.append(with_mission(snapshots[-1], change, PEOPLE))
+    for end, snapshot in enumerate(snapshots, min(cut, len(changes))):
+        last = {change.id: change for change in changes[:end]}
+        live = {
+            f"{mission.id}/{name}": mission
+            for mission in last.values()
+            for name in mission.agents
+            if not mission.state.final and name != "d"
+        }
+        assert {key: view.mission for key, view in snapshot.sessions.items()} == live
+        assert dict(snapshot.ended) == {each.id: each.state for each in last.values() if each.state.final}
+        for index in (snapshot.by_agent, snapshot.by_mission):
+            assert all(index.values())
+            assert sorted(id(view) for views in index.values() for view in views) == sorted(
+                id(view) for view in snapshot.sessions.values()
+            )
+        assert all(view.mission.id == key for key, views in snapshot.by_mission.items() for view in views)
+        assert all(view.session.agent.spiffe_id == key for key, views in snapshot.by_agent.items() for view in views)

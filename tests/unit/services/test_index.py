@@ -6,6 +6,7 @@ import pytest
 from catalogue_kit import EXAMPLE, build, example
 
 from exeat.model.service import Group, Service
+from exeat.services import index as module
 from exeat.services.index import index_services
 
 
@@ -27,6 +28,18 @@ def test_the_exact_host_wins_then_the_longest_suffix():
     assert at("example.test") is None
     assert at("evilexample.test") is None
     assert at("x.example.test", 8443) is None
+
+
+def test_patterns_together_are_their_union_and_shared_by_who_wrote_alike(monkeypatch):
+    index = build(EXAMPLE)
+    both = index.expand_all(("example:read", "nobody:knows", "http:read"))
+    assert both == index.expand("example:read") | index.expand("http:read")
+    assert index.expand_all(("example:read", "nobody:knows", "http:read")) is both
+    assert index.expand_all(()) == frozenset()
+    monkeypatch.setattr(module, "_EXPANDED", 2)
+    for number in range(10):
+        assert index.expand_all((f"gone:{number}", "http:read")) == {"http:read"}
+    assert len(index._expanded) <= 2
 
 
 def test_patterns_expand_to_actions_and_unknown_ones_to_none():
