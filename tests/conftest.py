@@ -19,11 +19,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from rig import matrix
+from rig import postgres as postgresql
 from rig.certs import Authority
 from rig.config import SHARED_KEY, Config
 from rig.faults import World
 from rig.island import Island, why_not
 from rig.origin import Origin
+from rig.postgres import Postgres
 from rig.proxy import Exeat
 
 HOSTS = ("*.example.test",)
@@ -77,6 +79,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Signs the origins' certificates."""
     return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; ``postgres.database()`` makes an empty database in it."""
+    if why := postgresql.why_not():
+        pytest.skip(why)
+    with Postgres() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ Each docstring is a contract: what is returned, and what is raised. A port may r
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -139,6 +139,145 @@ class MissionStore(Protocol):
 
     async def page(self, limit: int, before: str | None = None) -> Sequence[Mission]:
         """Newest first, of any state; ``before`` is the id of the last one already seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Missions that were written after a version, each as it is now.
+
+    ``version`` is where to ask on. Unless there are ``more``, it is also complete: nothing written up to it is missing.
+    With more to come nothing is: a mission that was written twice stands where its last write is.
+    """
+
+    missions: Sequence[Mission]
+    version: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Every live mission, complete up to ``version`` of ``history``."""
+
+    missions: Sequence[Mission]
+    version: int
+    history: str
+
+
+class Feed(Protocol):
+    """Every write of a mission has the next number, in the order in which they are committed."""
+
+    async def feed_version(self) -> int:
+        """The number of the last write."""
+        ...
+
+    async def changed_since(self, version: int, limit: int) -> Changed:
+        """Missions written after a version, at most ``limit`` of them."""
+        ...
+
+    async def live_and_version(self) -> Live:
+        """What a process needs at its start, and where it asks on."""
+        ...
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` in the running event loop when there may be something new; return how to stop that.
+
+        It may come more often than needed. Look once right after this: what came before isn't told.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What a replica hears when it confirms.
+
+    It was complete at that moment when ``version`` is the one it confirmed, ``history`` is the one it has read in, and
+    it hasn't ``lapsed``. A lower version or another history means that the database lost commits: read everything anew.
+    A lapsed one registers again before it confirms.
+    """
+
+    version: int
+    lapsed: bool
+    history: str
+
+
+class Replicas(Protocol):
+    """Who acts on missions, and up to which version of the feed (the guarantee is told in ``store/replicas.py``)."""
+
+    async def register(self, replica: str, name: str) -> None:
+        """Enter a replica that has acted on nothing yet, or anew."""
+        ...
+
+    async def confirm(self, replica: str, seen: int) -> Confirmed:
+        """Say that everything up to ``seen`` is acted on; reads the newest version in the same transaction."""
+        ...
+
+    async def pending(self, version: int) -> Sequence[str]:
+        """The registered, not lapsed replicas that haven't confirmed a version."""
+        ...
+
+    async def lapse(self, replicas: Collection[str], version: int) -> Sequence[str]:
+        """Mark those that still haven't confirmed a version as lapsed, and return them: their lease must be over."""
+        ...
+
+    async def leave(self, replica: str) -> None:
+        """Take a replica out that acts no more."""
+        ...
+
+    async def clean(self, older_than: float) -> int:
+        """Forget lapsed replicas that were last seen before a time; return how many."""
+        ...
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` when a replica may have confirmed, lapsed or left; as :meth:`Feed.listen`."""
+        ...
+
+
+class Ledger(Protocol):
+    """What missions use up, over all processes. Nothing ever passes its bound."""
+
+    async def reserve(self, mission: str, kind: str, wanted: int, bound: int) -> int:
+        """Count up by as much of ``wanted`` as ``bound`` still allows, and return how much that was: 0 is none."""
+        ...
+
+    async def release(self, mission: str, kind: str, amount: int) -> None:
+        """Give back what wasn't used after all; never below zero."""
+        ...
+
+    async def used(self, mission: str) -> Mapping[str, int]:
+        """What is used up or lent, by kind; ``destinations`` counts the places visited."""
+        ...
+
+    async def visit(self, mission: str, host: str, port: int, bound: int) -> bool:
+        """Whether a mission may go to a place: it was there before, or one more is within the bound."""
+        ...
+
+    async def activity(self, mission: str, at: float) -> None:
+        """Note that a mission was active; an earlier time changes nothing."""
+        ...
+
+    async def activities(self, times: Mapping[str, float]) -> None:
+        """The same for many missions in one transaction."""
+        ...
+
+    async def idle_missions(self, now: float) -> Sequence[str]:
+        """The ids of open missions that were idle for longer than they may be."""
+        ...
+
+
+class Leases(Protocol):
+    """Work with one holder at a time (what that guarantees and what not is told in ``store/leases.py``)."""
+
+    async def take(self, name: str, holder: str, seconds: float) -> int | None:
+        """Become the holder and return a token, higher than any before; None while somebody else holds it."""
+        ...
+
+    async def renew(self, name: str, token: int, seconds: float) -> bool:
+        """Hold it for longer; False when it is lost: stop."""
+        ...
+
+    async def give_back(self, name: str, token: int) -> None:
+        """Let the next one in at once."""
         ...
 
 

@@ -6,7 +6,7 @@ UTC. The migrations build exactly these tables (a test compares the two). Must n
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -34,9 +34,13 @@ missions = Table(
     Column("budget", Text, nullable=False, server_default="{}"),
     Column("parent", String(32), nullable=False, server_default=""),
     Column("cause", Text, nullable=False, server_default=""),
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    Column("active_at", Float, nullable=True),
     Index("missions_state", "state"),
     Index("missions_parent", "parent"),
+    Index("missions_changed", "changed"),
 )
+"""``changed`` is the feed's version at the last write; ``active_at`` when a request last came, written beside the rest."""
 
 meta = Table(
     "meta",
@@ -44,4 +48,45 @@ meta = Table(
     Column("key", String(64), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""Facts about the installation as a whole."""
+"""Facts about the installation as a whole; ``feed`` counts the writes of missions."""
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("acked", BigInteger, nullable=False),
+    Column("lapsed", Boolean, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+"""Processes that act on missions, and the version of the feed up to which each has done so."""
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("mission", String(32), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("used", BigInteger, nullable=False),
+    Column("granted", BigInteger, nullable=False),
+)
+"""What a mission has used up, or was lent to a worker; ``granted`` is what the last asking got."""
+
+mission_destinations = Table(
+    "mission_destinations",
+    metadata,
+    Column("mission", String(32), primary_key=True),
+    Column("host", String(255), primary_key=True),
+    Column("port", Integer, primary_key=True, autoincrement=False),
+)
+"""Where a mission has been."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", Float, nullable=False),
+    Column("token", BigInteger, nullable=False),
+)
+"""Work that one process does at a time; ``token`` grows with every holder."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from exeat.identity.passes import PassSigner
 from exeat.missions.control import MissionControl
 from exeat.ports import ChangeFeed
-from exeat.store.missions import SqliteMissionStore, open_store
+from exeat.store.opening import open_store
+from exeat.store.store import Store
 from exeat.wiring.common import Common
 from exeat.wiring.connecting import connection_info
 
@@ -19,7 +20,7 @@ from exeat.wiring.connecting import connection_info
 class ControlPlane:
     """What changes missions."""
 
-    store: SqliteMissionStore
+    store: Store
     control: MissionControl
 
     async def close(self) -> None:
@@ -30,7 +31,9 @@ class ControlPlane:
 def build_control_plane(common: Common, feed: ChangeFeed) -> ControlPlane:
     """Put it together; ``feed`` tells every worker. Raise StartError when the store can't be opened."""
     site = common.site
-    store = open_store(common.loaded.settings.store.url, common.loaded.base)
+    where = common.loaded.settings.store
+    password = common.sources.load(where.password) if where.password else None
+    store = open_store(where.url, common.loaded.base, password, common.clock.time)
     control = MissionControl(
         store=store,
         clock=common.clock,

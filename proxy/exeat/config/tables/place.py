@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from exeat.config.values import Duration, Table
+from exeat.config.values import Duration, SourceReference, Table
 
 
 class StateTable(Table):
@@ -23,7 +23,10 @@ class StoreTable(Table):
     """``[store]``."""
 
     url: str = "sqlite:///exeat.db"
-    """``sqlite:///FILE``."""
+    """``sqlite:///FILE``, or for several replicas ``postgresql://USER@HOST:5432/DATABASE``: beyond loopback with TLS, where
+    ``?sslrootcert=FILE`` names the server's CA."""
+    password: SourceReference | Literal[""] = ""
+    """Where PostgreSQL's password is."""
     lease: Annotated[Duration, Field(ge=0.1, le=60)] = 1.0
     """How long a worker may serve without hearing that what it knows is complete: the longest a revoke waits for one that
     doesn't answer. Shorter makes stops and pauses of the machine refuse more."""

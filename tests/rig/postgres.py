@@ -1,0 +1,138 @@
+"""A real PostgreSQL server of Debian's package, in a folder of its own, on loopback.
+
+``initdb`` and ``pg_ctl`` refuse root, so they run as ``postgres`` then. fsync is on: durability is what is tested.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Self
+
+PASSWORD = "pg-canary-7Q2x"
+_SECONDS = 30
+
+
+def binaries() -> Path | None:
+    """The folder of the newest ``initdb``, or None."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+def why_not() -> str:
+    """What is missing, or nothing."""
+    if binaries() is None:
+        return "PostgreSQL is missing: apt-get install postgresql"
+    if os.getuid() == 0 and not shutil.which("runuser"):
+        return "runuser is missing: apt-get install util-linux"
+    return ""
+
+
+class Postgres:
+    """One server; ``database()`` makes an empty database in it and returns its URL."""
+
+    user = "admin"
+
+    def __init__(self, *settings: str) -> None:
+        self._bin = binaries()
+        self._settings = settings
+        self._numbers = itertools.count(1)
+        self.folder = Path(tempfile.mkdtemp(prefix="exeat-pg-", dir="/tmp"))
+        self.data = self.folder / "data"
+        self.port = _free_port()
+
+    def __enter__(self) -> Self:
+        self.folder.chmod(0o711)
+        if os.getuid() == 0:
+            shutil.chown(self.folder, "postgres")
+        secret = self.folder / "pw"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o644)  # initdb reads it as another user
+        self._run("initdb", "-D", self.data, "-U", self.user, "-A", "scram-sha-256", f"--pwfile={secret}", "-N", "-E", "UTF8",
+                  "--locale=C")  # fmt: skip
+        secret.unlink()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(subprocess.SubprocessError):
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it, and return when it takes connections."""
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=60"
+        options += "".join(f" -c {setting}" for setting in self._settings)
+        self._run(
+            "pg_ctl", "-D", self.data, "-w", "-t", str(_SECONDS), "-l", self.folder / "log", "-o", options, "start"
+        )
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it; ``immediate`` is as a crash: no checkpoint, recovery at the next start."""
+        self._run("pg_ctl", "-D", self.data, "-m", mode, "-t", str(_SECONDS), "stop")
+
+    def database(self) -> str:
+        """Make an empty database and return its URL."""
+        name = f"exeat_{next(self._numbers)}"
+        self.sql(f"CREATE DATABASE {name}", "postgres")
+        return f"postgresql://{self.user}:{PASSWORD}@127.0.0.1:{self.port}/{name}"
+
+    def sql(self, statement: str, database: str) -> str:
+        """What psql prints for one statement."""
+        command = [self._bin / "psql", "-h", self.folder, "-p", str(self.port), "-U", self.user, "-d", database, "-X", "-A", "-t",
+                   "-v", "ON_ERROR_STOP=1", "-c", statement]  # fmt: skip
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PGPASSWORD": PASSWORD},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return done.stdout.strip()
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """All its processes stand still, as a host that is gone for a while."""
+        mine = self._processes()
+        for process in mine:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in mine:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        main = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        return [main, *map(int, children)]
+
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [str(self._bin / program), *map(str, arguments)]
+        if os.getuid() == 0:
+            command = ["runuser", "-u", "postgres", "--", *command]
+        output = self.folder / "output"  # a pipe would stay open for as long as the server runs
+        with output.open("wb") as file:
+            done = subprocess.run(command, cwd=self.folder, stdout=file, stderr=file, timeout=_SECONDS + 5, check=False)
+        if done.returncode:
+            raise subprocess.SubprocessError(f"{program}: {output.read_text()[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
