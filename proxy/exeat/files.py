@@ -5,9 +5,11 @@ Must not know: what is in them.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from exeat.errors import StartError
@@ -59,3 +61,14 @@ def load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:
         private_folder(path.parent)
         write_private(path, create())
     return read_private(path)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a file's lock among processes meanwhile, waiting for it if need be; raise OSError when it can't be had."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

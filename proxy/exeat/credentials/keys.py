@@ -1,7 +1,7 @@
 """Key rings: the keys of one purpose, kept in the state folder and replaced in time.
 
 A ring is ``<purpose>-keys.json`` (which keys, since when, until when) and one ``<purpose>-<kid>.pem`` a key, private
-files all. One process writes a ring. Must not know: what is signed.
+files all. Processes that share the folder take turns in writing, and follow each other. Must not know: what is signed.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class KeyRing:
         ring = cls(folder, purpose, algorithm, rotate=rotate, overlap=overlap, clock=clock)
         try:
             files.private_folder(folder)
-            if ring._index.exists():
-                ring._load()
-                ring.rotate_if_due()
-            else:
-                ring._replace(None)
+            with files.locked(folder / ".lock"):
+                if not ring._index.exists():
+                    ring._replace(None)
+            ring._load()
+            ring.rotate_if_due()
         except (OSError, UnavailableError) as error:
             raise StartError(
                 f"the keys in {folder} can't be used: {error}", "check its owner, mode and space"
@@ -106,14 +106,21 @@ class KeyRing:
         Writes files: call it from a timer, never for a request. Raise UnavailableError when they can't be written;
         the old key then goes on signing.
         """
-        newest = self._entries[-1]
-        if self._current.algorithm == self._algorithm and self._clock.time() < newest.created + self._rotate:
+        if not self._due():
             return False
         try:
-            self._replace(newest)
+            with files.locked(self._folder / ".lock"):
+                self.follow()  # another process may have been faster
+                if not self._due():
+                    return False
+                self._replace(self._entries[-1])
         except OSError as error:
             raise UnavailableError(f"a new {self._purpose} key can't be written: {error.strerror}") from error
         return True
+
+    def _due(self) -> bool:
+        newest = self._entries[-1]
+        return self._current.algorithm != self._algorithm or self._clock.time() >= newest.created + self._rotate
 
     def follow(self) -> None:
         """Take over what the process that writes the ring has changed; a ring that can't be read stays as it was."""
@@ -144,6 +151,7 @@ class KeyRing:
         kept.append(_Entry(key.kid, now))
         files.write_private(self._pem(key.kid), key.pem())
         files.write_private(self._index, orjson.dumps([asdict(entry) for entry in kept]))
+        self._read = self._mark()
         self._install(kept, {**self._public, key.kid: key.public()}, key)
         for entry in entries:
             if entry not in kept:

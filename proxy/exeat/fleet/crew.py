@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -35,6 +36,18 @@ class _Answer:
     fault: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A mission as every worker knows it now. ``cut`` connections were reset; times are seconds since the machine started."""
+
+    mission: Mission
+    cut: int
+    confirmed: tuple[Member, ...]
+    lapsed: tuple[str, ...]
+    started: float
+    cut_at: float
+
+
 @final
 class Crew:
     """The workers, what each was told, and until when each may serve. ``lease`` in seconds."""
@@ -44,6 +57,7 @@ class Crew:
         self._lease = lease
         self._members: dict[str, Member] = {}
         self._known: dict[str, Mission] = {}
+        self._limit = 0.0
         self._catching_up: set[asyncio.Task[None]] = set()
 
     @property
@@ -59,6 +73,7 @@ class Crew:
         """Add a worker: it is told all that is known, and from now on of every change."""
         member.load(tuple(self._known.values()))
         self._members[member.name] = member
+        self._grant(member)
 
     def leave(self, member: Member) -> None:
         """Forget a worker whose process has ended: nothing can be sent by it."""
@@ -67,44 +82,72 @@ class Crew:
 
     def grant(self, limit: float) -> None:
         """Let every worker that is current serve for a lease from now, and never beyond ``limit``."""
-        until = min(self._clock.boot() + self._lease, limit)
+        self._limit = limit
         for member in self._members.values():
-            if member.current and until > member.granted:
-                member.grant(until)
+            self._grant(member)
+
+    def _grant(self, member: Member) -> None:
+        until = min(self._clock.boot() + self._lease, self._limit)
+        if member.current and until > member.granted:
+            member.grant(until)
 
     async def apply(self, mission: Mission) -> Applied:
         """Tell every worker, and return when each has confirmed or its lease has run out; then wait for tokens' ends.
 
         Raise UnavailableError when one can't take an open mission; what takes rights away never fails.
         """
+        change = await self.change(mission)
+        return await self.settle(change)
+
+    async def change(self, mission: Mission) -> Change:
+        """The first half of :meth:`apply`: when it returns, no byte more of an ended mission can go."""
         started = self._clock.boot()
         if mission.state.final:
             self._known.pop(mission.id, None)
         else:
             self._known[mission.id] = mission
         told = self.members
-        answers = await asyncio.gather(*(self._change(member, mission) for member in told))
-        cut_at = self._clock.boot()
+        answers = await asyncio.gather(*(self._tell(member, mission) for member in told))
         fault = next((answer.fault for answer in answers if answer.fault), "")
         if fault and mission.state is MissionState.OPEN:
             raise UnavailableError(f"a worker can't take the mission: {fault}")
-        lapsed = tuple(member.name for member, answer in zip(told, answers, strict=True) if not answer.confirmed)
+        pairs = list(zip(told, answers, strict=True))
+        return Change(
+            mission,
+            sum(answer.cut for answer in answers),
+            tuple(member for member, answer in pairs if answer.confirmed),
+            tuple(member.name for member, answer in pairs if not answer.confirmed),
+            started,
+            self._clock.boot(),
+        )
+
+    async def settle(self, change: Change) -> Applied:
+        """The second half: what became of the tokens of a mission that ended."""
         ended: Sequence[Ended] = ()
-        if mission.state is not MissionState.OPEN:
-            confirmed = [member for member, answer in zip(told, answers, strict=True) if answer.confirmed]
-            ended = await asyncio.gather(*(self._end(member, mission.id) for member in confirmed))
+        if change.mission.state is not MissionState.OPEN:
+            ended = await asyncio.gather(*(self._end(member, change.mission.id) for member in change.confirmed))
         over = self._clock.boot()
         return Applied(
-            sum(answer.cut for answer in answers),
+            change.cut,
             sum(each.dropped for each in ended),
             sum(each.revoked for each in ended),
-            (over - started) * 1000,
-            (cut_at - started) * 1000,
-            (over - cut_at) * 1000,
-            len(told) - len(lapsed),
-            lapsed,
+            (over - change.started) * 1000,
+            (change.cut_at - change.started) * 1000,
+            (over - change.cut_at) * 1000,
+            len(change.confirmed),
+            change.lapsed,
             tuple(left for each in ended for left in each.left),
         )
+
+    async def reload(self, missions: Sequence[Mission]) -> None:
+        """Replace all that is known; return when every worker has it or can't serve."""
+        self.restore(missions)
+        await asyncio.gather(*(self._confirmed(member, self._loaded(member)) for member in self.members))
+
+    async def _loaded(self, member: Member) -> int:
+        member.load(tuple(self._known.values()))
+        await member.status()
+        return 0
 
     async def status(self) -> Mapping[str, Mapping[str, Any]]:
         """How each worker is doing; one that doesn't say within a lease is only named."""
@@ -120,11 +163,14 @@ class Crew:
         told = self.members
         return dict(zip((each.name for each in told), await asyncio.gather(*map(ask, told)), strict=True))
 
-    async def _change(self, member: Member, mission: Mission) -> _Answer:
+    async def _tell(self, member: Member, mission: Mission) -> _Answer:
+        return await self._confirmed(member, member.change(mission))
+
+    async def _confirmed(self, member: Member, work: Coroutine[Any, Any, int]) -> _Answer:
         """Tell one worker, and wait until it has confirmed or what it was granted before has run out."""
         granted = member.granted
-        telling = asyncio.ensure_future(member.change(mission))
-        done, _ = await asyncio.wait([telling], timeout=max(0.0, granted + _MARGIN - self._clock.boot()))
+        telling = asyncio.ensure_future(work)
+        done, _ = await asyncio.wait([telling], timeout=self._left(granted))
         fault = telling.exception() if done else None
         if done and fault is None:
             return _Answer(telling.result(), confirmed=True)
@@ -134,11 +180,15 @@ class Crew:
         self._catching_up.add(task)
         task.add_done_callback(self._catching_up.discard)
         while self._members.get(member.name) is member:  # once its process has ended, it is nobody's lease that counts
-            remaining = granted + _MARGIN - self._clock.boot()
-            if remaining <= 0:
+            left = self._left(granted)
+            if left is not None and left <= 0:
                 return _Answer(0, confirmed=False, fault=str(fault or ""))
-            await asyncio.sleep(min(remaining, _MARGIN))
+            await asyncio.sleep(_MARGIN)
         return _Answer(0, confirmed=True)
+
+    def _left(self, granted: float) -> float | None:
+        """Seconds until a lease has surely run out; None when it has no end."""
+        return None if math.isinf(granted) else max(0.0, granted + _MARGIN - self._clock.boot())
 
     async def _catch_up(self, member: Member, telling: asyncio.Future[int]) -> None:
         """Trust a worker again when it has answered and taken everything anew."""

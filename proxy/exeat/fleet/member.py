@@ -5,7 +5,7 @@ Must not know: where the worker runs, what it does with a change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol, final
 
 from exeat.fleet.channel import Channel
@@ -27,7 +27,7 @@ class Member(Protocol):
         """These are the live missions, and no others."""
         ...
 
-    async def change(self, mission: Mission) -> int:
+    def change(self, mission: Mission) -> Coroutine[Any, Any, int]:
         """Act on a changed mission; return how many connections were cut once no byte more of an ended one can go."""
         ...
 

@@ -127,6 +127,10 @@ class MissionControl:
         self._changes.seen(live)
         return live
 
+    def seen(self, missions: Sequence[Mission]) -> None:
+        """Somebody else changed these: know them as they are now."""
+        self._changes.seen(missions)
+
     def is_due(self) -> bool:
         """Whether the time of any mission is up, as far as is known without asking the store."""
         now = self._clock.time()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import final
 
+from exeat.fleet.local import LocalMember
 from exeat.serving import chores
 from exeat.serving.chores import Chores
-from exeat.serving.operators import admin_server
+from exeat.serving.operators import acted, admin_server
 from exeat.serving.status import worker_status
 from exeat.wiring.build import Assembly
 
@@ -28,17 +29,28 @@ class Running:
             healthy=lambda: audit.healthy and not worker.world.draining,
         )
         self._chores = Chores()
+        self._member = LocalMember(worker, lambda: worker_status(assembly.data), leased=assembly.leased)
+        assembly.standing.told = assembly.plane.control.seen
+        assembly.standing.acted = acted(assembly.common)
 
     async def start(self) -> None:
         """Restore what was open, then serve; raise StartError when a port can't be had."""
         common, data, plane = self._assembly.common, self._assembly.data, self._assembly.plane
-        data.worker.load(await plane.control.restore())
+        crew, standing = self._assembly.crew, self._assembly.standing
+        crew.restore(await plane.control.restore())
+        crew.join(self._member)
+        await standing.start()
         await self._admin.start()
         await data.identities.refresher.start()
         await common.listeners.start_names()
         await data.worker.start()
         self._chores.start(
-            chores.of_control(plane) + chores.of_worker(common, data) + chores.of_process(common, leads=True)
+            [
+                chores.lease_watch(common, data),
+                *chores.of_control(plane),
+                *chores.of_worker(common, data),
+                *chores.of_process(common, leads=True),
+            ]
         )
 
     async def stop(self) -> None:
@@ -48,5 +60,6 @@ class Running:
         await self._chores.stop()
         await self._admin.stop()
         await data.close()
+        await self._assembly.standing.stop()
         await plane.close()
         common.audit.close()

@@ -27,6 +27,8 @@ logger = logging.getLogger("exeat")
 
 _EXPIRY_TICK = 0.25
 """How late an open stream of an expired mission may be cut, in seconds; new requests are refused to the moment."""
+_LEASE_TICK = 0.05
+"""How late an open stream may be cut after that."""
 _CHECKPOINT = 60.0
 """How often the audit is forced to the disk and signed."""
 
@@ -61,6 +63,16 @@ async def every(seconds: float, what: str, work: Work) -> None:
             await work()
         except Exception:
             logger.exception("%s failed; trying again", what)
+
+
+def lease_watch(common: Common, data: DataPlane) -> Chore:
+    """Cut what is open when a lease that has run out stays away for another one."""
+    lease = common.loaded.settings.store.lease
+
+    async def look() -> None:
+        data.worker.look_at_lease(lease)
+
+    return _LEASE_TICK, "lease", look
 
 
 def of_control(plane: ControlPlane) -> list[Chore]:

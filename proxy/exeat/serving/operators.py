@@ -5,6 +5,7 @@ Must not know: what the calls do, how many processes there are.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from exeat.admin.server import AdminServer
 from exeat.admin.token import load_or_create_token
 from exeat.audit.query import find, last, tail
 from exeat.config.endpoints import parse_listener
+from exeat.errors import ExeatError
+from exeat.fleet.standing import Acted
+from exeat.model.mission import Mission
 from exeat.model.record import RecordKind
+from exeat.ports import Applied
 from exeat.wiring.common import Common
 from exeat.wiring.control_plane import ControlPlane
 from exeat.wiring.site import describe_services
@@ -48,6 +53,20 @@ def admin_server(
         jwks=common.token_keys.jwks,
     )
     return AdminServer(context, address.host, address.port)
+
+
+def acted(common: Common) -> Acted:
+    """Writes down what a change that another replica made did here."""
+
+    def note(applied: Applied, mission: Mission) -> None:
+        record = {
+            "kind": RecordKind.MISSION.value, "event": "applied", "mission": mission.id, "by": "exeat",
+            "after": mission.state.value, **applied.as_dict(),
+        }  # fmt: skip
+        with contextlib.suppress(ExeatError):  # it is done; the replica that made the change has its own record
+            common.audit.append(record)
+
+    return note
 
 
 def _find(folder: Path, decision_id: str) -> Mapping[str, Any] | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, final
@@ -21,10 +20,10 @@ from exeat.fleet.member import RemoteMember
 from exeat.model.record import RecordKind
 from exeat.serving import chores
 from exeat.serving.chores import Chores
-from exeat.serving.operators import admin_server
+from exeat.serving.operators import acted, admin_server
 from exeat.serving.processes import Slot
 from exeat.wiring.common import prepare
-from exeat.wiring.control_plane import build_control_plane
+from exeat.wiring.control_plane import build_control_plane, build_standing, open_site_store
 
 logger = logging.getLogger("exeat.supervisor")
 
@@ -43,9 +42,12 @@ class Supervisor:
     def __init__(self, loaded: Loaded) -> None:
         settings = loaded.settings
         self.common = common = prepare(loaded, chain="c0")
-        self._lease = settings.store.lease
-        self._crew = Crew(common.clock, self._lease)
-        self._plane = build_control_plane(common, self._crew.apply)
+        self._crew = Crew(common.clock, settings.store.lease)
+        store = open_site_store(common)
+        self._standing = build_standing(common, store, self._crew)
+        self._plane = build_control_plane(common, store, self._standing.apply)
+        self._standing.told = self._plane.control.seen
+        self._standing.acted = acted(common)
         self._statuses: Mapping[str, Mapping[str, Any]] = {}
         self._answered: dict[str, float] = {}
         self._admin = admin_server(common, self._plane, status=self._status, healthy=self._healthy)
@@ -61,7 +63,7 @@ class Supervisor:
     async def start(self) -> None:
         """Restore what was open, start every worker, then serve operators; raise StartError when any of it can't be had."""
         self._crew.restore(await self._plane.control.restore())
-        self._chores.start([(self._lease / 4, "leases", self._grant)])
+        await self._standing.start()
         try:
             async with asyncio.TaskGroup() as starting:
                 for slot in self._slots:
@@ -85,14 +87,11 @@ class Supervisor:
         await self._chores.stop()
         await self._admin.stop()
         await self.common.listeners.stop()
+        await self._standing.stop()
         await self._plane.close()
         self.common.audit.close()
 
     # --- leases and health ------------------------------------------------------------------------------------------------
-
-    async def _grant(self) -> None:
-        """The store is this host's alone, so what the supervisor knows is complete."""
-        self._crew.grant(math.inf)
 
     async def _look(self) -> None:
         """Ask each worker how it is doing; one that hasn't answered for long is stuck or stopped."""
@@ -108,7 +107,6 @@ class Supervisor:
 
     def _joined(self, member: RemoteMember) -> None:
         self._crew.join(member)
-        self._crew.grant(math.inf)
 
     def _left(self, member: RemoteMember, code: int) -> None:
         self._crew.leave(member)

@@ -30,9 +30,6 @@ from exeat.serving.status import worker_status
 from exeat.wiring.common import Common, prepare
 from exeat.wiring.data_plane import DataPlane, build_data_plane
 
-_WATCH = 0.05
-"""Seconds between looks at the lease while nothing is sent."""
-
 
 @final
 class WorkerProcess:
@@ -66,9 +63,8 @@ class WorkerProcess:
         await self._worker.start()
         channel.tell("ready")
         gc.freeze()  # what was built at start is never garbage: don't walk it again and again
-        lease = common.loaded.settings.store.lease
         self._chores.start([
-            (_WATCH, "lease", lambda: self._look_at_lease(lease)),
+            chores.lease_watch(common, data),
             *chores.of_worker(common, data),
             *chores.of_process(common, leads=False),
         ])  # fmt: skip
@@ -97,9 +93,6 @@ class WorkerProcess:
 
     def _status(self) -> Mapping[str, Any]:
         return {**worker_status(self._data), "audit_healthy": self._common.audit.healthy, "pid": os.getpid()}
-
-    async def _look_at_lease(self, grace: float) -> None:
-        self._worker.look_at_lease(grace)
 
     def _alone(self) -> None:
         """The supervisor is gone: nobody can tell of a revocation any more."""

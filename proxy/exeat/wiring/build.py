@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from exeat.config.loading import Loaded
 from exeat.enforcement.worker import Worker
+from exeat.fleet.crew import Crew
+from exeat.fleet.standing import Sole, Standing
 from exeat.wiring.common import Common, prepare
-from exeat.wiring.control_plane import ControlPlane, build_control_plane
+from exeat.wiring.control_plane import ControlPlane, build_control_plane, build_standing, open_site_store
 from exeat.wiring.data_plane import DataPlane, build_data_plane
 
 
@@ -23,11 +25,18 @@ class Assembly:
     common: Common
     data: DataPlane
     plane: ControlPlane
+    crew: Crew
+    standing: Standing
 
     @property
     def worker(self) -> Worker:
         """The one worker."""
         return self.data.worker
+
+    @property
+    def leased(self) -> bool:
+        """Whether somebody else may change the store, so that the worker needs a lease."""
+        return not isinstance(self.standing, Sole)
 
 
 def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bool = True) -> Assembly:
@@ -37,4 +46,7 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     """
     common = prepare(loaded, environ, listen=listen)
     data = build_data_plane(common)
-    return Assembly(common, data, build_control_plane(common, data.worker.apply))
+    store = open_site_store(common)
+    crew = Crew(common.clock, loaded.settings.store.lease)
+    standing = build_standing(common, store, crew)
+    return Assembly(common, data, build_control_plane(common, store, standing.apply), crew, standing)

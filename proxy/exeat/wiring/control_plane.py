@@ -5,11 +5,20 @@ Must not know: connections, how a request is judged.
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from dataclasses import dataclass
+from functools import partial
 
+from exeat.fleet.crew import Crew
+from exeat.fleet.replica import Replica
+from exeat.fleet.standing import Sole, Standing
 from exeat.identity.passes import PassSigner
 from exeat.missions.control import MissionControl
 from exeat.ports import ChangeFeed
+from exeat.store import sqlite
+from exeat.store.holding import hold
 from exeat.store.opening import open_store
 from exeat.store.store import Store
 from exeat.wiring.common import Common
@@ -28,12 +37,25 @@ class ControlPlane:
         await self.store.close()
 
 
-def build_control_plane(common: Common, feed: ChangeFeed) -> ControlPlane:
-    """Put it together; ``feed`` tells every worker. Raise StartError when the store can't be opened."""
-    site = common.site
+def open_site_store(common: Common) -> Store:
+    """The configured store; raise StartError when it can't be opened."""
     where = common.loaded.settings.store
     password = common.sources.load(where.password) if where.password else None
-    store = open_store(where.url, common.loaded.base, password, common.clock.time)
+    return open_store(where.url, common.loaded.base, password, common.clock.time)
+
+
+def build_standing(common: Common, store: Store, crew: Crew) -> Standing:
+    """Who else may change the store: nobody where it is a file of this host, other replicas where it is a server."""
+    where = common.loaded.settings.store
+    if where.url.startswith(sqlite.PREFIX):
+        return Sole(crew, where.lease, partial(hold, sqlite.database_file(where.url, common.loaded.base)))
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    return Replica(secrets.token_hex(8), name, store, store.replicas, crew, common.clock, where.lease)
+
+
+def build_control_plane(common: Common, store: Store, feed: ChangeFeed) -> ControlPlane:
+    """Put it together; ``feed`` tells every worker."""
+    site = common.site
     control = MissionControl(
         store=store,
         clock=common.clock,

@@ -34,7 +34,7 @@ def test_every_file_is_private(tmp_path, clock, algorithm):
     """No key file and no index can be read by anybody but its owner."""
     ring(tmp_path, clock, algorithm)
     files = list((tmp_path / "state").iterdir())
-    assert len(files) == 2
+    assert len(files) == 3  # the index, the key, the lock
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
 

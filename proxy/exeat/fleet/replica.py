@@ -1,0 +1,195 @@
+"""One host among others on one store: it learns of every change in time, or stops serving.
+
+The lease. Before it asks the store it looks at the clock. When the answer says that what it has acted on is the newest there
+is, its workers may serve until a lease after that look. Whoever changes a mission commits, and then waits until every
+replica has confirmed that version, or until a lease has passed since: one that asked before the commit is over by then, and
+one that asks later hears of it first. No clock is compared with another machine's, and when the store can't be reached,
+time alone settles it. Must not know: connections, SQL, how a change is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import final
+
+from exeat.errors import UnavailableError
+from exeat.fleet.crew import Change, Crew
+from exeat.fleet.standing import Acted, Told
+from exeat.model.mission import Mission
+from exeat.ports import Applied, Clock, Feed, Replicas
+
+logger = logging.getLogger("exeat.replica")
+
+_PAGE = 500
+"""Changed missions read at once."""
+_MARGIN = 0.005
+"""Seconds waited beyond a lease, for clocks of machines that run a little faster than others."""
+
+
+@final
+class Replica:
+    """Implements ``standing.Standing``: keeps one crew as new as the store. ``lease`` in seconds."""
+
+    def __init__(
+        self,
+        replica: str,
+        name: str,
+        feed: Feed,
+        replicas: Replicas,
+        crew: Crew,
+        clock: Clock,
+        lease: float,
+    ) -> None:
+        self.replica, self.name = replica, name
+        self._feed, self._replicas, self._crew, self._clock, self._lease = feed, replicas, crew, clock, lease
+        self.told: Told = lambda _: None
+        self.acted: Acted = lambda _, __: None
+        self._history = ""
+        self._seen = 0
+        self._woken = asyncio.Event()
+        self._acks = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: list[Callable[[], None]] = []
+
+    async def start(self) -> None:
+        """Register and read everything; raise UnavailableError when the store can't be reached."""
+        await self._anew()
+        self._endings = [self._feed.listen(self._woken.set), self._replicas.listen(self._acks.set)]
+        self._spawn(self._keep())
+
+    async def stop(self) -> None:
+        """Leave: nobody waits for this replica any more. Its workers must have ended."""
+        for end in self._endings:
+            end()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(self._lease):
+                await self._replicas.leave(self.replica)
+        except (UnavailableError, TimeoutError):
+            logger.warning("the store can't be told that replica %s leaves", self.name)
+
+    async def apply(self, mission: Mission) -> Applied:
+        """Act on a change made here, and wait until every other replica has or can't serve; call it after the commit.
+
+        Raise UnavailableError as :meth:`Crew.apply` does.
+        """
+        started = self._clock.boot()
+        here = asyncio.ensure_future(self._crew.change(mission))
+        lapsed = await self._others(started + self._lease + _MARGIN)
+        change = await here
+        cut_at = self._clock.boot()
+        applied = await self._crew.settle(change)
+        return replace(
+            applied,
+            milliseconds=(self._clock.boot() - started) * 1000,
+            cut_ms=(cut_at - started) * 1000,
+            lapsed=(*applied.lapsed, *lapsed),
+        )
+
+    # --- what others changed ----------------------------------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        """Confirm again and again, at once when there is news."""
+        while True:
+            try:
+                await self._confirm()
+            except UnavailableError as error:
+                logger.warning("replica %s can't confirm what it knows: %s", self.name, error)
+                await asyncio.sleep(self._lease / 10)
+                continue
+            try:
+                async with asyncio.timeout(self._lease / 4):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+            self._woken.clear()
+
+    async def _confirm(self) -> None:
+        """Ask until what was acted on is the newest; then let the crew serve for a lease from before the question."""
+        while True:
+            asked = self._clock.boot()
+            try:
+                async with asyncio.timeout(self._lease):  # a later answer would be of no use
+                    answer = await self._replicas.confirm(self.replica, self._seen)
+            except TimeoutError:
+                raise UnavailableError("the store didn't answer in time") from None
+            if answer.lapsed or answer.history != self._history or answer.version < self._seen:
+                logger.warning(
+                    "replica %s was taken for gone, or the store lost changes: it reads everything anew", self.name
+                )
+                await self._anew()
+            elif answer.version > self._seen:
+                await self._catch_up()
+            else:
+                self._crew.grant(asked + self._lease)
+                return
+
+    async def _anew(self) -> None:
+        await self._replicas.register(self.replica, self.name)
+        live = await self._feed.live_and_version()
+        await self._crew.reload(live.missions)
+        self.told(live.missions)
+        self._seen, self._history = live.version, live.history
+
+    async def _catch_up(self) -> None:
+        """Act on everything that changed, and only then count it as seen."""
+        changed = await self._feed.changed_since(self._seen, _PAGE)
+        self.told(changed.missions)
+        changes = await asyncio.gather(
+            *(self._crew.change(mission) for mission in changed.missions), return_exceptions=True
+        )
+        for change in changes:
+            if isinstance(change, Change):
+                self._spawn(self._settle(change))
+            else:  # an open mission that doesn't fit here: it is refused here, and nothing is lost by it
+                logger.error("a mission isn't served here: %s", change)
+        self._seen = changed.version
+
+    async def _settle(self, change: Change) -> None:
+        applied = await self._crew.settle(change)
+        if change.mission.state.final:
+            self.acted(applied, change.mission)
+
+    # --- what was changed here ----------------------------------------------------------------------------------------------
+
+    async def _others(self, deadline: float) -> tuple[str, ...]:
+        """Wait until every other replica has confirmed the newest version, or the deadline; return who hadn't."""
+        pending: Sequence[str] = ()
+        version = 0
+        while True:
+            self._acks.clear()
+            try:
+                async with asyncio.timeout(max(0.001, deadline - self._clock.boot())):
+                    version = version or await self._feed.feed_version()
+                    pending = [each for each in await self._replicas.pending(version) if each != self.replica]
+                    if not pending:
+                        return ()
+                    await self._first(self._acks.wait(), asyncio.sleep(0.05))
+            except TimeoutError:
+                break
+            except UnavailableError:
+                await asyncio.sleep(max(0.0, deadline - self._clock.boot()))
+                return ("replicas that the store can't name now",)
+        try:
+            async with asyncio.timeout(self._lease):
+                return tuple(await self._replicas.lapse(pending, version))
+        except (UnavailableError, TimeoutError):
+            return tuple(pending)
+
+    async def _first(self, *work: Awaitable[object]) -> None:
+        waiting = [asyncio.ensure_future(each) for each in work]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
