@@ -28,7 +28,7 @@ from exeat.model.decision import Permit
 from exeat.model.destination import DestinationPattern
 from exeat.model.mission import Mission, MissionState
 from exeat.model.request import CanonicalRequest, Tunnel, WireRequest
-from exeat.wiring import Assembly, build
+from exeat.wiring.build import Assembly, build
 
 HOST = "api.github.com"
 DECISIONS = 2000

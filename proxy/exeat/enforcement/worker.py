@@ -78,23 +78,25 @@ class Worker:
     def load(self, missions: Sequence[Mission]) -> None:
         """Take over what is live, at a start or after having missed something: any other mission has ended.
 
-        One that doesn't fit the policies is left out and said so; it doesn't keep the others.
+        Those that are as they were keep what was judged for them. One that doesn't fit the policies is left out and said
+        so; it doesn't keep the others.
         """
-        live = {mission.id for mission in missions}
-        for views in list(self.world.snapshot.by_mission.values()):
-            if views[0].mission.id not in live:
-                self.change(replace(views[0].mission, state=MissionState.CLOSED))
+        known, live = self.world.snapshot.by_mission, {mission.id for mission in missions}
+        gone = (views[0].mission for id_, views in known.items() if id_ not in live)
+        changed = [replace(mission, state=MissionState.CLOSED) for mission in gone]
+        changed += [each for each in missions if not (held := known.get(each.id)) or held[0].mission != each]
         try:
-            self.world.snapshot = with_missions(self.world.snapshot, missions, self._agents)
+            self.world.snapshot = with_missions(self.world.snapshot, changed, self._agents)
         except PolicyError:
-            for mission in missions:
+            for mission in changed:
                 try:
-                    self.world.snapshot = with_mission(self.world.snapshot, mission, self._agents)
+                    self.change(mission)
                 except PolicyError as error:
                     logger.error("mission %s is left out: %s", mission.id, error)  # noqa: TRY400 it says what is wrong
-        for mission in missions:
-            if mission.state is not MissionState.OPEN:
-                self.registry.cut(mission.id)
+                    self.change(replace(mission, state=MissionState.CLOSED))
+            return
+        for mission in changed:
+            self._withdraw(mission)
 
     async def apply(self, mission: Mission) -> Applied:
         """Act on a changed mission; when this returns, nothing of an ended or suspended one is sent any more."""
@@ -126,7 +128,11 @@ class Worker:
             if mission.state is MissionState.OPEN:
                 raise
             world.snapshot = with_mission(world.snapshot, replace(mission, state=MissionState.CLOSED), self._agents)
-        if mission.id in world.snapshot.by_mission and mission.state is MissionState.OPEN:
+        return self._withdraw(mission)
+
+    def _withdraw(self, mission: Mission) -> tuple[int, Awaitable[Ended] | None]:
+        """Take back what a mission held that may not act any more, once the snapshot says so."""
+        if mission.id in self.world.snapshot.by_mission and mission.state is MissionState.OPEN:
             return 0, None
         cut = self.registry.cut(mission.id)
         self._parts.answers.forget(mission.id, ended=mission.state.final)
