@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exeat.admin.tokens import Tokens
+from exeat.counting import Counts
 from exeat.missions.control import MissionControl
 from exeat.model.secret import Secret
 from exeat.ports import AuditSink, Clock
@@ -23,7 +24,7 @@ class AdminContext:
     ``query`` returns at most so many records, newest last, that equal every filter; with a hash only those before the record
     that has it. Both may read files: they are
     called in a thread. ``tokens`` are the callers beside the one in the file. ``ready`` says of each
-    thing that has to hold for requests to be served whether it does. ``hosts`` are ``host:port`` values of the
+    thing that has to hold for requests to be served whether it does; ``counts`` is what all processes counted. ``hosts`` are ``host:port`` values of the
     Host header accepted beside the listener's own.
     """
 
@@ -37,5 +38,6 @@ class AdminContext:
     services: Callable[[], Sequence[Mapping[str, Any]]]
     status: Callable[[], Mapping[str, Any]]
     ready: Callable[[], Awaitable[Mapping[str, bool]]]
+    counts: Callable[[], Counts]
     jwks: Callable[[], Mapping[str, Any]]
     hosts: frozenset[str] = frozenset()

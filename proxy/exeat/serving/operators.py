@@ -15,6 +15,7 @@ from exeat.admin.token import load_or_create_token
 from exeat.admin.tokens import Tokens
 from exeat.audit.query import find, last, tail
 from exeat.config.endpoints import parse_listener
+from exeat.counting import Counts
 from exeat.errors import UnavailableError
 from exeat.model.record import RecordKind
 from exeat.store.admin_tokens import StoredAdminTokens
@@ -29,8 +30,11 @@ def admin_server(
     *,
     status: Callable[[], Mapping[str, Any]],
     healthy: Callable[[], bool],
+    counts: Callable[[], Counts],
 ) -> AdminServer:
-    """The server, not yet listening; ``status`` says how the data plane is doing, ``healthy`` whether a worker can serve."""
+    """The server, not yet listening; ``status`` says how the data plane is doing, ``healthy`` whether a worker can serve, ``counts``
+    what all its processes counted.
+    """
     settings = common.loaded.settings
     folder = common.loaded.path(settings.audit.path)
 
@@ -57,6 +61,7 @@ def admin_server(
         services=lambda: describe_services(common.site.services),
         status=status,
         ready=ready,
+        counts=counts,
         jwks=common.token_keys.jwks,
     )
     return AdminServer(context, address.host, address.port)

@@ -103,6 +103,7 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "services": lambda: [{"name": "example", "hosts": [], "operations": []}],
         "status": lambda: {"version": "0.1.0"},
         "ready": ready,
+        "counts": lambda: {"exeat_decisions_total": {("permit", "", "example"): 3}},
         "jwks": lambda: {"keys": []},
     }
     return AdminContext(**(parts | changes))
