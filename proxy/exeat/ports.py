@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from exeat.model.admin_token import AdminToken
 from exeat.model.decision import TokenRequest
 from exeat.model.mission import Mission
 from exeat.model.record import Record
@@ -139,6 +140,30 @@ class MissionStore(Protocol):
 
     async def page(self, limit: int, before: str | None = None) -> Sequence[Mission]:
         """Newest first, of any state; ``before`` is the id of the last one already seen."""
+        ...
+
+
+class AdminTokens(Protocol):
+    """Where the admin API's tokens live; every method raises UnavailableError when the store is gone."""
+
+    async def add(self, token: AdminToken) -> None:
+        """Store a new token; raise ConflictError while another one of its name isn't revoked."""
+        ...
+
+    async def find(self, identifier: str, now: float) -> AdminToken | None:
+        """The token of an id that somebody shows now; of a live one the time is noted, to the minute."""
+        ...
+
+    async def get(self, identifier: str) -> AdminToken | None:
+        """The token of an id."""
+        ...
+
+    async def page(self, limit: int, before: str | None = None) -> Sequence[AdminToken]:
+        """Newest first, of any state; ``before`` is the id of the last one already seen."""
+        ...
+
+    async def revoke(self, identifier: str, now: float) -> None:
+        """Take a token back; one that was taken back before stays as it was."""
         ...
 
 

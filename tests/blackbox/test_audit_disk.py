@@ -94,7 +94,7 @@ def test_a_full_disk_refuses_and_recovers(exeat, mission, origin, disk, leave):
     try:
         _fill(filler, leave)
         _refused_soon(exeat, mission, origin)
-        assert exeat.admin("GET", "/healthz", token=None).status == 503
+        assert exeat.admin("GET", "/readyz", token=None).status == 503
         assert exeat.admin("POST", "/v1/missions", {"template": "refunds", "agents": ["invoice-bot"]}).status in (
             200,
             201,
@@ -103,7 +103,7 @@ def test_a_full_disk_refuses_and_recovers(exeat, mission, origin, disk, leave):
     finally:
         filler.unlink()
     _again(exeat, mission)
-    assert exeat.admin("GET", "/healthz", token=None).status == 200
+    assert exeat.admin("GET", "/readyz", token=None).status == 200
 
 
 @pytest.mark.row("M09")

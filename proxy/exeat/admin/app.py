@@ -8,29 +8,34 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 
+from exeat.admin.answers import OpenApi
 from exeat.admin.bodies import BODY_LIMIT
+from exeat.admin.call import CALLER, Call, write
 from exeat.admin.context import AdminContext
+from exeat.admin.description import describe
+from exeat.admin.dispatch import REPEATED, handler_of
 from exeat.admin.guard import Guard
-from exeat.admin.missions import REPEATED, MissionCalls
-from exeat.admin.parameters import ADMIN
-from exeat.admin.problems import problem, status_and_code
+from exeat.admin.missions import MissionCalls
+from exeat.admin.problems import ForbiddenError, problem, status_and_code
 from exeat.admin.reading import ReadingCalls
 from exeat.admin.replay import Replays
-from exeat.errors import ExeatError, RefusalError, UnavailableError
+from exeat.admin.roles import Permission
+from exeat.admin.route import Answer, Route, get
+from exeat.admin.token_calls import TokenCalls
+from exeat.errors import ExeatError, UnavailableError
 from exeat.missions.ids import MISSION_ID
-from exeat.model.record import RecordKind
 from exeat.ports import AuditSink
 
 _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_POLICY = "Content-Security-Policy"
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    _POLICY: "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "Server": "exeat",
@@ -40,9 +45,26 @@ _HEADERS = {
 """No page ever shows, frames or keeps an answer: some hold passes."""
 
 
+def routes_of(context: AdminContext, guard: Guard) -> list[Route]:
+    """Return every call there is. Its description is one of them, and describes itself."""
+    routes = [
+        *MissionCalls(context.control).routes(),
+        *ReadingCalls(context, lambda: guard.refused_logins).routes(),
+        *TokenCalls(context.tokens).routes(),
+    ]
+
+    async def description(_call: Call) -> Answer:
+        return describe(routes)
+
+    routes.append(get("/v1/openapi.json", description, Permission.SCRAPE, "This description (OpenAPI 3.1)", OpenApi))
+    return routes
+
+
 def build_app(context: AdminContext) -> web.Application:
     """Return the admin API over ``context``."""
-    guard = Guard(context.token, context.hosts)
+    guard = Guard(context.token, context.tokens, context.hosts)
+    routes = routes_of(context, guard)
+    opened = {(route.method, route.path) for route in routes if route.permission is None}
 
     @web.middleware
     async def problems(request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -56,13 +78,19 @@ def build_app(context: AdminContext) -> web.Application:
 
     @web.middleware
     async def guarded(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        guard.check(request)
+        resource = request.match_info.route.resource
+        called = (request.method, "" if resource is None else resource.canonical)
+        request[CALLER] = await guard.check(request, is_open=called in opened)
         return await handler(request)
 
     @web.middleware
     async def recorded(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if request.method in ("GET", "HEAD"):
-            return await handler(request)
+            try:
+                return await handler(request)
+            except ForbiddenError as error:
+                _record(context.audit, request, *status_and_code(error))
+                raise
         try:
             response = await handler(request)
         except UnavailableError as error:
@@ -77,31 +105,31 @@ def build_app(context: AdminContext) -> web.Application:
         return response
 
     app = web.Application(middlewares=[problems, guarded, recorded], client_max_size=BODY_LIMIT)
-    app.add_routes(MissionCalls(context.control, Replays(context.clock)).routes())
-    app.add_routes(ReadingCalls(context, guard).routes())
+    replays = Replays(context.clock)
+    for route in routes:
+        app.router.add_route(route.method, route.path, handler_of(route, context.audit, replays))
     app.on_response_prepare.append(_secure)
     return app
 
 
 async def _secure(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
+    own = response.headers.get(_POLICY)  # a page says itself what it may load
+    response.headers.update(_HEADERS if own is None else _HEADERS | {_POLICY: own})
 
 
 def _record(audit: AuditSink, request: web.Request, status: int, code: str) -> None:
     """Record a call that left no mission record of its own."""
     mission = request.match_info.get("id", "")
-    record: dict[str, Any] = {
-        "kind": RecordKind.ADMIN.value,
-        "event": _call(request),
-        "by": ADMIN,
-        "mission": mission if MISSION_ID.fullmatch(mission) else "",
-        "status": status,
-        "code": code,
-    }
-    try:
-        audit.append(record)
-    except RefusalError as error:
-        raise UnavailableError("the audit log can't be written") from error
+    write(
+        audit,
+        {
+            "event": _call(request),
+            "by": request[CALLER].name,
+            "mission": mission if MISSION_ID.fullmatch(mission) else "",
+            "status": status,
+            "code": code,
+        },
+    )
 
 
 def _call(request: web.Request) -> str:

@@ -10,7 +10,7 @@ import difflib
 import json
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from aiohttp import web
@@ -89,6 +89,14 @@ class ExtendBody(ReasonBody):
     def until_seconds(self) -> float | None:
         """``until`` in seconds since the epoch."""
         return None if self.until is None else datetime.fromisoformat(self.until).timestamp()
+
+
+class TokenBody(Body):
+    """``POST /v1/tokens``: ``expires`` from now."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$")]
+    role: Literal["metrics", "viewer", "operator", "approver", "admin"]
+    expires: Duration | None = None
 
 
 async def read_bytes(request: web.Request) -> bytes:

@@ -5,10 +5,12 @@ Must not know: how any of it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exeat.admin.tokens import Tokens
+from exeat.counting import Counts
 from exeat.missions.control import MissionControl
 from exeat.model.secret import Secret
 from exeat.ports import AuditSink, Clock
@@ -19,19 +21,23 @@ class AdminContext:
     """One installation as the API sees it.
 
     ``find_decision`` returns ``{"decision": record, "outcome": record or None}`` or None, and knows the id ``last``;
-    ``query`` returns at most so many records, newest last, that equal every filter. Both may read files: they are
-    called in a thread. ``healthy`` says whether requests can be served now. ``hosts`` are ``host:port`` values of the
+    ``query`` returns at most so many records, newest last, that equal every filter; with a hash only those before the record
+    that has it. Both may read files: they are
+    called in a thread. ``tokens`` are the callers beside the one in the file. ``ready`` says of each
+    thing that has to hold for requests to be served whether it does; ``counts`` is what all processes counted. ``hosts`` are ``host:port`` values of the
     Host header accepted beside the listener's own.
     """
 
     control: MissionControl
     token: Secret
+    tokens: Tokens
     audit: AuditSink
     clock: Clock
     find_decision: Callable[[str], Mapping[str, Any] | None]
-    query: Callable[[Mapping[str, str], int], Sequence[Mapping[str, Any]]]
+    query: Callable[[Mapping[str, str], int, str | None], Sequence[Mapping[str, Any]]]
     services: Callable[[], Sequence[Mapping[str, Any]]]
     status: Callable[[], Mapping[str, Any]]
-    healthy: Callable[[], bool]
+    ready: Callable[[], Awaitable[Mapping[str, bool]]]
+    counts: Callable[[], Counts]
     jwks: Callable[[], Mapping[str, Any]]
     hosts: frozenset[str] = frozenset()

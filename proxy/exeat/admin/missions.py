@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, final
 
-import orjson
-from aiohttp import web
-
-from exeat.admin.bodies import ExtendBody, OpenBody, ReasonBody, parse, read_bytes
-from exeat.admin.parameters import ADMIN, limit, only
-from exeat.admin.problems import answer
-from exeat.admin.replay import Replays
-from exeat.errors import NotFoundError
+from exeat.admin.answers import MissionChanged, MissionList, MissionOpened, MissionShape
+from exeat.admin.bodies import ExtendBody, OpenBody, ReasonBody
+from exeat.admin.call import Call
+from exeat.admin.paging import page
+from exeat.admin.parameters import LIMIT, MISSION, Text
+from exeat.admin.roles import Permission
+from exeat.admin.route import Route, get, post
+from exeat.errors import CeilingError, ConflictError, NotFoundError
 from exeat.missions.changes import Change
 from exeat.missions.control import MissionControl
 from exeat.missions.ids import MISSION_ID
@@ -23,8 +23,7 @@ from exeat.missions.request import OpenRequest
 from exeat.missions.times import rfc3339
 from exeat.model.mission import Mission
 
-REPEATED = web.ResponseKey("repeated", bool)
-"""Set on an answer given before: it changed nothing, so no mission record speaks of it."""
+_BEFORE = Text("before", "The id of the last mission already seen.", MISSION_ID.pattern, MISSION.hint)
 
 _Move = Callable[[str, str, str], Awaitable[Change]]
 
@@ -33,30 +32,46 @@ _Move = Callable[[str, str, str], Awaitable[Change]]
 class MissionCalls:
     """Handlers of the mission calls."""
 
-    def __init__(self, control: MissionControl, replays: Replays) -> None:
+    def __init__(self, control: MissionControl) -> None:
         self._control = control
-        self._replays = replays
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """Return the routes of these calls."""
-        moves: dict[str, _Move] = {
-            "close": self._control.close,
-            "revoke": self._control.revoke,
-            "suspend": self._control.suspend,
-            "resume": self._control.resume,
-        }
+        read, operate = Permission.READ, Permission.OPERATE
         return [
-            web.post("/v1/missions", self.open),
-            web.get("/v1/missions", self.list, allow_head=False),
-            web.get("/v1/missions/{id}", self.show, allow_head=False),
-            web.post("/v1/missions/{id}/extend", self.extend),
-            *(web.post(f"/v1/missions/{{id}}/{verb}", self._mover(move)) for verb, move in moves.items()),
-        ]
+            post(
+                "/v1/missions",
+                self.open,
+                operate,
+                "Open a mission; only this answer ever holds its passes",
+                MissionOpened,
+                body=OpenBody,
+                status=201,
+                problems=(NotFoundError, CeilingError),
+            ),
+            get("/v1/missions", self.list, read, "Missions, newest first", MissionList, query=(LIMIT, _BEFORE)),
+            get(
+                "/v1/missions/{id}", self.show, read, "One mission", MissionShape,
+                segments=(MISSION,), problems=(NotFoundError,),
+            ),
+            post(
+                "/v1/missions/{id}/extend",
+                self.extend,
+                operate,
+                "Let a mission live longer; the answer holds new passes",
+                MissionOpened,
+                body=ExtendBody,
+                segments=(MISSION,),
+                problems=(NotFoundError, CeilingError, ConflictError),
+            ),
+            self._move("close", self._control.close, "End a mission whose task is done"),
+            self._move("revoke", self._control.revoke, "End a mission at once"),
+            self._move("suspend", self._control.suspend, "Stop a mission until it is resumed"),
+            self._move("resume", self._control.resume, "Let a suspended mission go on"),
+        ]  # fmt: skip
 
-    async def open(self, request: web.Request) -> web.Response:
+    async def open(self, call: Call, body: OpenBody) -> dict[str, Any]:
         """Open a mission; only this answer ever holds its passes."""
-        raw = await read_bytes(request)
-        body = parse(raw, OpenBody)
         wanted = OpenRequest(
             agents=tuple(body.agents),
             template=body.template,
@@ -70,45 +85,39 @@ class MissionCalls:
             read_only=body.read_only,
             labels=body.labels,
         )
+        return (await self._control.open(wanted, call.by)).as_dict()
 
-        async def work() -> str:
-            return orjson.dumps((await self._control.open(wanted, ADMIN)).as_dict()).decode()
-
-        key = request.headers.get("Idempotency-Key")
-        text, repeated = (await work(), False) if key is None else await self._replays.answer(key, raw, work)
-        response = web.Response(text=text, status=201, content_type="application/json")
-        response[REPEATED] = repeated
-        return response
-
-    async def list(self, request: web.Request) -> web.Response:
+    async def list(self, call: Call) -> dict[str, Any]:
         """Return missions of any state, newest first; ``before`` continues after the last one seen."""
-        only(request, "limit", "before")
-        before = request.query.get("before")
-        missions = await self._control.list(limit(request, 100, 1000), None if before is None else _id(before))
-        return answer({"missions": [view(mission) for mission in missions]})
+        found = await self._control.list(call.number("limit") + 1, call.text("before"))
+        return page(call, "missions", found, view, lambda mission: mission.id)
 
-    async def show(self, request: web.Request) -> web.Response:
+    async def show(self, call: Call) -> dict[str, Any]:
         """Return one mission."""
-        only(request)
-        return answer(view(await self._control.get(_id(request.match_info["id"]))))
+        return view(await self._control.get(call.path["id"]))
 
-    async def extend(self, request: web.Request) -> web.Response:
+    async def extend(self, call: Call, body: ExtendBody) -> dict[str, Any]:
         """Let a mission live longer; the answer holds new passes."""
-        mission_id = _id(request.match_info["id"])
-        body = parse(await read_bytes(request), ExtendBody)
         opened = await self._control.extend(
-            mission_id, ADMIN, until=body.until_seconds, ttl=body.ttl, reason=body.reason
+            call.path["id"], call.by, until=body.until_seconds, ttl=body.ttl, reason=body.reason
         )
-        return answer(opened.as_dict())
+        return opened.as_dict()
 
-    def _mover(self, move: _Move) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handler(request: web.Request) -> web.Response:
-            mission_id = _id(request.match_info["id"])
-            body = parse(await read_bytes(request), ReasonBody)
-            change = await move(mission_id, ADMIN, body.reason)
-            return answer(view(change.mission) | {"applied": change.applied.as_dict()})
+    def _move(self, verb: str, move: _Move, summary: str) -> Route:
+        async def handler(call: Call, body: ReasonBody) -> dict[str, Any]:
+            change = await move(call.path["id"], call.by, body.reason)
+            return view(change.mission) | {"applied": change.applied.as_dict()}
 
-        return handler
+        return post(
+            f"/v1/missions/{{id}}/{verb}",
+            handler,
+            Permission.OPERATE,
+            summary,
+            MissionChanged,
+            body=ReasonBody,
+            segments=(MISSION,),
+            problems=(NotFoundError, ConflictError),
+        )
 
 
 def view(mission: Mission) -> dict[str, Any]:
@@ -131,9 +140,3 @@ def view(mission: Mission) -> dict[str, Any]:
         "labels": dict(mission.labels),
         "revision": mission.revision,
     }
-
-
-def _id(text: str) -> str:
-    if not MISSION_ID.fullmatch(text):
-        raise NotFoundError("that is not a mission id", "Mission ids look like m_ and 26 letters and digits.")
-    return text

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import orjson
 from aiohttp import web
 
-from exeat.errors import AdminError, ExeatError, NotAuthenticatedError
+from exeat.errors import AdminError, ExeatError, NotAuthenticatedError, UnavailableError
 from exeat.missions.errors import CeilingExceededError, FieldError, InvalidFieldsError
 
 _JSON = "application/json"
@@ -30,6 +30,14 @@ class BrowserRefusedError(AdminError):
 
     code: ClassVar[str] = "origin_refused"
     status: ClassVar[int] = 403
+
+
+class ForbiddenError(AdminError):
+    """The caller's role doesn't allow this."""
+
+    code: ClassVar[str] = "role_insufficient"
+    status: ClassVar[int] = 403
+    exit_code: ClassVar[int] = 5
 
 
 class MalformedError(AdminError):
@@ -59,6 +67,12 @@ class ReplayMismatchError(AdminError):
 
     code: ClassVar[str] = "idempotency_key_reused"
     status: ClassVar[int] = 409
+
+
+class NotReadyError(UnavailableError):
+    """Requests can't be served now."""
+
+    code: ClassVar[str] = "not_ready"
 
 
 def answer(value: Any, status: int = 200) -> web.Response:

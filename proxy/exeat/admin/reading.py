@@ -6,18 +6,27 @@ Must not know: where any of it lies.
 from __future__ import annotations
 
 import asyncio
-import re
-from typing import final
+from collections.abc import Callable
+from typing import Any, final
 
 from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from exeat.admin.answers import Decided, Health, KeySet, RecordList, ServiceList, Status
+from exeat.admin.call import Call
 from exeat.admin.context import AdminContext
-from exeat.admin.guard import Guard
-from exeat.admin.parameters import limit, only
-from exeat.admin.problems import answer
+from exeat.admin.metrics import render
+from exeat.admin.paging import page
+from exeat.admin.parameters import LIMIT, Segment, Text
+from exeat.admin.problems import NotReadyError
+from exeat.admin.roles import Permission
+from exeat.admin.route import Answer, Route, get
+from exeat.counting import Counts
 from exeat.errors import NotFoundError
 
-_DECISION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_DECISION = Segment("id", "decision id", r"[A-Za-z0-9_-]{1,64}", "Refusals and records name theirs.")
+_BEFORE = Text("before", "The hash of the oldest record already seen.", "[0-9a-f]{64}")
+_AFTER = Text("after", "The name of the last service already seen.", r"[a-z0-9._-]{1,63}")
 FILTERS = (
     "kind",
     "decision",
@@ -42,55 +51,78 @@ FILTERS = (
 class ReadingCalls:
     """Handlers of the reading calls."""
 
-    def __init__(self, context: AdminContext, guard: Guard) -> None:
+    def __init__(self, context: AdminContext, refused_logins: Callable[[], int]) -> None:
         self._context = context
-        self._guard = guard
+        self._refused_logins = refused_logins
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes of these calls."""
-        handlers = {
-            "/v1/decisions/{id}": self.decision,
-            "/v1/audit": self.audit,
-            "/v1/services": self.services,
-            "/v1/status": self.status,
-            "/healthz": self.health,
-            "/.well-known/jwks.json": self.jwks,
-        }
-        return [web.get(path, handler, allow_head=False) for path, handler in handlers.items()]
+    def routes(self) -> list[Route]:
+        """Return the routes of these calls. Health and keys are open: a supervisor, a load balancer and an origin have no token."""
+        read = Permission.READ
+        filters = tuple(Text(name, f"Only records whose {name} is this.") for name in FILTERS)
+        return [
+            get(
+                "/v1/decisions/{id}", self.decision, read, "A decision and its outcome; the id last is the newest",
+                Decided, segments=(_DECISION,), problems=(NotFoundError,),
+            ),
+            get(
+                "/v1/audit", self.audit, read, "The newest records that equal every filter, newest last",
+                RecordList, query=(LIMIT, _BEFORE, *filters),
+            ),
+            get("/v1/services", self.services, read, "The services that are known", ServiceList, query=(LIMIT, _AFTER)),
+            get("/v1/status", self.status, read, "How the installation is doing", Status),
+            get("/healthz", self.alive, None, "Whether the process lives", Health),
+            get("/readyz", self.ready, None, "Whether requests can be served now", Health, problems=(NotReadyError,)),
+            get(
+                "/metrics", self.metrics, Permission.SCRAPE, "Counts in Prometheus' text format", media="text/plain",
+            ),
+            get("/.well-known/jwks.json", self.jwks, None, "The public keys of our tokens", KeySet),
+        ]  # fmt: skip
 
-    async def decision(self, request: web.Request) -> web.Response:
+    async def decision(self, call: Call) -> Answer:
         """Return a decision record and its outcome; ``last`` is the newest."""
-        only(request)
-        decision_id = request.match_info["id"]
-        if not _DECISION_ID.fullmatch(decision_id):
-            raise NotFoundError("that is not a decision id")
+        decision_id = call.path["id"]
         found = await asyncio.to_thread(self._context.find_decision, decision_id)
         if found is None:
             raise NotFoundError(f"there is no decision {decision_id!r}")
-        return answer(found)
+        return found
 
-    async def audit(self, request: web.Request) -> web.Response:
+    async def audit(self, call: Call) -> Answer:
         """Return the newest records that equal every filter, newest last."""
-        only(request, "limit", *FILTERS)
-        filters = {name: value for name, value in request.query.items() if name != "limit"}
-        records = await asyncio.to_thread(self._context.query, filters, limit(request, 100, 1000))
-        return answer({"records": list(records)})
+        filters = {name: str(call.query[name]) for name in FILTERS if name in call.query}
+        limit = call.number("limit")
+        found = await asyncio.to_thread(self._context.query, filters, limit + 1, call.text("before"))
+        answered = page(call, "records", found[::-1], dict, lambda record: str(record["hash"]))
+        answered["records"].reverse()
+        return answered
 
-    async def services(self, request: web.Request) -> web.Response:
-        """Return the services that are known."""
-        only(request)
-        return answer({"services": list(self._context.services())})
+    async def services(self, call: Call) -> Answer:
+        """Return the services that are known, by name."""
+        after = call.text("after") or ""
+        found = sorted(self._context.services(), key=lambda service: str(service["name"]))
+        rest = [service for service in found if service["name"] > after]
+        return page(call, "services", rest, dict, lambda service: str(service["name"]), cursor="after")
 
-    async def status(self, request: web.Request) -> web.Response:
+    async def status(self, _call: Call) -> dict[str, Any]:
         """Return how the installation is doing."""
-        only(request)
-        return answer({**self._context.status(), "refused_logins": self._guard.refused_logins})
+        return {**self._context.status(), "refused_logins": self._refused_logins()}
 
-    async def health(self, _request: web.Request) -> web.Response:
-        """Say whether requests can be served now."""
-        healthy = self._context.healthy()
-        return answer({"status": "ok" if healthy else "unavailable"}, 200 if healthy else 503)
+    async def alive(self, _call: Call) -> Answer:
+        """Say that the process answers; a supervisor restarts what doesn't."""
+        return {"status": "ok"}
 
-    async def jwks(self, _request: web.Request) -> web.Response:
+    async def ready(self, _call: Call) -> Answer:
+        """Say whether requests can be served now; a load balancer sends them elsewhere while they can't."""
+        failing = sorted(name for name, holds in (await self._context.ready()).items() if not holds)
+        if failing:
+            raise NotReadyError(f"requests are refused: {', '.join(failing)}", "GET /v1/status and the log say more.")
+        return {"status": "ok"}
+
+    async def metrics(self, _call: Call) -> Answer:
+        """Return what was counted."""
+        refused: Counts = {"exeat_admin_refused_logins_total": {(): self._refused_logins()}}
+        body = render({**self._context.counts(), **refused})
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    async def jwks(self, _call: Call) -> Answer:
         """Return the public keys of our tokens (RFC 7517)."""
-        return answer(self._context.jwks())
+        return self._context.jwks()

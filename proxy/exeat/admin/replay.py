@@ -38,29 +38,31 @@ class Replays:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
-    async def answer(self, key: str, body: bytes, work: Callable[[], Awaitable[str]]) -> tuple[str, bool]:
+    async def answer(self, caller: str, key: str, body: bytes, work: Callable[[], Awaitable[str]]) -> tuple[str, bool]:
         """Return the answer to ``body`` and whether it is a repeated one; ``work`` makes it the first time.
 
+        Keys are each caller's own.
         Of two at once the second waits for the first. Raise ReplayMismatchError when the key came with another body,
         InvalidFieldsError when it isn't one visible word.
         """
         if not _KEY.fullmatch(key):
             raise InvalidFieldsError([FieldError("Idempotency-Key", "write 1 to 255 visible ASCII characters")])
-        entry = self._entry(key, hashlib.sha256(body).digest())
+        named = (caller, key)
+        entry = self._entry(named, hashlib.sha256(body).digest())
         async with entry.lock:
             if entry.answer is not None:
                 return entry.answer.reveal(), True
             try:
                 entry.answer = Secret(await work())
             except BaseException:
-                self._entries.pop(key, None)  # nothing was done, so the key may be used for a corrected body
+                self._entries.pop(named, None)  # nothing was done, so the key may be used for a corrected body
                 raise
-            self._entries.setdefault(key, entry)  # somebody who waited while the first one failed
+            self._entries.setdefault(named, entry)  # somebody who waited while the first one failed
             return entry.answer.reveal(), False
 
-    def _entry(self, key: str, body: bytes) -> _Entry:
+    def _entry(self, key: tuple[str, str], body: bytes) -> _Entry:
         now = self._clock.monotonic()
         while self._entries and now - next(iter(self._entries.values())).since > _KEPT_SECONDS:
             self._entries.popitem(last=False)

@@ -21,6 +21,7 @@ from exeat.audit.chain import Link, next_line
 from exeat.audit.checkpoint import Signer, checkpoint_record
 from exeat.audit.layout import WORKER, ChainName
 from exeat.audit.writer import ChainWriter
+from exeat.counting import Counts
 from exeat.errors import RefusalError, StartError
 from exeat.model.reason import Reason
 from exeat.model.record import Record, RecordKind
@@ -70,6 +71,7 @@ class AuditLog:
         self._writer = ChainWriter(ChainName(stamp, worker, self._boot), folder, heads_folder, seal_key, max_bytes)
         self._closed = self._low = self._failing = False
         self._second, self._stamp = -1, ""
+        self._failures, self._appended = 0, 0.0
 
     @property
     def healthy(self) -> bool:
@@ -80,6 +82,13 @@ class AuditLog:
     def chain(self) -> str:
         """The chain's name, as in its files."""
         return str(self._writer.name)
+
+    def read(self) -> Counts:
+        """What was counted, by metric."""
+        return {
+            "exeat_audit_append_failures_total": {("file",): self._failures},
+            "exeat_audit_last_append_timestamp_seconds": {("file",): self._appended},
+        }
 
     def ensure_writable(self) -> None:
         """Open the chain; raise StartError with the fix when a folder can't be written or has no room."""
@@ -138,9 +147,11 @@ class AuditLog:
             if int(now) != self._second or not self._writer.ready:
                 self._prepare(now)
             if self._low and record.get("kind") == RecordKind.DECISION:
+                self._failures += 1
                 raise RefusalError(Reason.AUDIT_UNAVAILABLE, "the audit log's disk is almost full")
             time = f"{self._stamp}{int((now - self._second) * 1e6):06d}Z"
             self._writer.write(*next_line(record, self._writer.link, self._worker, self._boot, time))
+            self._appended = now
         except (OSError, StartError) as error:
             self._fail(error)
         if self._failing:
@@ -159,6 +170,7 @@ class AuditLog:
         self._low = self._writer.free_bytes() < self._reserve
 
     def _fail(self, error: OSError | StartError) -> NoReturn:
+        self._failures += 1
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         if not self._failing:
             self._failing = True

@@ -72,9 +72,18 @@ def last(folder: Path) -> Record | None:
     return next(newest(folder, filters={"kind": RecordKind.DECISION}), None)
 
 
-def tail(folder: Path, n: int, *, filters: Mapping[str, str] | None = None) -> list[Record]:
-    """Return the ``n`` newest records that match, oldest of them first."""
-    return list(islice(newest(folder, filters=filters), n))[::-1]
+def tail(folder: Path, n: int, *, filters: Mapping[str, str] | None = None, before: str | None = None) -> list[Record]:
+    """Return the ``n`` newest records that match, oldest of them first.
+
+    With ``before`` only those older than the record that has this hash; none when no record has it.
+    """
+    if before is None:
+        return list(islice(newest(folder, filters=filters), n))[::-1]
+    older = newest(folder)
+    for record in older:
+        if record.get("hash") == before:
+            break
+    return list(islice((record for record in older if matches(record, filters or {})), n))[::-1]
 
 
 def follow(

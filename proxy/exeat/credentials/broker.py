@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import final
 
+from exeat.counting import Counter, Counts, Labels
 from exeat.credentials.cache import Held, TokenCache
 from exeat.credentials.granted import check_granted
 from exeat.credentials.revoker import Revoker
@@ -65,7 +66,8 @@ class TokenBroker:
         self._minting: dict[TokenRequest, _Mint] = {}
         self._tasks = Tasks()
         self._revoker = Revoker(issuers, services, self._tasks, timeout)
-        self._counts = dict.fromkeys(("hits", "joined", "minted", "renewed", "failed", "dropped", "evicted"), 0)
+        self._hits, self._issued = Counter(), Counter()
+        self._counts = dict.fromkeys(("joined", "minted", "renewed", "failed", "dropped", "evicted"), 0)
 
     def cached(self, request: TokenRequest) -> Token | None:
         """A live token for exactly this request, or None; one past three quarters of its life is renewed meanwhile."""
@@ -79,7 +81,7 @@ class TokenBroker:
             held.renew_at = now + max(_RETRY, 0.1 * (held.usable_until - now))
             self._counts["renewed"] += 1
             self._start(request)
-        self._counts["hits"] += 1
+        self._hits.add((request.service,))
         return held.token
 
     async def token(self, request: TokenRequest) -> Token:
@@ -129,7 +131,22 @@ class TokenBroker:
     def stats(self) -> Mapping[str, int]:
         """Counts since the start, and how much is held now."""
         held = {"tokens": len(self._cache), "missions": self._cache.missions, "minting": len(self._minting)}
-        return {**self._counts, **held, "revoked": self._revoker.revoked}
+        hits = sum(self._hits.values.values())
+        return {"hits": hits, **self._counts, **held, "revoked": self._revoker.revoked}
+
+    def read(self) -> Counts:
+        """What was counted, by metric and kind of issuer."""
+        return {
+            "exeat_credential_cache_hits_total": self._by_issuer(self._hits),
+            "exeat_credentials_issued_total": self._by_issuer(self._issued),
+        }
+
+    def _by_issuer(self, counter: Counter) -> Mapping[Labels, float]:
+        found: dict[Labels, float] = {}
+        for (service,), number in counter.values.items():
+            kind = (self._services[service].kind,)
+            found[kind] = found.get(kind, 0) + number
+        return found
 
     async def close(self) -> None:
         """Refuse whoever waits, stop every task, forget every token."""
@@ -161,7 +178,11 @@ class TokenBroker:
         finally:
             if self._minting.get(request) is mint:
                 del self._minting[request]
-            self._counts["failed" if isinstance(outcome, RefusalError) else "minted"] += 1
+            if isinstance(outcome, RefusalError):
+                self._counts["failed"] += 1
+            else:
+                self._counts["minted"] += 1
+                self._issued.add((request.service,))
             mint.settle(outcome)
         if isinstance(outcome, RefusalError) and isinstance(token, Token):
             await self._revoker.revoke(request, token)

@@ -114,6 +114,11 @@ class CertificateAuthority:
             raise StartError(f"{state / 'ca.pem'} expires within a day", "remove ca.key and ca.pem to make a new CA")
         self.leaf_key = ec.generate_private_key(ec.SECP256R1())
 
+    @property
+    def expires_at(self) -> float:
+        """Its end, in seconds since the epoch."""
+        return self._certificate.not_valid_after_utc.timestamp()
+
     def sign(self, names: tuple[str, ...]) -> x509.Certificate:
         """Return a leaf for host names or addresses (RFC 5280 §4.2.1.6), valid for a day."""
         now = datetime.datetime.now(datetime.UTC)

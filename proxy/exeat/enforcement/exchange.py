@@ -21,7 +21,7 @@ class Exchange:
 
     __slots__ = (
         "_body", "_is_live", "agent", "answered", "claim", "decision_id", "finished", "headers", "method", "mission", "permit", "received", "request",
-        "request_id", "sent", "sent_bytes", "session", "started", "target", "token",
+        "request_id", "sent", "sent_bytes", "session", "stamped", "started", "target", "token",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +45,8 @@ class Exchange:
         self.request = request
         self.permit = permit
         self.started = started
+        self.stamped = started
+        """When it was ready to leave, its token included."""
         self.token: Token | None = None
         self.headers: Headers = ()
         """Exactly the fields the origin gets, ``host`` aside."""

@@ -25,6 +25,7 @@ from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
 from exeat.enforcement.recorder import Recorder
 from exeat.enforcement.refusal import Refusal, render
+from exeat.enforcement.tally import Tally
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
 from exeat.identity.shown import Evidence, Shown
@@ -86,6 +87,11 @@ class Gate:
         self._deadline = deadline
         self._pairwise_key = pairwise_key
         self._keeper = keeper
+
+    @property
+    def tally(self) -> Tally:
+        """What its account adds up to."""
+        return self._recorder.tally
 
     def identify(self, shown: Shown) -> Identity | Deny:
         """Return who a connection speaks for by what it shows, or why it speaks for nobody. Never raises."""
@@ -186,9 +192,11 @@ class Gate:
         return Pending(exchange, partial(self._mint, exchange, view, inject))
 
     async def _mint(self, exchange: Exchange, view: SessionView, inject: Inject) -> Exchange | Refusal:
+        asked = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._deadline):
                 token = await self._broker.token(inject.token)
+            self._recorder.tally.minted(self._clock.monotonic() - asked)
             if not exchange.is_live():  # the mission may have ended while the issuer worked
                 stale = self._world.stale
                 raise RefusalError(*(_STALE if stale else (Reason.MISSION_ENDED, "ended while a token was minted")))
@@ -222,6 +230,7 @@ class Gate:
         if exchange.claim is not None:
             fields, target = exchange.claim.put_back(fields, target)
         exchange.headers, exchange.target = fields, target
+        exchange.stamped = self._clock.monotonic()
         return exchange
 
     def _absent(self, identity: Identity) -> Deny:

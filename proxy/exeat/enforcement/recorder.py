@@ -12,6 +12,7 @@ from exeat.decision.snapshot import SessionView
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.refusal import Refusal
+from exeat.enforcement.tally import Tally
 from exeat.errors import RefusalError
 from exeat.model.decision import Deny, Hold
 from exeat.model.reason import Reason
@@ -29,6 +30,7 @@ class Recorder:
     def __init__(self, audit: AuditSink, clock: Clock) -> None:
         self._audit = audit
         self._clock = clock
+        self.tally = Tally()
 
     def permit(self, exchange: Exchange, identity: Identity, view: SessionView, snapshot: str) -> None:
         """Write a permit; raise RefusalError(AUDIT_UNAVAILABLE) when it can't be written, so that nothing goes."""
@@ -59,6 +61,7 @@ class Recorder:
                 **({"also": question.also} if question.also else {}),
             }
         )
+        self.tally.decided("permit", "", question.service, self._clock.monotonic() - exchange.started)
 
     def refusal(
         self,
@@ -70,7 +73,26 @@ class Recorder:
         snapshot: str,
         started: float,
     ) -> None:
-        """Write a refusal and its outcome, ``not_sent``."""
+        """Write a refusal and its outcome, ``not_sent``; count it also when it can't be written."""
+        seconds = self._clock.monotonic() - started
+        name, service = "hold" if isinstance(verdict, Hold) else "deny", verdict.question.service
+        try:
+            self._refusal(verdict, refusal, identity, wire, view, snapshot, seconds)
+        except BaseException:
+            self.tally.decided("deny", Reason.AUDIT_UNAVAILABLE, service, seconds)
+            raise
+        self.tally.decided(name, refusal.reason, service, seconds)
+
+    def _refusal(
+        self,
+        verdict: Deny | Hold,
+        refusal: Refusal,
+        identity: Identity | None,
+        wire: WireRequest | None,
+        view: SessionView | None,
+        snapshot: str,
+        seconds: float,
+    ) -> None:
         question = verdict.question
         host, port, path = _where(wire)
         self._audit.append(
@@ -109,7 +131,7 @@ class Recorder:
                 "status": refusal.status,
                 "code": refusal.reason,
                 "bytes": {"sent": 0, "received": 0},
-                "ms": round((self._clock.monotonic() - started) * 1000, 3),
+                "ms": round(seconds * 1000, 3),
             }
         )
 
@@ -117,6 +139,10 @@ class Recorder:
         self, exchange: Exchange, outcome: Sent, status: int | None, reason: Reason | None, detail: str = ""
     ) -> None:
         """Write what became of a permitted request. What is already sent can't be refused, so a failure is only logged."""
+        now = self._clock.monotonic()
+        self.tally.failed(reason)
+        if exchange.sent:
+            self.tally.answered(exchange.permit.question.service, status, now - exchange.stamped)
         token: dict[str, Any] = {"state": exchange.credential, "grade": exchange.permit.question.grade}
         if exchange.token is not None:
             token = {"state": exchange.credential, "grade": exchange.token.grade, "token": exchange.token.id}
@@ -134,7 +160,7 @@ class Recorder:
                     **({"detail": detail} if detail else {}),
                     "credential": token,
                     "bytes": {"sent": exchange.sent_bytes, "received": exchange.received},
-                    "ms": round((self._clock.monotonic() - exchange.started) * 1000, 3),
+                    "ms": round((now - exchange.started) * 1000, 3),
                 }
             )
         except RefusalError:

@@ -41,6 +41,8 @@ class Worker:
         self._broker = broker
         self._clock = clock
         self._agents = agents
+        self.refused_bundles = 0
+        """Changed policies that weren't taken."""
 
     @property
     def parts(self) -> Parts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import final
 
 from exeat.fleet.local import LocalMember
-from exeat.serving import chores
+from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
 from exeat.serving.operators import acted, admin_server
 from exeat.serving.status import worker_status
@@ -27,6 +27,7 @@ class Running:
             assembly.plane,
             status=lambda: {**worker_status(assembly.data), "audit_healthy": audit.healthy},
             healthy=lambda: audit.healthy and not worker.world.draining,
+            counts=lambda: figures.of_worker(assembly.common, assembly.data),
         )
         self._chores = Chores()
         self._member = LocalMember(worker, lambda: worker_status(assembly.data), leased=assembly.leased)

@@ -125,6 +125,7 @@ def _policy_watch(common: Common, data: DataPlane) -> Work:
             version = f"{bundle.version[:12]}.{world.snapshot.version.rpartition('.')[2]}"
             data.worker.replace_engine(bundle.engine, site.services, version)
         except PolicyError as error:
+            data.worker.refused_bundles += 1
             logger.error("the changed policies are refused, the old ones stay:\n%s", error)  # noqa: TRY400 findings say it
             _note(common, "policy_refused", {"findings": [str(finding) for finding in error.findings[:20]]})
             return

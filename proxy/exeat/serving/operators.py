@@ -13,13 +13,16 @@ from typing import Any
 from exeat.admin.context import AdminContext
 from exeat.admin.server import AdminServer
 from exeat.admin.token import load_or_create_token
+from exeat.admin.tokens import Tokens
 from exeat.audit.query import find, last, tail
 from exeat.config.endpoints import parse_listener
-from exeat.errors import ExeatError
+from exeat.counting import Counts
+from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.standing import Acted
 from exeat.model.mission import Mission
 from exeat.model.record import RecordKind
 from exeat.ports import Applied
+from exeat.store.admin_tokens import StoredAdminTokens
 from exeat.wiring.common import Common
 from exeat.wiring.control_plane import ControlPlane
 from exeat.wiring.site import describe_services
@@ -31,25 +34,38 @@ def admin_server(
     *,
     status: Callable[[], Mapping[str, Any]],
     healthy: Callable[[], bool],
+    counts: Callable[[], Counts],
 ) -> AdminServer:
-    """The server, not yet listening; ``status`` says how the data plane is doing, ``healthy`` whether requests can be served."""
+    """The server, not yet listening; ``status`` says how the data plane is doing, ``healthy`` whether a worker can serve, ``counts``
+    what all its processes counted.
+    """
     settings = common.loaded.settings
     folder = common.loaded.path(settings.audit.path)
 
-    def query(filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
-        return tail(folder, limit, filters=filters)
+    def query(filters: Mapping[str, str], limit: int, before: str | None) -> list[dict[str, Any]]:
+        return tail(folder, limit, filters=filters, before=before)
+
+    async def ready() -> Mapping[str, bool]:
+        try:
+            await plane.store.page(1)
+            reachable = True
+        except UnavailableError:
+            reachable = False
+        return {"audit": common.audit.healthy, "store": reachable, "workers": healthy()}
 
     address = parse_listener(settings.admin.listen)
     context = AdminContext(
         control=plane.control,
         token=load_or_create_token(common.loaded.path(settings.admin.token_file)),
+        tokens=Tokens(StoredAdminTokens(plane.store.runner), common.clock),
         audit=common.audit,
         clock=common.clock,
         find_decision=lambda decision_id: _find(folder, decision_id),
         query=query,
         services=lambda: describe_services(common.site.services),
         status=status,
-        healthy=healthy,
+        ready=ready,
+        counts=counts,
         jwks=common.token_keys.jwks,
     )
     return AdminServer(context, address.host, address.port)

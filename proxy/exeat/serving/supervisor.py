@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from typing import Any, final
 
 from exeat.config.loading import Loaded
+from exeat.counting import LATEST, Counts, from_wire, merge
 from exeat.errors import ExeatError
 from exeat.fleet.crew import Crew
 from exeat.fleet.member import RemoteMember
 from exeat.model.record import RecordKind
-from exeat.serving import chores
+from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
 from exeat.serving.operators import acted, admin_server
 from exeat.serving.processes import Slot
@@ -50,7 +51,13 @@ class Supervisor:
         self._standing.acted = acted(common)
         self._statuses: Mapping[str, Mapping[str, Any]] = {}
         self._answered: dict[str, float] = {}
-        self._admin = admin_server(common, self._plane, status=self._status, healthy=self._healthy)
+        self._counts: dict[str, Counts] = {}
+        """What each worker had counted when it last said so."""
+        self._ended: Counts = {}
+        """What those had counted that are gone, or sums would go back."""
+        self._admin = admin_server(
+            common, self._plane, status=self._status, healthy=self._healthy, counts=self._counted
+        )
         self._chores = Chores()
         self._draining = False
         self._slots = [
@@ -95,7 +102,11 @@ class Supervisor:
 
     async def _look(self) -> None:
         """Ask each worker how it is doing; one that hasn't answered for long is stuck or stopped."""
-        self._statuses = await self._crew.status()
+        said = await self._crew.status()
+        self._counts |= {name: from_wire(status["counts"]) for name, status in said.items() if "counts" in status}
+        self._statuses = {
+            name: {key: value for key, value in status.items() if key != "counts"} for name, status in said.items()
+        }
         now = self.common.clock.boot()
         for slot in self._slots:
             if "pid" in self._statuses.get(slot.name, {}) or slot.member is None:
@@ -110,6 +121,10 @@ class Supervisor:
 
     def _left(self, member: RemoteMember, code: int) -> None:
         self._crew.leave(member)
+        gone = self._counts.pop(member.name, {})
+        self._ended = merge([
+            self._ended, {name: values for name, values in gone.items() if name not in LATEST},
+        ])  # fmt: skip
         if not self._draining:
             with contextlib.suppress(ExeatError):
                 self.common.audit.append(
@@ -124,6 +139,9 @@ class Supervisor:
 
     def _healthy(self) -> bool:
         return not self._draining and self.common.audit.healthy and any(each.current for each in self._crew.members)
+
+    def _counted(self) -> Counts:
+        return merge([figures.of_process(self.common), self._ended, *self._counts.values()])
 
     def _status(self) -> Mapping[str, Any]:
         """The workers' figures, each by its name and summed."""

@@ -18,12 +18,13 @@ from typing import Any, final
 
 from exeat import logs
 from exeat.config.loading import load
+from exeat.counting import to_wire
 from exeat.enforcement.limits.quotas import raise_descriptor_limit
 from exeat.errors import ExeatError
 from exeat.fleet.channel import Channel
 from exeat.fleet.wording import ended_to, mission_from
 from exeat.ports import Ended
-from exeat.serving import chores
+from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
 from exeat.serving.spec import REFUSED, Spec
 from exeat.serving.status import worker_status
@@ -92,7 +93,12 @@ class WorkerProcess:
         return ended_to(Ended() if tokens is None else await tokens)
 
     def _status(self) -> Mapping[str, Any]:
-        return {**worker_status(self._data), "audit_healthy": self._common.audit.healthy, "pid": os.getpid()}
+        return {
+            **worker_status(self._data),
+            "audit_healthy": self._common.audit.healthy,
+            "pid": os.getpid(),
+            "counts": to_wire(figures.of_worker(self._common, self._data)),
+        }
 
     def _alone(self) -> None:
         """The supervisor is gone: nobody can tell of a revocation any more."""

@@ -6,7 +6,7 @@ UTC. The migrations build exactly these tables (a test compares the two). Must n
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
 metadata = MetaData()
 
@@ -90,3 +90,25 @@ leases = Table(
     Column("token", BigInteger, nullable=False),
 )
 """Work that one process does at a time; ``token`` grows with every holder."""
+
+admin_tokens = Table(
+    "admin_tokens",
+    metadata,
+    Column("id", String(13), primary_key=True),
+    Column("name", String(63), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float, nullable=True),
+    Column("revoked_at", Float, nullable=True),
+    Index(
+        "admin_tokens_name",
+        "name",
+        unique=True,
+        sqlite_where=text("revoked_at IS NULL"),
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+)
+"""Callers of the admin API; ``digest`` is the SHA-256 of a secret that is kept nowhere."""

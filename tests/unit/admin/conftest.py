@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import StaticPool
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "missions"))
 
+from described import check
 from mission_world import Clock, World, control
 
+from exeat.admin.app import routes_of
 from exeat.admin.context import AdminContext
+from exeat.admin.description import describe
+from exeat.admin.guard import Guard
 from exeat.admin.server import AdminServer
+from exeat.admin.tokens import Tokens
 from exeat.model.secret import Secret
+from exeat.store.admin_tokens import StoredAdminTokens
+from exeat.store.tables import metadata
 
 TOKEN = "CANARY-admin-token-0123456789abcdefghijklmnop"
 
@@ -34,6 +43,8 @@ class Api:
 
     def __init__(self, session: aiohttp.ClientSession, server: AdminServer, world: World, clock: Clock) -> None:
         self.session, self.server, self.world, self.clock = session, server, world, clock
+        parts = server._context
+        self.description = describe(routes_of(parts, Guard(parts.token, parts.tokens, frozenset())))
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str | None) -> Answer:
         sent = {"Authorization": f"Bearer {TOKEN}"} | {k.replace("_", "-"): v for k, v in headers.items()}
@@ -47,6 +58,7 @@ class Api:
         ) as response:
             kind = response.headers.get("Content-Type", "")
             parsed = await response.json(content_type=None) if "json" in kind else await response.text()
+            check(self.description, method, path, response.status, kind, parsed)
             return Answer(response.status, response.headers, parsed)
 
     async def open(self, **fields: Any) -> dict[str, Any]:
@@ -56,18 +68,42 @@ class Api:
         return opened
 
 
-def context(world: World, clock: Clock, **changes: Any) -> AdminContext:
-    decision = {"decision": {"decision_id": "d_1", "decision": "deny"}, "outcome": None}
+def database() -> Engine:
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    metadata.create_all(engine)
+    return engine
+
+
+class Runner:
+    """Runs a transaction at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def run(self, work: Callable[..., Any], *given: Any) -> Any:
+        with self._engine.begin() as connection:
+            return work(connection, *given)
+
+
+def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> AdminContext:
+    record = {"seq": 1, "time": "2027-01-15T08:00:00.000000Z", "kind": "decision", "hash": "0" * 64}
+    decision = {"decision": record | {"decision_id": "d_1", "decision": "deny"}, "outcome": None}
+
+    async def ready() -> dict[str, bool]:
+        return {"audit": "sick" not in world.fail, "store": True}
+
     parts: dict[str, Any] = {
         "control": control(world, clock),
         "token": Secret(TOKEN),
+        "tokens": Tokens(StoredAdminTokens(cast("Any", Runner(engine))), clock),
         "audit": world,
         "clock": clock,
         "find_decision": lambda wanted: decision if wanted in ("d_1", "last") else None,
-        "query": lambda filters, limit: [{"filters": dict(filters), "limit": limit}],
-        "services": lambda: [{"name": "example"}],
+        "query": lambda filters, limit, before: [record | {"filters": dict(filters), "limit": limit, "before": before}],
+        "services": lambda: [{"name": "example", "hosts": [], "operations": []}],
         "status": lambda: {"version": "0.1.0"},
-        "healthy": lambda: "sick" not in world.fail,
+        "ready": ready,
+        "counts": lambda: {"exeat_decisions_total": {("permit", "", "example"): 3}},
         "jwks": lambda: {"keys": []},
     }
     return AdminContext(**(parts | changes))
@@ -80,9 +116,10 @@ def world() -> World:
 
 @pytest.fixture
 async def api(world: World) -> AsyncIterator[Api]:
-    clock = Clock()
-    server = AdminServer(context(world, clock), "127.0.0.1", 0)
+    clock, engine = Clock(), database()
+    server = AdminServer(context(world, clock, engine), "127.0.0.1", 0)
     await server.start()
     async with aiohttp.ClientSession() as session:
         yield Api(session, server, world, clock)
     await server.stop()
+    engine.dispose()

@@ -181,7 +181,7 @@ async def test_an_id_of_another_shape_is_never_looked_up(api: Any, bad: str) -> 
     for method, path in (("GET", ""), ("POST", "/revoke"), ("POST", "/extend")):
         answer = await api.call(method, f"/v1/missions/{bad}{path}", None if method == "GET" else {})
         assert answer.status == 404
-    assert (await api.call("GET", f"/v1/missions?before={bad}")).status == 404
+    assert (await api.call("GET", f"/v1/missions?before={bad}")).status == 422
     assert all(record["mission"] == "" for record in api.world.records)
 
 
@@ -219,8 +219,12 @@ async def test_every_error_is_a_problem(api: Any, method: str, path: str, status
 async def test_decisions_audit_services_and_keys_are_read(api: Any) -> None:
     assert (await api.call("GET", "/v1/decisions/last")).body["decision"]["decision_id"] == "d_1"
     found = (await api.call("GET", "/v1/audit?decision=deny&agent=spiffe://x&limit=5")).body["records"]
-    assert found == [{"filters": {"decision": "deny", "agent": "spiffe://x"}, "limit": 5}]
-    assert (await api.call("GET", "/v1/services")).body == {"services": [{"name": "example"}]}
+    asked = {name: found[0][name] for name in ("filters", "limit", "before")}
+    assert asked == {"filters": {"decision": "deny", "agent": "spiffe://x"}, "limit": 6, "before": None}
+    assert (await api.call("GET", "/v1/services")).body == {
+        "services": [{"name": "example", "hosts": [], "operations": []}],
+        "next": None,
+    }
     assert (await api.call("GET", "/.well-known/jwks.json", Authorization=None)).body == {"keys": []}
 
 
@@ -304,5 +308,5 @@ async def test_remembered_answers_are_bounded(api: Any) -> None:
         return "x"
 
     for number in range(1100):
-        await replays.answer(str(number), b"", work)
+        await replays.answer("admin", str(number), b"", work)
     assert len(replays._entries) == 1000

@@ -82,14 +82,20 @@ async def test_refused_logins_are_counted_and_never_logged(api: Any, caplog: pyt
     assert "CANARY" not in repr(api.world.records)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/.well-known/jwks.json"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/.well-known/jwks.json"])
 async def test_health_and_keys_need_no_token(api: Any, path: str) -> None:
     assert (await api.call("GET", path, Authorization=None)).status == 200
 
 
 async def test_health_says_when_requests_cannot_be_served(api: Any) -> None:
     api.world.fail = {"sick"}
-    assert (await api.call("GET", "/healthz", Authorization=None)).status == 503
+    answer = await api.call("GET", "/readyz", Authorization=None)
+    assert (answer.status, answer.body["code"], answer.body["detail"]) == (
+        503,
+        "not_ready",
+        "requests are refused: audit",
+    )
+    assert (await api.call("GET", "/healthz", Authorization=None)).status == 200
 
 
 @pytest.mark.parametrize(

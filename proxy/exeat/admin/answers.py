@@ -1,0 +1,224 @@
+"""The shapes of answers, for the description alone: handlers make dictionaries, tests hold them against these.
+
+Must not know: how an answer is made.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""RFC 3339, UTC."""
+Next = Annotated[str | None, Field(description="Path and query of the next page; null on the last.")]
+
+
+class Shape(BaseModel):
+    """Exactly these members."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProblemField(Shape):
+    """One wrong field of a request."""
+
+    field: str
+    message: str
+
+
+class Problem(Shape):
+    """RFC 9457; ``code`` is stable."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str
+    errors: list[ProblemField]
+
+
+class TokenLeft(Shape):
+    """A token that lives on at its service."""
+
+    service: str
+    token: str
+    expires_at: Time | None
+
+
+class AppliedShape(Shape):
+    """What a change did to traffic under way, and how many milliseconds each part took."""
+
+    connections_cut: int
+    tokens_dropped: int
+    tokens_revoked: int
+    tokens_left: list[TokenLeft]
+    workers: int
+    lapsed: list[str]
+    cut_ms: float
+    tokens_ms: float
+    ms: float
+
+
+class MissionShape(Shape):
+    """A mission; never its passes."""
+
+    mission: str
+    state: Literal["open", "suspended", "closed", "expired", "revoked"]
+    environment: str
+    agents: list[str]
+    destinations: list[str]
+    operations: list[str]
+    opened_at: Time
+    expires_at: Time
+    ended_at: Time | None
+    template: str
+    purpose: str
+    owner: str
+    ticket: str
+    read_only: bool
+    labels: dict[str, str]
+    revision: int
+
+
+class MissionChanged(MissionShape):
+    """A mission after a change."""
+
+    applied: AppliedShape
+
+
+class MissionList(Shape):
+    """A page of missions, newest first."""
+
+    missions: list[MissionShape]
+    next: Next
+
+
+class PassShape(Shape):
+    """What one agent needs to act in a mission."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["agent", "pass", "proxy_url", "placeholders", "env"]})
+    agent: str
+    pass_: Annotated[str, Field(alias="pass")]
+    proxy_url: str
+    socks_url: str = ""
+    base_urls: dict[str, str] = {}
+    placeholders: dict[str, str]
+    env: dict[str, str]
+
+
+class MissionOpened(PassShape):
+    """An open mission with the passes of its agents; ``agents`` where there are several, the first one's beside it."""
+
+    model_config = ConfigDict(json_schema_extra={"required": [
+        "mission", "state", "environment", "expires_at", "ca_file", "agent", "pass", "proxy_url", "placeholders", "env",
+    ]})  # fmt: skip
+    mission: str
+    state: str
+    environment: str
+    expires_at: Time
+    ca_file: str
+    agents: list[PassShape] = []
+
+
+class RecordShape(BaseModel):
+    """A record of the audit (DESIGN §7); its members depend on its kind."""
+
+    model_config = ConfigDict(extra="allow")
+    seq: int
+    time: Time
+    kind: str
+
+
+class RecordList(Shape):
+    """A page of records, newest last; ``next`` is the page before it in time."""
+
+    records: list[RecordShape]
+    next: Next
+
+
+class Decided(Shape):
+    """A decision record and its outcome, if there is one yet."""
+
+    decision: RecordShape
+    outcome: RecordShape | None
+
+
+class ServiceShape(Shape):
+    """A service of the catalogue."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+    hosts: list[str]
+    operations: list[str]
+
+
+class ServiceList(Shape):
+    """A page of services by name."""
+
+    services: list[ServiceShape]
+    next: Next
+
+
+class Status(BaseModel):
+    """How an installation is doing; members may be added."""
+
+    model_config = ConfigDict(extra="allow")
+    refused_logins: int
+
+
+class Health(Shape):
+    """All is well."""
+
+    status: Literal["ok"]
+
+
+class KeySet(Shape):
+    """A JWK set (RFC 7517 §5)."""
+
+    keys: list[dict[str, Any]]
+
+
+class OpenApi(BaseModel):
+    """An OpenAPI document."""
+
+    model_config = ConfigDict(extra="allow")
+    openapi: Literal["3.1.0"]
+    paths: dict[str, Any]
+
+
+class WhoAmI(Shape):
+    """Who calls."""
+
+    name: str
+    role: str
+    kind: Literal["file", "token", "person"]
+    permissions: list[str]
+
+
+class Token(Shape):
+    """A token of the admin API; never its secret."""
+
+    id: str
+    name: str
+    role: Literal["metrics", "viewer", "operator", "approver", "admin"]
+    state: Literal["live", "expired", "revoked"]
+    created_at: Time
+    created_by: str
+    expires_at: Time
+    used_at: Time | None
+    revoked_at: Time | None
+
+
+class TokenCreated(Token):
+    """A new token, with its secret this once."""
+
+    secret: str
+
+
+class TokenList(Shape):
+    """A page of tokens, newest first."""
+
+    tokens: list[Token]
+    next: Next
