@@ -129,6 +129,7 @@ def test_one_that_starts_anew_knows_what_the_others_know(exeat, mission, origin)
 
 
 @pytest.mark.guard("lease-at-every-byte")
+@pytest.mark.guard("members-confirm")
 def test_one_that_is_stopped_sends_nothing_when_it_goes_on(exeat, mission, origin):
     """The revoke returns without it, once its lease has run out; then it may wake up and find bytes to send."""
     names = {pid: name for name, pid in workers(exeat).items()}

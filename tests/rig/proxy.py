@@ -57,6 +57,7 @@ class Exeat:
         self.port, self.admin_port = config.port, config.admin_port
         self.file = config.write(folder)
         self.log = folder / "serve.log"
+        self.audit = folder / config.tables["audit"]["path"]
         self.process: subprocess.Popen[bytes] | None = None
         self.lossy = False
 
@@ -204,7 +205,7 @@ class Exeat:
     def _records(self, kind: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
         records = [
             orjson.loads(line)
-            for file in sorted((self.folder / "audit").rglob("*.jsonl"))
+            for file in sorted(self.audit.rglob("*.jsonl"))
             for line in file.read_bytes().splitlines()
         ]
         return [
@@ -215,5 +216,5 @@ class Exeat:
 
     def everything_written(self) -> bytes:
         """Log and audit, to search for canaries."""
-        files = [self.log, *(self.folder / "audit").rglob("*")]
+        files = [self.log, *self.audit.rglob("*")]
         return b"\n".join(file.read_bytes() for file in files if file.is_file())

@@ -29,10 +29,10 @@ def cross_check(settings: Settings) -> Iterator[Problem]:
 
 
 def _places(settings: Settings) -> Iterator[Problem]:
-    if not settings.store.url.startswith("sqlite:///") or settings.store.url == "sqlite:///":
+    if not settings.store.url.startswith(("sqlite:///", "postgresql://")) or settings.store.url.endswith("//"):
         yield Problem(
             ("store", "url"),
-            "must be 'sqlite:///FILE'; other stores aren't available yet",
+            "must be 'sqlite:///FILE' or 'postgresql://USER@HOST:5432/DATABASE'",
             'url = "sqlite:///exeat.db"',
         )
     for source, target in settings.upstream.resolve.items():

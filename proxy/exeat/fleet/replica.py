@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import final
@@ -25,6 +26,8 @@ logger = logging.getLogger("exeat.replica")
 
 _PAGE = 500
 """Changed missions read at once."""
+_OWN = 1000
+"""Changes made here that are remembered as such: the feed tells of them too, within a second."""
 _MARGIN = 0.005
 """Seconds waited beyond a lease, for clocks of machines that run a little faster than others."""
 
@@ -49,6 +52,7 @@ class Replica:
         self.acted: Acted = lambda _, __: None
         self._history = ""
         self._seen = 0
+        self._own: deque[tuple[str, int]] = deque(maxlen=_OWN)
         self._woken = asyncio.Event()
         self._acks = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,6 +83,7 @@ class Replica:
         Raise UnavailableError as :meth:`Crew.apply` does.
         """
         started = self._clock.boot()
+        self._own.append((mission.id, mission.revision))
         here = asyncio.ensure_future(self._crew.change(mission))
         lapsed = await self._others(started + self._lease + _MARGIN)
         change = await here
@@ -152,7 +157,7 @@ class Replica:
 
     async def _settle(self, change: Change) -> None:
         applied = await self._crew.settle(change)
-        if change.mission.state.final:
+        if change.mission.state.final and (change.mission.id, change.mission.revision) not in self._own:
             self.acted(applied, change.mission)
 
     # --- what was changed here ----------------------------------------------------------------------------------------------

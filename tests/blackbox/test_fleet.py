@@ -1,0 +1,143 @@
+"""Replicas on one PostgreSQL: a change made at one is made at all, and one that can't hear of it stops serving."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from conftest import check_what_was_written
+from rig.config import Config
+from rig.proxy import Exeat
+from rig.wire import ask, refused, tunnel
+
+HOST = "api.example.test"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory, origin, authority, postgres):
+    """Three replicas; they share their keys, so that a pass of one is a pass of all."""
+    home, url = tmp_path_factory.mktemp("fleet"), postgres.database()
+    made = []
+    with contextlib.ExitStack() as stack:
+        for number in range(3):
+            config = Config(origin, authority.file)
+            config.tables["store"]["url"] = url
+            config.tables["state"]["path"] = str(home / "state")
+            config.tables["audit"]["path"] = str(home / "audit")
+            config.tables["issuer"] = {"url": "https://exeat.example.test"}
+            made.append(stack.enter_context(Exeat(tmp_path_factory.mktemp(f"replica{number}"), config)))
+        yield made
+    check_what_was_written(made[0])
+
+
+@pytest.fixture
+def mission(fleet, origin):
+    opened = fleet[0].open()
+    origin.wait_quiet(0.02)
+    origin.clear()
+    return opened
+
+
+@contextlib.contextmanager
+def stopped(exeat):
+    os.kill(exeat.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(exeat.process.pid, signal.SIGCONT)
+
+
+def up(exeat, mission, limit=15.0):
+    """Wait until a replica serves a mission."""
+    deadline = time.monotonic() + limit
+    while ask(exeat, mission, "GET", "/v1/refunds").status != 200:
+        assert time.monotonic() < deadline, exeat.log_text()[-3000:]
+        time.sleep(0.1)
+
+
+def test_what_one_opens_all_serve_and_what_one_ends_is_ended_everywhere(fleet, mission, origin):
+    """At the moment the call returns, whoever is asked."""
+    kept = [tunnel(replica, mission) for replica in fleet]
+    assert [wire.request("GET", "/v1/refunds", host=HOST).status for wire in kept] == [200, 200, 200]
+    applied = fleet[1].end(mission)["applied"]
+    assert applied["lapsed"] == []
+    for replica, wire in zip(fleet, kept, strict=True):
+        assert wire.request("GET", "/v1/refunds", host=HOST).closed
+        wire.close()
+        refused(ask(replica, mission, "GET", "/v1/refunds"), "mission_ended", status=403)
+    records = fleet[0].audit_records("mission", event="applied", mission=mission["mission"])
+    assert [record["connections_cut"] for record in records] == [1, 1]
+
+
+def test_a_suspended_mission_is_suspended_everywhere(fleet, mission, origin):
+    for replica in fleet:
+        replica.end(mission, "suspend")
+        for each in fleet:
+            refused(ask(each, mission, "GET", "/v1/refunds"), "mission_suspended", status=403)
+        replica.end(mission, "resume")
+        assert [ask(each, mission, "GET", "/v1/refunds").status for each in fleet] == [200, 200, 200]
+
+
+@pytest.mark.guard("replicas-confirm")
+def test_a_replica_that_is_stopped_sends_nothing_when_it_goes_on(fleet, mission, origin):
+    """The revoke waits for its lease and no longer; what it wakes up with is of no use."""
+    wire = tunnel(fleet[2], mission)
+    wire.send(f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 500000000\r\n\r\n")
+    stop = threading.Event()
+
+    def feed():
+        with contextlib.suppress(OSError):
+            while not stop.is_set():
+                wire.send(b"x" * 10_000)
+                time.sleep(0.001)
+
+    threading.Thread(target=feed, daemon=True).start()
+    origin.wait_for()
+    with stopped(fleet[2]):
+        applied = fleet[0].end(mission)["applied"]
+        assert len(applied["lapsed"]) == 1
+        origin.wait_quiet()
+        counted = origin.bytes_received
+        again = fleet[0].open()
+        assert fleet[0].end(again)["applied"]["lapsed"] == []  # nobody waits for it a second time
+    time.sleep(0.5)
+    stop.set()
+    origin.wait_quiet()
+    assert origin.bytes_received == counted
+    assert wire.response().closed
+    wire.close()
+    up(fleet[2], fleet[0].open())
+
+
+def test_a_killed_replica_is_not_waited_for_twice(fleet, mission, origin):
+    fleet[1].kill()
+    first = fleet[0].end(mission)["applied"]
+    second = fleet[0].end(fleet[0].open())["applied"]
+    assert (len(first["lapsed"]), second["lapsed"]) == (1, [])
+    fleet[1].start()
+    refused(ask(fleet[1], mission, "GET", "/v1/refunds"), "mission_ended", status=403)
+
+
+def test_without_the_database_nobody_serves_and_all_is_well_when_it_is_back(fleet, mission, origin, postgres):
+    """Killed as in a crash; what was committed is there afterwards, and what wasn't confirmed is cut all the same."""
+    wires = [tunnel(replica, mission) for replica in fleet]
+    postgres.stop("immediate")
+    try:
+        time.sleep(1.3)
+        for replica in fleet:
+            refused(ask(replica, mission, "GET", "/v1/refunds"), "state_stale", status=503)
+        assert fleet[0].admin("POST", f"/v1/missions/{mission['mission']}/revoke", {}).status == 503
+    finally:
+        postgres.start()
+    for wire in wires:
+        wire.close()
+    for replica in fleet:
+        up(replica, fleet[0].open(agent="report-bot"))
+    fleet[2].end(mission)
+    for replica in fleet:
+        refused(ask(replica, mission, "GET", "/v1/refunds"), "mission_ended", status=403)
