@@ -59,8 +59,9 @@ class Replica:
         self._endings: list[Callable[[], None]] = []
 
     async def start(self) -> None:
-        """Register and read everything; raise UnavailableError when the store can't be reached."""
+        """Register, read everything and get the first lease; raise UnavailableError when the store can't be reached."""
         await self._anew()
+        await self._confirm()
         self._endings = [self._feed.listen(self._woken.set), self._replicas.listen(self._acks.set)]
         self._spawn(self._keep())
 
