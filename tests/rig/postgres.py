@@ -82,6 +82,16 @@ class Postgres:
         """Stop it; ``immediate`` is as a crash: no checkpoint, recovery at the next start."""
         self._run("pg_ctl", "-D", self.data, "-m", mode, "-t", str(_SECONDS), "stop")
 
+    def becomes_standby(self) -> None:
+        """From the next start on it only reads, until it is promoted."""
+        (self.data / "standby.signal").touch()
+        if os.getuid() == 0:
+            shutil.chown(self.data / "standby.signal", "postgres", "postgres")
+
+    def promote(self) -> None:
+        """A standby takes over, as after a failover."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-t", str(_SECONDS), "promote")
+
     def database(self) -> str:
         """Make an empty database and return its URL. Each is 300 files: few of them, and :meth:`empty` instead."""
         name = f"exeat_{next(self._numbers)}"

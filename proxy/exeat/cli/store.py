@@ -67,7 +67,7 @@ def copy(
     line(f"{paint('copied', 'green')}, and read back the same (sha256 {done.sha256[:16]}…); now set store.url")
 
 
-def _password(loaded: Loaded, reference: str) -> Secret | None:
+def _password(loaded: Loaded, reference: str | None) -> Secret | None:
     from exeat.credentials.sources import Sources
 
     return Sources(loaded.base, os.environ).load(reference) if reference else None

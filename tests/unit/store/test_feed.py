@@ -51,6 +51,7 @@ async def test_a_write_that_was_refused_takes_no_number(store: Store) -> None:
     assert await store.feed_version() == 1
 
 
+@pytest.mark.guard("feed-whole")
 async def test_a_part_of_the_changes_is_never_called_complete(store: Store) -> None:
     """Mission 1 was written twice: who has read a part that ends between the two hasn't seen what the first one did."""
     for number in range(1, 5):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from exeat.errors import StartError, UnavailableError
 from exeat.model.secret import Secret
-from exeat.store.opening import migrate_store, open_store
+from exeat.store.migrate import _LOCK
+from exeat.store.opening import carry_out, migrate_store, open_store
 from exeat.store.store import Store
 from exeat.store.tables import metadata
 from rig.postgres import PASSWORD, Postgres
@@ -207,6 +209,26 @@ def test_replicas_that_start_together_migrate_once(postgres_url: str, tmp_path: 
     assert {each.after for each in done} == {done[0].after}
 
 
+@pytest.mark.guard("migrate-lock")
+def test_a_replica_waits_while_another_migrates(postgres_url: str, tmp_path: Path) -> None:
+    order: list[str] = []
+    under_way = threading.Event()
+
+    def migrates(connection: Connection) -> None:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        under_way.set()
+        connection.execute(text("SELECT pg_sleep(0.5)"))
+        order.append("first")
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(carry_out, postgres_url, tmp_path, None, migrates)
+        assert under_way.wait(10)
+        assert migrate_store(postgres_url, tmp_path).before == ""
+        order.append("second")
+        first.result()
+    assert order == ["first", "second"]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
@@ -232,6 +254,7 @@ async def test_the_password_may_lie_elsewhere(postgres_url: str, tmp_path: Path)
     await store.close()
 
 
+@pytest.mark.guard("store-values")
 async def test_an_error_never_quotes_what_was_to_be_stored(store: Store) -> None:
     for mission in (a_mission(purpose="CANARY\0"), a_mission(environment="CANARY" * 20), a_mission(revision=10**12)):
         with pytest.raises(UnavailableError) as caught:
@@ -271,3 +294,24 @@ async def test_a_caller_that_goes_away_costs_no_connection(store: Store) -> None
             async with asyncio.timeout(0.01):
                 await store.runner.run(lambda connection: connection.execute(text("SELECT pg_sleep(3)")) and None)
     assert await store.replace(replace(a_mission(), ticket="T"), 0) is not None
+
+
+@pytest.mark.guard("store-standby")
+async def test_a_standby_is_never_asked_and_after_a_failover_the_history_is_another(
+    store: Store, running: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    """A standby may be behind, and one that takes over may count on from an older version."""
+    await store.replicas.register("r1", "host-a")
+    before = await store.live_and_version()
+    await asyncio.to_thread(running.stop, "fast")
+    running.becomes_standby()
+    await asyncio.to_thread(running.start)
+    with pytest.raises(UnavailableError):
+        await store.feed_version()
+    with pytest.raises(UnavailableError):
+        open_store(postgres_url, tmp_path)
+    await asyncio.to_thread(running.promote)
+    await settled(store)
+    after = await store.replicas.confirm("r1", before.version)
+    assert after.history != before.history
+    assert after.history == (await store.live_and_version()).history

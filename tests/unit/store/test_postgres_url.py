@@ -41,6 +41,7 @@ def test_this_machine_needs_no_tls(host: str) -> None:
     assert parse(f"postgresql://exeat@{host}/exeat?sslmode=verify-full", BASE).tls is not None
 
 
+@pytest.mark.guard("store-tls")
 @pytest.mark.parametrize("host", ["db.example.test", "10.0.0.1", "127.0.0.1,db.example.test", "localhost.example.test"])
 def test_any_other_must_prove_its_name(host: str) -> None:
     tls = parse(f"postgresql://exeat@{host}/exeat", BASE).tls
