@@ -1,6 +1,7 @@
 """A real PostgreSQL server of Debian's package, in a folder of its own, on loopback.
 
-``initdb`` and ``pg_ctl`` refuse root, so they run as ``postgres`` then. fsync is on: durability is what is tested.
+``initdb`` and ``pg_ctl`` refuse root, so they run as ``postgres`` then. Without ``fsync=on`` nothing waits for the disk: no
+test cuts the power, and what a server has written before it is killed is there for the next one. For figures, ask for it.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=60"
-        options += "".join(f" -c {setting}" for setting in self._settings)
+        settings = ("listen_addresses=127.0.0.1", "max_connections=60", "fsync=off", *self._settings)
+        options = f"-p {self.port} -k {self.folder}" + "".join(f" -c {setting}" for setting in settings)
         self._run(
             "pg_ctl", "-D", self.data, "-w", "-t", str(_SECONDS), "-l", self.folder / "log", "-o", options, "start"
         )
@@ -81,10 +82,30 @@ class Postgres:
         """Stop it; ``immediate`` is as a crash: no checkpoint, recovery at the next start."""
         self._run("pg_ctl", "-D", self.data, "-m", mode, "-t", str(_SECONDS), "stop")
 
+    def becomes_standby(self) -> None:
+        """From the next start on it only reads, until it is promoted."""
+        (self.data / "standby.signal").touch()
+        if os.getuid() == 0:
+            shutil.chown(self.data / "standby.signal", "postgres", "postgres")
+
+    def promote(self) -> None:
+        """A standby takes over, as after a failover."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-t", str(_SECONDS), "promote")
+
     def database(self) -> str:
-        """Make an empty database and return its URL."""
+        """Make an empty database and return its URL. Each is 300 files: few of them, and :meth:`empty` instead."""
         name = f"exeat_{next(self._numbers)}"
         self.sql(f"CREATE DATABASE {name}", "postgres")
+        return self.url(name)
+
+    def empty(self, url: str) -> None:
+        """Take everything out of a database."""
+        name = url.rpartition("/")[2]
+        self.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'", "postgres")
+        self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+
+    def url(self, name: str) -> str:
+        """Where a database is, with the password."""
         return f"postgresql://{self.user}:{PASSWORD}@127.0.0.1:{self.port}/{name}"
 
     def sql(self, statement: str, database: str) -> str:

@@ -14,7 +14,23 @@ from typing import Annotated
 import typer
 
 from exeat import __version__
-from exeat.cli import audit, ca, config, demo, doctor, env, init, mission, network, policy, run, serve, service, why
+from exeat.cli import (
+    audit,
+    ca,
+    config,
+    demo,
+    doctor,
+    env,
+    init,
+    mission,
+    network,
+    policy,
+    run,
+    serve,
+    service,
+    store,
+    why,
+)
 from exeat.cli.exits import HELP, SIGNALLED, ChildEndedError, Exit
 from exeat.cli.output import paint, say, show_error
 from exeat.errors import ExeatError
@@ -30,7 +46,7 @@ app = typer.Typer(
 )
 for verb in (init, serve, run, demo, doctor, env, why):
     verb.register(app)
-for group in (mission, policy, audit, service, network, ca, config):
+for group in (mission, policy, audit, store, service, network, ca, config):
     app.add_typer(group.app)
 
 

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from exeat.errors import StartError
 from exeat.model.secret import Secret
 from exeat.store import postgres_url, sqlite
 from exeat.store.migrate import Migrated, upgrade
-from exeat.store.runner import Runner, translated
+from exeat.store.runner import translated
 from exeat.store.store import Store
 
-_MIGRATION_SECONDS = 300.0
+_LONG_SECONDS = 300.0
 """For a step of the schema over large tables, and for waiting until another replica is done with it."""
 
 
@@ -27,31 +29,37 @@ def open_store(url: str, base: Path, password: Secret | None = None, now: Callab
     refuses us, or the schema was made by a newer version; UnavailableError when the file is damaged or the server can't
     be reached. It is called before there is an event loop, or blocks it.
     """
-    return Store(_open(url, base, password)[0], now)
+    migrate_store(url, base, password)
+    if url.startswith(postgres_url.PREFIX):
+        from exeat.store.postgres import PostgresRunner  # and with it the driver, which SQLite doesn't need
+
+        return Store(PostgresRunner(postgres_url.parse(url, base, password)), now)
+    path = sqlite.database_file(url, base)
+    return Store(sqlite.SqliteRunner(sqlite.connect(path), path), now)
 
 
 def migrate_store(url: str, base: Path, password: Secret | None = None) -> Migrated:
-    """Bring a schema up to date and say what was done; raise as :func:`open_store` does."""
-    return _open(url, base, password)[1]
+    """Create the store if there is none, bring its schema up to date and say what was done; raise as :func:`open_store`."""
+    if url.startswith(sqlite.PREFIX):
+        sqlite.prepare(sqlite.database_file(url, base))
+    return carry_out(url, base, password, upgrade)
 
 
-def _open(url: str, base: Path, password: Secret | None) -> tuple[Runner, Migrated]:
+def carry_out[Result](url: str, base: Path, password: Secret | None, work: Callable[[Connection], Result]) -> Result:
+    """Run one work function on a store that nobody here has opened, in one transaction that may take minutes."""
     if url.startswith(postgres_url.PREFIX):
         place = postgres_url.parse(url, base, password)
-        from exeat.store import postgres  # and with it the driver, which SQLite doesn't need
+        from exeat.store.postgres import alone
 
-        return postgres.PostgresRunner(place), postgres.alone(place, upgrade, _MIGRATION_SECONDS)
+        return alone(place, work, _LONG_SECONDS)
     if not url.startswith(sqlite.PREFIX):
         raise StartError(
             "store.url: only sqlite:///FILE and postgresql://… are known",
             'use url = "sqlite:///exeat.db" or "postgresql://USER@HOST:5432/DATABASE"',
         )
-    path = sqlite.database_file(url, base)
-    sqlite.prepare(path)
-    engine = sqlite.connect(path)
+    engine = sqlite.connect(sqlite.existing_file(url, base))
     try:
         with translated(), engine.begin() as connection:
-            return sqlite.SqliteRunner(engine, path), upgrade(connection)
-    except Exception:
+            return work(connection)
+    finally:
         engine.dispose()
-        raise

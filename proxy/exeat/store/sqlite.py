@@ -18,7 +18,7 @@ from typing import Concatenate, final
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from exeat.errors import StartError, UnavailableError
+from exeat.errors import ConflictError, StartError, UnavailableError
 from exeat.files import check_private, private_folder
 from exeat.store import notices
 from exeat.store.notices import Channel, Hub
@@ -44,6 +44,14 @@ def database_file(url: str, base: Path) -> Path:
     return base / name
 
 
+def existing_file(url: str, base: Path) -> Path:
+    """The same, for whoever must not make one by looking: raise UnavailableError when it isn't there."""
+    path = database_file(url, base)
+    if not path.exists():
+        raise UnavailableError(f"there is no {path}", "check the URL; exeat store migrate makes it")
+    return path
+
+
 def prepare(path: Path) -> None:
     """Create the file for its owner only, or check that an existing one is private; raise StartError otherwise."""
     try:
@@ -62,6 +70,20 @@ def prepare(path: Path) -> None:
             raise StartError(f"{path} can't be written", "run exeat as the user who owns the file and its folder")
     except OSError as error:
         raise StartError(f"{path} can't be opened: {error.strerror}", "check store.url and its folder") from error
+
+
+def check_unused(path: Path) -> None:
+    """Raise ConflictError when any other connection has the file open: only the last one can leave write-ahead mode.
+
+    See sqlite.org/wal.html, "Persistence of WAL mode". The next connection turns it on again.
+    """
+    with translated(), contextlib.closing(sqlite3.connect(path, timeout=0.2)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            raise ConflictError(f"another process works on {path}", "stop it, then repeat") from error
 
 
 def connect(path: Path) -> Engine:

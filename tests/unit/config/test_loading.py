@@ -152,7 +152,7 @@ def test_a_secret_in_the_wrong_place_is_not_quoted(file):
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080/x", "proxy.listen[0]", "nothing more"),
         ('["http://127.0.0.1:8080"]', "[]", "proxy.listen", "no agent"),
         ("[upstream]", '[admin]\nlisten = "http://10.0.0.1:1"\n[upstream]', "admin.listen", "in the clear"),
-        ("[upstream]", '[store]\nurl = "postgresql://x"\n[upstream]', "store.url", "aren't available yet"),
+        ("[upstream]", '[store]\nurl = "mysql://x"\n[upstream]', "store.url", "or 'postgresql://"),
         ('"127.0.0.1:9443"', '"localhost:9443"', 'upstream.resolve."api.example.test:443"', "address and a port"),
         ('"127.0.0.1:9443"', '"127.0.0.1"', 'upstream.resolve."api.example.test:443"', "address and a port"),
         ('"api.example.test:443" =', '"*.example.test:443" =', 'upstream.resolve."*.example.test:443"', "without '*'"),

@@ -13,9 +13,16 @@ from rig.postgres import Postgres
 from unit.store.kit import SQLITE
 
 
-@pytest.fixture
-def postgres_url(postgres: Postgres) -> str:
+@pytest.fixture(scope="session")
+def one_database(postgres: Postgres) -> str:
     return postgres.database()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, one_database: str) -> str:
+    """An empty database: always the same one."""
+    postgres.empty(one_database)
+    return one_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

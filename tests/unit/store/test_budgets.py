@@ -6,12 +6,15 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from exeat.model.mission import MissionState
 from exeat.store.opening import open_store
 from exeat.store.store import Store
 from unit.store.kit import a_mission, process
 
 
+@pytest.mark.guard("budget-bound")
 async def test_what_is_left_is_granted_and_no_more(store: Store) -> None:
     ledger = store.ledger
     assert await ledger.reserve("m_1", "requests", 6, 10) == 6

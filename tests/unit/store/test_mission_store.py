@@ -101,6 +101,7 @@ async def test_of_many_concurrent_writers_over_two_stores_exactly_one_wins(url: 
         await each.close()
 
 
+@pytest.mark.guard("ended-stays-ended")
 @pytest.mark.parametrize("state", [state for state in MissionState if state.final])
 async def test_what_has_ended_stays_ended_whoever_asks(store: Store, state: MissionState) -> None:
     await store.add(a_mission())

@@ -32,6 +32,7 @@ async def test_who_confirms_less_than_before_stays_where_it_was(store: Store) ->
     assert await store.replicas.pending(1) == []
 
 
+@pytest.mark.guard("ack-not-ahead")
 async def test_nobody_confirms_what_was_not_written_yet(store: Store) -> None:
     """Else the change that takes this number later would wait for nobody."""
     await store.replicas.register("r1", "host-a")
@@ -40,6 +41,7 @@ async def test_nobody_confirms_what_was_not_written_yet(store: Store) -> None:
     assert await store.replicas.pending(1) == ["r1"]
 
 
+@pytest.mark.guard("lapsed-stays-lapsed")
 async def test_a_lapsed_replica_is_waited_for_no_more_and_has_to_register_anew(store: Store) -> None:
     for name in ("r1", "r2", "r3"):
         await store.replicas.register(name, "host-a")

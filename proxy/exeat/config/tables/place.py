@@ -25,7 +25,7 @@ class StoreTable(Table):
     url: str = "sqlite:///exeat.db"
     """``sqlite:///FILE``, or for several replicas ``postgresql://USER@HOST:5432/DATABASE``: beyond loopback with TLS, where
     ``?sslrootcert=FILE`` names the server's CA."""
-    password: SourceReference | Literal[""] = ""
+    password: SourceReference | None = None
     """Where PostgreSQL's password is."""
     lease: Annotated[Duration, Field(ge=0.1, le=60)] = 1.0
     """How long a worker may serve without hearing that what it knows is complete: the longest a revoke waits for one that
