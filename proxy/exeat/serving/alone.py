@@ -5,7 +5,8 @@ Must not know: how the parts were chosen.
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, final
 
 from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
@@ -27,6 +28,7 @@ class Running:
             status=lambda: {**worker_status(assembly.data), "audit_healthy": audit.healthy},
             healthy=lambda: audit.healthy and not worker.world.draining,
             counts=lambda: figures.of_worker(assembly.common, assembly.data),
+            evaluate=self._evaluate,
         )
         self._chores = Chores()
 
@@ -41,6 +43,9 @@ class Running:
         self._chores.start(
             chores.of_control(plane) + chores.of_worker(common, data) + chores.of_process(common, leads=True)
         )
+
+    async def _evaluate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._assembly.worker.evaluate(asked)
 
     async def stop(self) -> None:
         """Accept no more, let open requests finish for a while, then end everything and close the books."""
