@@ -371,3 +371,9 @@ def _moment(seconds: float | None) -> str | None:
 
 ChangeFeed = Callable[[Mission], Awaitable[Applied]]
 """Tells every worker about a changed mission and returns when all have acted on it, or can't send any more."""
+
+Evaluate = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Asks a worker what it would decide: the members of ``decision.hypothetical.Asked`` in, ``decision`` and its ``context`` out.
+
+Raises UnavailableError when no worker can say.
+"""

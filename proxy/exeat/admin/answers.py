@@ -180,6 +180,44 @@ class KeySet(Shape):
     keys: list[dict[str, Any]]
 
 
+class EvaluationReason(Shape):
+    """Why: ``reason`` is a refusal code, empty on permit; ``approvers`` those whose approval would permit it."""
+
+    reason: str
+    policies: list[str]
+    obligations: list[dict[str, Any]]
+    approvers: list[str]
+    advice: str
+    hint: str
+    snapshot: str
+
+
+class Evaluation(Shape):
+    """The answer to one question (AuthZEN 1.0 §6.2)."""
+
+    decision: bool
+    context: EvaluationReason
+
+
+class Evaluations(Shape):
+    """The answers in the order of the questions, up to the one that decided; to no ``evaluations`` the one answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["evaluations"]}, {"required": ["decision", "context"]}]}
+    )
+    evaluations: list[Evaluation] = []
+    decision: bool = False
+    context: EvaluationReason | None = None
+
+
+class AuthZenConfiguration(Shape):
+    """Where to ask (AuthZEN 1.0 §9)."""
+
+    policy_decision_point: str
+    access_evaluation_endpoint: str
+    access_evaluations_endpoint: str
+
+
 class OpenApi(BaseModel):
     """An OpenAPI document."""
 

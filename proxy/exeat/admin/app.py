@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from exeat.admin.answers import OpenApi
+from exeat.admin.authzen import EvaluationCalls
 from exeat.admin.bodies import BODY_LIMIT
 from exeat.admin.call import CALLER, Call, write
 from exeat.admin.context import AdminContext
 from exeat.admin.description import describe
 from exeat.admin.dispatch import REPEATED, handler_of
 from exeat.admin.guard import Guard
+from exeat.admin.metrics import MetricCalls
 from exeat.admin.missions import MissionCalls
 from exeat.admin.problems import ForbiddenError, problem, status_and_code
 from exeat.admin.reading import ReadingCalls
@@ -25,6 +28,7 @@ from exeat.admin.replay import Replays
 from exeat.admin.roles import Permission
 from exeat.admin.route import Answer, Route, get
 from exeat.admin.token_calls import TokenCalls
+from exeat.counting import Counts, merge
 from exeat.errors import ExeatError, UnavailableError
 from exeat.missions.ids import MISSION_ID
 from exeat.ports import AuditSink
@@ -32,6 +36,7 @@ from exeat.ports import AuditSink
 _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_ONE_WORD = re.compile(r"[!-~]{1,128}")
 _POLICY = "Content-Security-Policy"
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -47,10 +52,17 @@ _HEADERS = {
 
 def routes_of(context: AdminContext, guard: Guard) -> list[Route]:
     """Return every call there is. Its description is one of them, and describes itself."""
+    questions = EvaluationCalls(context.evaluate, context.url)
+
+    def counts() -> Counts:
+        return merge([context.counts(), questions.read(), guard.read()])
+
     routes = [
         *MissionCalls(context.control).routes(),
-        *ReadingCalls(context, lambda: guard.refused_logins).routes(),
+        *ReadingCalls(context, guard).routes(),
+        *MetricCalls(counts).routes(),
         *TokenCalls(context.tokens).routes(),
+        *questions.routes(),
     ]
 
     async def description(_call: Call) -> Answer:
@@ -112,7 +124,9 @@ def build_app(context: AdminContext) -> web.Application:
     return app
 
 
-async def _secure(_request: web.Request, response: web.StreamResponse) -> None:
+async def _secure(request: web.Request, response: web.StreamResponse) -> None:
+    if _ONE_WORD.fullmatch(named := request.headers.get("X-Request-ID", "")):
+        response.headers["X-Request-ID"] = named  # AuthZEN 1.0 §10.1.3 asks for it, and nobody minds elsewhere
     own = response.headers.get(_POLICY)  # a page says itself what it may load
     response.headers.update(_HEADERS if own is None else _HEADERS | {_POLICY: own})
 

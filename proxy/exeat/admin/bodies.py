@@ -99,6 +99,70 @@ class TokenBody(Body):
     expires: Duration | None = None
 
 
+class Loose(Body):
+    """A JSON object of a standard that lets others add members: those nobody here knows are left alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+Properties = Annotated[dict[Short, Any], Field(max_length=32)]
+_Id = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_plain)]
+
+
+class SubjectBody(Loose):
+    """Who: a ``session`` by its id ``<mission>/<agent>``, or an ``agent`` with the mission in its properties."""
+
+    type: Literal["session", "agent"]
+    id: _Id
+    properties: Properties = {}
+
+
+class ActionBody(Loose):
+    """What: an operation such as ``github:issues/create``; with a resource of type ``url`` an HTTP method."""
+
+    name: _Id
+    properties: Properties = {}
+
+
+class ResourceBody(Loose):
+    """On what: a Cedar type and id, or type ``url`` and a URL."""
+
+    type: _Id
+    id: _Id
+    properties: Properties = {}
+
+
+class EvaluationBody(Loose):
+    """``POST /access/v1/evaluation`` (AuthZEN 1.0 §6). ``context.host`` names one of a service's hosts."""
+
+    subject: SubjectBody
+    action: ActionBody
+    resource: ResourceBody
+    context: Properties = {}
+
+
+class PartBody(Loose):
+    """One of several questions: what it leaves out is as outside."""
+
+    subject: SubjectBody | None = None
+    action: ActionBody | None = None
+    resource: ResourceBody | None = None
+    context: Properties | None = None
+
+
+class EvaluationOptions(Loose):
+    """When to stop."""
+
+    evaluations_semantic: Literal["execute_all", "deny_on_first_deny", "permit_on_first_permit"] = "execute_all"
+
+
+class EvaluationsBody(PartBody):
+    """``POST /access/v1/evaluations`` (AuthZEN 1.0 §7)."""
+
+    evaluations: Annotated[list[PartBody], Field(max_length=100)] = []
+    options: EvaluationOptions = EvaluationOptions()
+
+
 async def read_bytes(request: web.Request) -> bytes:
     """Return a JSON body; raise UnsupportedMediaTypeError, BodyTooLargeError or MalformedError."""
     if "Content-Encoding" in request.headers:

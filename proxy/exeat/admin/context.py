@@ -13,7 +13,7 @@ from exeat.admin.tokens import Tokens
 from exeat.counting import Counts
 from exeat.missions.control import MissionControl
 from exeat.model.secret import Secret
-from exeat.ports import AuditSink, Clock
+from exeat.ports import AuditSink, Clock, Evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class AdminContext:
     ``query`` returns at most so many records, newest last, that equal every filter; with a hash only those before the record
     that has it. Both may read files: they are
     called in a thread. ``tokens`` are the callers beside the one in the file. ``ready`` says of each
-    thing that has to hold for requests to be served whether it does; ``counts`` is what all processes counted. ``hosts`` are ``host:port`` values of the
+    thing that has to hold for requests to be served whether it does; ``counts`` is what all processes counted. ``url`` is where
+    the API is reached. ``hosts`` are ``host:port`` values of the
     Host header accepted beside the listener's own.
     """
 
@@ -39,5 +40,7 @@ class AdminContext:
     status: Callable[[], Mapping[str, Any]]
     ready: Callable[[], Awaitable[Mapping[str, bool]]]
     counts: Callable[[], Counts]
+    evaluate: Evaluate
+    url: str
     jwks: Callable[[], Mapping[str, Any]]
     hosts: frozenset[str] = frozenset()

@@ -15,6 +15,7 @@ from aiohttp import web
 from exeat.admin.call import ADMIN, NOBODY, Caller
 from exeat.admin.problems import BrowserRefusedError, MisdirectedError
 from exeat.admin.tokens import Tokens
+from exeat.counting import Counts
 from exeat.errors import NotAuthenticatedError
 from exeat.model.destination import host_port
 from exeat.model.secret import Secret
@@ -48,6 +49,10 @@ class Guard:
             self.refused_logins += 1
             raise NotAuthenticatedError("no valid admin token was shown", "Send the content of admin.token_file.")
         return caller
+
+    def read(self) -> Counts:
+        """What was counted, by metric."""
+        return {"exeat_admin_refused_logins_total": {(): self.refused_logins}}
 
     async def _by_token(self, shown: list[str]) -> Caller | None:
         if len(shown) != 1:

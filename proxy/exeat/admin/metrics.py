@@ -6,13 +6,18 @@ Must not know: who counted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
+from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from exeat.admin.call import Call
+from exeat.admin.roles import Permission
+from exeat.admin.route import Answer, Route, get
 from exeat.counting import Counts, Labels
 
 
@@ -95,3 +100,20 @@ def render(counts: Counts) -> bytes:
     registry = CollectorRegistry()
     registry.register(_Collector(counts))
     return generate_latest(registry)
+
+
+@final
+class MetricCalls:
+    """The handler of the figures."""
+
+    def __init__(self, counts: Callable[[], Counts]) -> None:
+        self._counts = counts
+
+    def routes(self) -> list[Route]:
+        """Return its route."""
+        text = "text/plain"
+        return [get("/metrics", self.read, Permission.SCRAPE, "Counts in Prometheus' text format", media=text)]
+
+    async def read(self, _call: Call) -> Answer:
+        """Return what was counted."""
+        return web.Response(body=render(self._counts()), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

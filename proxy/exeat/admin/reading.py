@@ -6,22 +6,17 @@ Must not know: where any of it lies.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, final
-
-from aiohttp import web
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from exeat.admin.answers import Decided, Health, KeySet, RecordList, ServiceList, Status
 from exeat.admin.call import Call
 from exeat.admin.context import AdminContext
-from exeat.admin.metrics import render
+from exeat.admin.guard import Guard
 from exeat.admin.paging import page
 from exeat.admin.parameters import LIMIT, Segment, Text
 from exeat.admin.problems import NotReadyError
 from exeat.admin.roles import Permission
 from exeat.admin.route import Answer, Route, get
-from exeat.counting import Counts
 from exeat.errors import NotFoundError
 
 _DECISION = Segment("id", "decision id", r"[A-Za-z0-9_-]{1,64}", "Refusals and records name theirs.")
@@ -51,9 +46,9 @@ FILTERS = (
 class ReadingCalls:
     """Handlers of the reading calls."""
 
-    def __init__(self, context: AdminContext, refused_logins: Callable[[], int]) -> None:
+    def __init__(self, context: AdminContext, guard: Guard) -> None:
         self._context = context
-        self._refused_logins = refused_logins
+        self._guard = guard
 
     def routes(self) -> list[Route]:
         """Return the routes of these calls. Health and keys are open: a supervisor, a load balancer and an origin have no token."""
@@ -72,9 +67,6 @@ class ReadingCalls:
             get("/v1/status", self.status, read, "How the installation is doing", Status),
             get("/healthz", self.alive, None, "Whether the process lives", Health),
             get("/readyz", self.ready, None, "Whether requests can be served now", Health, problems=(NotReadyError,)),
-            get(
-                "/metrics", self.metrics, Permission.SCRAPE, "Counts in Prometheus' text format", media="text/plain",
-            ),
             get("/.well-known/jwks.json", self.jwks, None, "The public keys of our tokens", KeySet),
         ]  # fmt: skip
 
@@ -104,7 +96,7 @@ class ReadingCalls:
 
     async def status(self, _call: Call) -> dict[str, Any]:
         """Return how the installation is doing."""
-        return {**self._context.status(), "refused_logins": self._refused_logins()}
+        return {**self._context.status(), "refused_logins": self._guard.refused_logins}
 
     async def alive(self, _call: Call) -> Answer:
         """Say that the process answers; a supervisor restarts what doesn't."""
@@ -116,12 +108,6 @@ class ReadingCalls:
         if failing:
             raise NotReadyError(f"requests are refused: {', '.join(failing)}", "GET /v1/status and the log say more.")
         return {"status": "ok"}
-
-    async def metrics(self, _call: Call) -> Answer:
-        """Return what was counted."""
-        refused: Counts = {"exeat_admin_refused_logins_total": {(): self._refused_logins()}}
-        body = render({**self._context.counts(), **refused})
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def jwks(self, _call: Call) -> Answer:
         """Return the public keys of our tokens (RFC 7517)."""

@@ -46,6 +46,8 @@ class Route:
     status: int = 200
     problems: tuple[Problem, ...] = ()
     media: str = "application/json"
+    asks: bool = False
+    """A POST that changes nothing: a question too large for a URL."""
 
     def __post_init__(self) -> None:
         if set(re.findall(r"{(\w+)", self.path)) != {segment.name for segment in self.segments}:

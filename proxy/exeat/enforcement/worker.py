@@ -9,9 +9,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from typing import final
+from typing import Any, final
 
 from exeat.decision.engine import Engine
+from exeat.decision.hypothetical import Asked, told, would_decide
 from exeat.decision.snapshot import with_engine, with_mission, with_missions
 from exeat.enforcement.host import Host
 from exeat.enforcement.listener import Listeners
@@ -20,7 +21,7 @@ from exeat.enforcement.registry import Registry
 from exeat.enforcement.ways.door import Door
 from exeat.enforcement.ways.entry import Entry
 from exeat.enforcement.world import World
-from exeat.errors import PolicyError
+from exeat.errors import PolicyError, UnavailableError
 from exeat.model.identity import Agent
 from exeat.model.mission import Mission, MissionState
 from exeat.ports import Applied, Broker, Clock, Ended
@@ -62,6 +63,13 @@ class Worker:
     async def start(self) -> None:
         """Begin to accept connections."""
         await self._listeners.start(self._door)
+
+    def evaluate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Say what would be decided; see ``ports.Evaluate``. Nothing is recorded, counted as a decision or sent."""
+        if self.world.draining or self.world.stale:
+            raise UnavailableError("this worker can't tell: it isn't current")
+        snapshot = self.world.snapshot
+        return told(would_decide(Asked(**asked), snapshot, self._clock.time()), snapshot.version)
 
     def _door(self, entry: Entry) -> Door:
         parts = self._parts

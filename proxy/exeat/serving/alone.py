@@ -5,7 +5,8 @@ Must not know: how the parts were chosen.
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, final
 
 from exeat.fleet.local import LocalMember
 from exeat.serving import chores, figures
@@ -28,6 +29,7 @@ class Running:
             status=lambda: {**worker_status(assembly.data), "audit_healthy": audit.healthy},
             healthy=lambda: audit.healthy and not worker.world.draining,
             counts=lambda: figures.of_worker(assembly.common, assembly.data),
+            evaluate=self._evaluate,
         )
         self._chores = Chores()
         self._member = LocalMember(worker, lambda: worker_status(assembly.data), leased=assembly.leased)
@@ -53,6 +55,9 @@ class Running:
                 *chores.of_process(common, leads=True),
             ]
         )
+
+    async def _evaluate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._assembly.worker.evaluate(asked)
 
     async def stop(self) -> None:
         """Accept no more, let open requests finish for a while, then end everything and close the books."""

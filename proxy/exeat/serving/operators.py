@@ -21,7 +21,7 @@ from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.standing import Acted
 from exeat.model.mission import Mission
 from exeat.model.record import RecordKind
-from exeat.ports import Applied
+from exeat.ports import Applied, Evaluate
 from exeat.store.admin_tokens import StoredAdminTokens
 from exeat.wiring.common import Common
 from exeat.wiring.control_plane import ControlPlane
@@ -35,9 +35,10 @@ def admin_server(
     status: Callable[[], Mapping[str, Any]],
     healthy: Callable[[], bool],
     counts: Callable[[], Counts],
+    evaluate: Evaluate,
 ) -> AdminServer:
     """The server, not yet listening; ``status`` says how the data plane is doing, ``healthy`` whether a worker can serve, ``counts``
-    what all its processes counted.
+    what all its processes counted, ``evaluate`` asks a worker.
     """
     settings = common.loaded.settings
     folder = common.loaded.path(settings.audit.path)
@@ -66,6 +67,8 @@ def admin_server(
         status=status,
         ready=ready,
         counts=counts,
+        evaluate=evaluate,
+        url=settings.admin.listen.rstrip("/"),
         jwks=common.token_keys.jwks,
     )
     return AdminServer(context, address.host, address.port)

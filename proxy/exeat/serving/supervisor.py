@@ -15,7 +15,7 @@ from typing import Any, final
 
 from exeat.config.loading import Loaded
 from exeat.counting import LATEST, Counts, from_wire, merge
-from exeat.errors import ExeatError
+from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.crew import Crew
 from exeat.fleet.member import RemoteMember
 from exeat.model.record import RecordKind
@@ -56,7 +56,12 @@ class Supervisor:
         self._ended: Counts = {}
         """What those had counted that are gone, or sums would go back."""
         self._admin = admin_server(
-            common, self._plane, status=self._status, healthy=self._healthy, counts=self._counted
+            common,
+            self._plane,
+            status=self._status,
+            healthy=self._healthy,
+            counts=self._counted,
+            evaluate=self._evaluate,
         )
         self._chores = Chores()
         self._draining = False
@@ -139,6 +144,14 @@ class Supervisor:
 
     def _healthy(self) -> bool:
         return not self._draining and self.common.audit.healthy and any(each.current for each in self._crew.members)
+
+    async def _evaluate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a worker would decide: all know the same."""
+        member = next((slot.member for slot in self._slots if slot.member is not None and slot.member.current), None)
+        if member is None:
+            raise UnavailableError("no worker is current")
+        answer: Mapping[str, Any] = await member.channel.call("evaluate", dict(asked))
+        return answer
 
     def _counted(self) -> Counts:
         return merge([figures.of_process(self.common), self._ended, *self._counts.values()])

@@ -55,6 +55,7 @@ class WorkerProcess:
                 "end": self._end,
                 "grant": self._worker.grant,
                 "status": lambda _: self._status(),
+                "evaluate": self._worker.evaluate,
                 "drain": lambda _: self._over.set(),
             },
             self._alone,

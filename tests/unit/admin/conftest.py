@@ -92,6 +92,12 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
     async def ready() -> dict[str, bool]:
         return {"audit": "sick" not in world.fail, "store": True}
 
+    async def evaluate(asked: Mapping[str, Any]) -> dict[str, Any]:
+        world.asked.append(dict(asked))
+        permit = asked["action"] != "example:refunds/create"
+        refused = {"reason": "" if permit else "policy_denied", "policies": [], "obligations": [], "approvers": []}
+        return {"decision": permit, "context": refused | {"advice": "", "hint": "", "snapshot": "v1"}}
+
     parts: dict[str, Any] = {
         "control": control(world, clock),
         "token": Secret(TOKEN),
@@ -103,6 +109,8 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "services": lambda: [{"name": "example", "hosts": [], "operations": []}],
         "status": lambda: {"version": "0.1.0"},
         "ready": ready,
+        "evaluate": evaluate,
+        "url": "http://127.0.0.1:8081",
         "counts": lambda: {"exeat_decisions_total": {("permit", "", "example"): 3}},
         "jwks": lambda: {"keys": []},
     }

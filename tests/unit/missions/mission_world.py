@@ -79,6 +79,7 @@ class World:
     records: list[dict[str, Any]] = field(default_factory=list)
     told: list[Mission] = field(default_factory=list)
     stored: dict[str, Mission] = field(default_factory=dict)
+    asked: list[dict[str, Any]] = field(default_factory=list)
     overtake: int = 0
     feed_error: BaseException = field(default_factory=lambda: RuntimeError("the data path broke"))
 
