@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: help demo test clients test-all test-guards fuzz check fix bench bench-scale docs lock clean
+.PHONY: help demo test clients test-all test-guards fuzz check fix bench bench-revoke bench-scale docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ fix: $(READY) ## format and mend what can be mended
 bench: $(READY) ## CPU per request beside eight other ways to carry it, interleaved in one run (no pass or fail)
 	@scripts/setup-bench
 	@$(BIN)/python scripts/bench.py $(BENCH)
+
+bench-revoke: $(READY) ## trials of revocation over real processes and sockets; fails when one byte comes too late
+	@$(BIN)/python scripts/bench_revoke.py $(BENCH)
 
 bench-scale: $(READY) ## what ten thousand open missions cost a decision, a change and a start (no pass or fail)
 	@$(BIN)/python scripts/bench_scale.py $(BENCH)

@@ -32,6 +32,13 @@ class Authority:
         context.set_alpn_protocols(list(alpn))
         return context
 
+    def files(self, folder: Path, *names: str) -> tuple[Path, Path]:
+        """A server's certificate chain and key for these names, as files for another process."""
+        leaf, chain, key = self._ca.issue_cert(*names), folder / "origin.pem", folder / "origin-key.pem"
+        chain.write_bytes(b"".join(each.bytes() for each in leaf.cert_chain_pems))
+        leaf.private_key_pem.write_to_path(str(key))
+        return chain, key
+
     def svid(self, folder: Path, *uris: str, seconds: float = 3600, dns: str = "") -> Path:
         """A client certificate with these URIs, and its key, in one PEM file: an X.509-SVID when it is one SPIFFE ID."""
         key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
