@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,16 +60,36 @@ def load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:
     """Return a private file's content, made with ``create`` when there is none yet."""
     if not path.exists():
         private_folder(path.parent)
-        write_private(path, create())
+        with locked(path.parent / ".lock"):  # of two that start at once, one makes it
+            if not path.exists():
+                write_private(path, create())
     return read_private(path)
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a file's lock among processes meanwhile, waiting for it if need be; raise OSError when it can't be had."""
+def locked(path: Path, seconds: float | None = None) -> Iterator[None]:
+    """Hold a file's lock among processes meanwhile, waiting for it for so long (None: for good).
+
+    Raise OSError when it can't be had.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if seconds is None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        else:
+            _lock(descriptor, time.monotonic() + seconds)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.0002)
+        else:
+            return

@@ -98,3 +98,18 @@ def test_a_file_that_cant_be_trusted_stops_the_start(file, clock, spoil):
     spoil(file)
     with pytest.raises(StartError):
         Replays(file, clock)
+
+
+def test_what_another_worker_took_is_taken(file, clock):
+    """Each reads what the others have written before it writes; also after the file was written anew."""
+    one, other = Replays(file, clock), Replays(file, clock)
+    one.use("i", "a", 2e9, 1)
+    assert reason(other, "a", connection=1) is Reason.IDENTITY_INVALID
+    other.use("i", "b", 2e9, 1)
+    assert reason(one, "b", connection=2) is Reason.IDENTITY_INVALID
+    for number in range(1100):
+        one.use("i", f"short {number}", clock.now + 5, 1)
+    clock.now += 6
+    one.compact()
+    other.use("i", "c", 2e9, 1)
+    assert [reason(one, name, connection=3) for name in "abc"] == [Reason.IDENTITY_INVALID] * 3
