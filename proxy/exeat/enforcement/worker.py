@@ -138,6 +138,8 @@ class Worker:
             return 0, None
         cut = self.registry.cut(mission.id)
         self._parts.answers.forget(mission.id, ended=mission.state.final)
+        if mission.state.final:
+            self._parts.gate.deviations.forget(mission.id)
         return cut, self._broker.end(mission.id)
 
     def grant(self, until: float) -> None:

@@ -6,15 +6,18 @@ Must not know: anything that runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from exeat.config.loading import Loaded
 from exeat.config.settings import Settings
+from exeat.config.tables.deviation import RuleTable
 from exeat.config.tables.mission import MissionTemplateTable
+from exeat.deviation.rules import BUILT_IN
 from exeat.errors import ConfigurationError
 from exeat.model.destination import DestinationPattern
+from exeat.model.deviation import Rule
 from exeat.model.identity import Agent
 from exeat.model.mission import AllowedDestination, Ceilings, MissionTemplate
 from exeat.policy.bundle import SchemaNames
@@ -31,6 +34,7 @@ class Site:
     ceilings: Ceilings
     services: ServiceIndex
     names: SchemaNames
+    rules: tuple[Rule, ...] = ()
 
 
 def read_site(loaded: Loaded) -> Site:
@@ -60,6 +64,25 @@ def read_site(loaded: Loaded) -> Site:
             templates=frozenset(table.name for table in settings.mission_template),
             approvers=frozenset(),
         ),
+        tuple(rule_of(table) for table in settings.rule),
+    )
+
+
+def rule_of(table: RuleTable) -> Rule:
+    """A rule as it is written; what isn't written is as in the built-in rule of its kind."""
+    usual = next(rule for rule in BUILT_IN if rule.when is table.when)
+    return replace(
+        usual,
+        name=table.name,
+        then=table.then,
+        window=usual.window if table.window is None else table.window,
+        count=usual.count if table.count is None else table.count,
+        codes=frozenset(table.codes),
+        factor=usual.factor if table.factor is None else table.factor,
+        floor=usual.floor if table.floor is None else table.floor,
+        template=table.template or "",
+        agent=table.agent or "",
+        environment=table.environment or "",
     )
 
 
@@ -74,6 +97,7 @@ def _template(table: MissionTemplateTable) -> MissionTemplate:
         owner=table.owner,
         read_only=table.read_only,
         labels=table.labels,
+        models=table.models,
     )
 
 
