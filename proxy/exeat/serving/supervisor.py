@@ -18,6 +18,7 @@ from exeat.counting import LATEST, Counts, from_wire, merge
 from exeat.errors import ExeatError
 from exeat.fleet.crew import Crew
 from exeat.fleet.member import RemoteMember
+from exeat.fleet.wording import firing_from
 from exeat.model.record import RecordKind
 from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
@@ -62,7 +63,8 @@ class Supervisor:
         self._draining = False
         self._slots = [
             Slot(
-                f"w{number}", loaded.file, common.listeners.descriptors, joined=self._joined, left=self._left
+                f"w{number}", loaded.file, common.listeners.descriptors, calls={"report": self._report},
+                joined=self._joined, left=self._left,
             )
             for number in range(settings.proxy.workers)
         ]  # fmt: skip
@@ -115,6 +117,9 @@ class Supervisor:
                 logger.error("worker %s has not answered for %.0f s: it is killed", slot.name, _UNANSWERED)
                 self._answered[slot.name] = now
                 slot.kill()
+
+    async def _report(self, said: dict[str, Any]) -> None:
+        await self._plane.control.report(firing_from(said))
 
     def _joined(self, member: RemoteMember) -> None:
         self._crew.join(member)

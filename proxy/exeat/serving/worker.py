@@ -22,6 +22,7 @@ from exeat.counting import to_wire
 from exeat.enforcement.limits.quotas import raise_descriptor_limit
 from exeat.errors import ExeatError
 from exeat.fleet.channel import Channel
+from exeat.fleet.tower import RemoteTower
 from exeat.fleet.wording import ended_to, mission_from
 from exeat.ports import Ended
 from exeat.serving import chores, figures
@@ -59,6 +60,7 @@ class WorkerProcess:
             },
             self._alone,
         )
+        data.worker.parts.gate.deviations.report_to(RemoteTower(channel))
         await channel.call("hello", {"name": common.audit.chain, "version": common.version})
         await data.identities.refresher.start()
         await self._worker.start()

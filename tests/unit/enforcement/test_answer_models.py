@@ -52,7 +52,12 @@ def test_what_does_not_say_it_says_nothing(fields, text):
 
 @pytest.mark.parametrize(
     "fields",
-    [((b"content-type", b"text/plain"),), (), (*PLAIN, (b"Content-Encoding", b"gzip")), ((b"content-type", b"application/jsonl"),)],
+    [
+        ((b"content-type", b"text/plain"),),
+        (),
+        (*PLAIN, (b"Content-Encoding", b"gzip")),
+        ((b"content-type", b"application/jsonl"),),
+    ],
 )
 def test_other_answers_are_not_read(fields):
     assert model_reader(fields, print) is None
