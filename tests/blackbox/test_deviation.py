@@ -314,8 +314,8 @@ def test_a_shared_key_in_a_body_that_is_read_first_is_not_sent_at_all(exeat, ori
     assert origin.connections == []
 
 
-def test_a_shared_key_in_a_url_is_not_sent_at_all(exeat, origin, mission):
-    shown = base64.urlsafe_b64encode(SHARED_KEY.encode()).decode().rstrip("=")
+@pytest.mark.parametrize("shown", [SHARED_KEY, base64.urlsafe_b64encode(SHARED_KEY.encode()).decode().rstrip("=")])
+def test_a_shared_key_in_a_url_is_not_sent_at_all(exeat, origin, mission, shown):
     refused(ask(exeat, mission, "GET", f"/v1/refunds?note={shown}"), "mission_ended")
     assert deviations(exeat, mission, "secret-in-body")[0]["evidence"]["in"] == "head"
     origin.wait_quiet(0.05)
@@ -324,7 +324,7 @@ def test_a_shared_key_in_a_url_is_not_sent_at_all(exeat, origin, mission):
 
 @pytest.mark.guard("secret-in-record")
 def test_the_record_of_a_path_with_a_key_in_it_shows_none(exeat, mission):
-    refused(ask(exeat, mission, "GET", f"/v1/refunds/{SHARED_KEY}"), "mission_ended", "credential_foreign")
+    refused(ask(exeat, mission, "GET", f"/v1/refunds/{SHARED_KEY}"), "mission_ended")
     record = exeat.audit_records("decision", mission=mission["mission"])[0]
     assert record["path"] == "/v1/refunds/" + "*" * len(SHARED_KEY)
 
