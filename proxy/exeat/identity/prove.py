@@ -68,6 +68,10 @@ class Prover:
         self._passes = passes
         self._tokens = tokens
 
+    def replace(self, agents: AgentIndex) -> None:
+        """Know these agents from now on."""
+        self._agents = agents
+
     def prove(self, shown: Shown, snapshot: Snapshot) -> Proven | None:
         """Return who a connection is; None when nobody yet, but the placeholder that may decide it is still to come.
 

@@ -24,6 +24,7 @@ from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
 from exeat.serving.operators import acted, admin_server
 from exeat.serving.processes import Slot
+from exeat.serving.reload import Reload
 from exeat.wiring.common import prepare
 from exeat.wiring.control_plane import build_control_plane, build_standing, open_site_store
 
@@ -60,6 +61,7 @@ class Supervisor:
             common, self._plane, status=self._status, healthy=self._healthy, counts=self._counted
         )
         self._chores = Chores()
+        self._reload = Reload(common, self._plane, self._crew)
         self._draining = False
         self._slots = [
             Slot(
@@ -80,11 +82,13 @@ class Supervisor:
         except* ExeatError as group:
             await self.stop()
             raise group.exceptions[0] from None
+        await self._reload.begin()
         await self.common.listeners.start_names()
         await self._admin.start()
         self._chores.start([
             (_LOOK, "workers", self._look),
             *chores.of_control(self._plane),
+            (self.common.loaded.settings.policy.reload, "configuration", self._reload.look),
             *chores.of_process(self.common, leads=True),
         ])  # fmt: skip
 

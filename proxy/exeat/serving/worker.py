@@ -31,6 +31,7 @@ from exeat.serving.spec import REFUSED, Spec
 from exeat.serving.status import worker_status
 from exeat.wiring.common import Common, prepare
 from exeat.wiring.data_plane import DataPlane, build_data_plane
+from exeat.wiring.reload import read_news, take_over_in_worker
 
 
 @final
@@ -56,6 +57,7 @@ class WorkerProcess:
                 "end": self._end,
                 "grant": self._worker.grant,
                 "status": lambda _: self._status(),
+                "configure": lambda _: self._configure(),
                 "drain": lambda _: self._over.set(),
             },
             self._alone,
@@ -93,6 +95,10 @@ class WorkerProcess:
     async def _end(self, mission: str) -> list[Any]:
         tokens = self._ending.pop(mission, None)
         return ended_to(Ended() if tokens is None else await tokens)
+
+    async def _configure(self) -> None:
+        news = await asyncio.to_thread(read_news, self._common)
+        take_over_in_worker(self._common, self._data, news)
 
     def _status(self) -> Mapping[str, Any]:
         return {

@@ -5,7 +5,7 @@ Must not know: anything that runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from exeat.services.index import ServiceIndex
 class Site:
     """What the configuration alone says."""
 
-    agents: Mapping[str, Agent]
+    agents: dict[str, Agent]
+    """By Agent.key. One object for all who hold it: a reload changes what is in it."""
     templates: Mapping[str, MissionTemplate]
     ceilings: Ceilings
     services: ServiceIndex
@@ -40,10 +41,7 @@ class Site:
 def read_site(loaded: Loaded) -> Site:
     """Turn the settings into values; raise ConfigurationError, with file and line, for services that don't hold together."""
     settings: Settings = loaded.settings
-    agents = [
-        Agent(table.name, table.environment, settings.identity.trust_domain, frozenset(table.groups))
-        for table in settings.agent
-    ]
+    agents = agents_in(settings)
     allowed = tuple(
         AllowedDestination(DestinationPattern.parse(table.host, table.port), table.owner, table.reason, table.expires)
         for table in settings.destination
@@ -53,19 +51,37 @@ def read_site(loaded: Loaded) -> Site:
     except ConfigurationError as error:
         raise ConfigurationError(loaded.locate(error.findings)) from None
     return Site(
-        {agent.key: agent for agent in agents},
+        agents,
         {table.name: _template(table) for table in settings.mission_template},
         Ceilings(allowed, settings.ceilings.operations, settings.ceilings.longest_life),
         services,
-        SchemaNames(
-            environments=frozenset(agent.environment for agent in agents)
-            | frozenset(table.environment for table in settings.service),
-            groups=frozenset(group for agent in agents for group in agent.groups),
-            templates=frozenset(table.name for table in settings.mission_template),
-            approvers=frozenset(),
-        ),
-        tuple(rule_of(table) for table in settings.rule),
+        names_in(settings, agents.values()),
+        rules_in(settings),
     )
+
+
+def agents_in(settings: Settings) -> dict[str, Agent]:
+    """Every agent by its key."""
+    trust_domain = settings.identity.trust_domain
+    agents = [Agent(table.name, table.environment, trust_domain, frozenset(table.groups)) for table in settings.agent]
+    return {agent.key: agent for agent in agents}
+
+
+def names_in(settings: Settings, agents: Iterable[Agent]) -> SchemaNames:
+    """What policies may name."""
+    every = tuple(agents)
+    return SchemaNames(
+        environments=frozenset(agent.environment for agent in every)
+        | frozenset(table.environment for table in settings.service),
+        groups=frozenset(group for agent in every for group in agent.groups),
+        templates=frozenset(table.name for table in settings.mission_template),
+        approvers=frozenset(),
+    )
+
+
+def rules_in(settings: Settings) -> tuple[Rule, ...]:
+    """The site's own rules."""
+    return tuple(rule_of(table) for table in settings.rule)
 
 
 def rule_of(table: RuleTable) -> Rule:
