@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from exeat.model.admin_token import AdminToken
 from exeat.model.decision import TokenRequest
+from exeat.model.deviation import Firing
 from exeat.model.mission import Mission
 from exeat.model.record import Record
 from exeat.model.secret import Secret
@@ -377,3 +378,15 @@ Evaluate = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 Raises UnavailableError when no worker can say.
 """
+
+
+class Watchtower(Protocol):
+    """Hears of rules that have fired. In the control plane, so a call may cross processes."""
+
+    async def report(self, firing: Firing) -> None:
+        """Record a firing and do to its mission what its rule says, on every worker; a firing told twice is one.
+
+        Raise UnavailableError when that isn't done yet: whoever tells of it repeats it, and meanwhile gives the mission no
+        rights.
+        """
+        ...

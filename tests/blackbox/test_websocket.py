@@ -18,7 +18,7 @@ from wsproto.events import (
 )
 from wsproto.extensions import PerMessageDeflate
 
-from rig.config import operation
+from rig.config import SHARED_KEY, operation
 from rig.websocket_origin import WebsocketOrigin
 from rig.wire import tunnel
 
@@ -198,3 +198,21 @@ def test_bytes_that_are_no_frames_end_it(exeat, mission, chat):
         time.sleep(0.1)
         assert len(chat.closed) > before
     assert b"payouts" not in str(chat.messages).encode()
+
+
+@pytest.mark.guard("secret-in-message")
+def test_a_shared_key_in_a_message_ends_the_mission_before_it_is_whole(exeat, mission, chat):
+    with Agent(exeat, mission) as agent:
+        agent.send(TextMessage(f"nearly {SHARED_KEY[:-1]}"))
+        assert agent.next().data == f"nearly {SHARED_KEY[:-1]}"
+        agent.send(TextMessage("x", message_finished=False))
+        agent.send(TextMessage(SHARED_KEY))
+        closed = agent.next()
+    assert closed is None or getattr(closed, "code", 1008) in (1006, 1008)
+    assert not any(SHARED_KEY in str(message) for message in chat.messages)
+    [outcome] = _outcome(exeat, mission)
+    assert outcome["code"] == "mission_ended"
+    deadline = time.monotonic() + 3
+    while not (fired := exeat.audit_records("mission", event="deviation", mission=mission["mission"])):
+        assert time.monotonic() < deadline
+    assert fired[0]["rule"] == "secret-in-body"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.config import SHARED_KEY
 from rig.wire import Wire, ask, refused, tunnel
 
 HOST = "api.example.test"
@@ -205,3 +206,24 @@ def test_asked_to_end_they_let_a_request_finish(exeat, mission, origin):
     with pytest.raises(OSError), Wire(exeat):
         pass
     exeat.start()
+
+
+def test_a_rule_that_fires_in_one_worker_ends_the_mission_in_all(exeat, origin):
+    workers(exeat)
+    mission = exeat.open()
+    with contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(tunnel(exeat, mission)) for _ in range(6)]
+        assert [wire.request("GET", "/v1/refunds", host=HOST).status for wire in wires] == [200] * 6
+        refused(ask(exeat, mission, "GET", f"/v1/refunds?note={SHARED_KEY}"), "mission_ended")
+        deadline = time.monotonic() + 5
+        while not exeat.audit_records("mission", event="revoke_applied", mission=mission["mission"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        origin.wait_quiet()
+        count = len(origin.requests)
+        assert {wire.request("GET", "/v1/refunds", host=HOST).status for wire in wires} <= {0, 403}
+        assert len(origin.requests) == count
+    [fired] = exeat.audit_records("mission", event="deviation", mission=mission["mission"], rule="secret-in-body")
+    assert (fired["rule"], fired["evidence"]["name"]) == ("secret-in-body", "example")
+    for _ in range(6):
+        refused(ask(exeat, mission, "GET", "/v1/refunds"), "mission_ended")

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from exeat.config.deviations import deviation_problems
 from exeat.config.endpoints import resolve_problem
 from exeat.config.identities import identity_problems
 from exeat.config.listeners import Path, Problem, listener_problems
@@ -26,6 +27,7 @@ def cross_check(settings: Settings) -> Iterator[Problem]:
     yield from identity_problems(settings)
     yield from _services(settings)
     yield from _templates(settings)
+    yield from deviation_problems(settings)
 
 
 def _places(settings: Settings) -> Iterator[Problem]:

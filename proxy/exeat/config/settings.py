@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from exeat.config.tables.deviation import HoneytokenTable, RuleTable
 from exeat.config.tables.identity import AgentTable, IdentityTable
 from exeat.config.tables.mission import CeilingsTable, DestinationTable, MissionTemplateTable
 from exeat.config.tables.place import AuditTable, IssuerTable, PolicyTable, StateTable, StoreTable, UpstreamTable
@@ -34,3 +35,5 @@ class Settings(Table):
     agent: tuple[AgentTable, ...] = ()
     service: tuple[ServiceTable, ...] = ()
     mission_template: tuple[MissionTemplateTable, ...] = ()
+    rule: tuple[RuleTable, ...] = ()
+    honeytoken: tuple[HoneytokenTable, ...] = ()

@@ -85,6 +85,10 @@ Scope = Annotated[str, AfterValidator(_scope)]
 """Scopes with a space between (RFC 6749 §3.3)."""
 
 
+Model = Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
+"""A language model, as its provider calls it."""
+
+
 class Table(BaseModel):
     """A TOML table: frozen, unknown keys refused."""
 

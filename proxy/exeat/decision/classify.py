@@ -13,23 +13,29 @@ from exeat.model.decision import Deny, Question
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import EntityUid, Group, Operation, Resource, Sensitivity, Service
-from exeat.services.index import CompiledService, ServiceIndex
+from exeat.services.index import HTTP_ACTIONS, CompiledService, ServiceIndex
 from exeat.services.operations import unlisted_group
 from exeat.services.readers.choices import Choices
 from exeat.services.readers.reading import UnreadableError
-from exeat.services.resources import HOST_TYPE, resource_for
+from exeat.services.resources import HOST_TYPE, MODEL, resource_for
 
 _HTTP_ACTIONS = {"GET": "http:read", "HEAD": "http:read", "OPTIONS": "http:read", "DELETE": "http:delete"}
+_MODEL_CAPTURE = MODEL.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """``service`` is None at a host no service describes; ``scope`` is what a token's scope claim should say."""
+    """``service`` is None at a host no service describes; ``scope`` is what a token's scope claim should say.
+
+    ``model`` is the language model it names, else ``""``.
+    """
 
     service: Service | None
     action: str
     resource: Resource
     scope: str
+    group: Group
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,11 @@ def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | 
     if compiled is None:
         action = _HTTP_ACTIONS.get(request.verb, "http:write")
         return Classified(
-            None, action, Resource(EntityUid(HOST_TYPE, request.host), (), "any", Sensitivity.NORMAL), action
+            None,
+            action,
+            Resource(EntityUid(HOST_TYPE, request.host), (), "any", Sensitivity.NORMAL),
+            action,
+            HTTP_ACTIONS[action],
         )
     matched = compiled.matcher.match(request.verb, segments, request.query)
     if matched is None:
@@ -95,7 +105,14 @@ def _listed(compiled: CompiledService, operation: Operation, captures: Mapping[s
         resource = resource_for(compiled.chains, operation, captures)
     except ValueError as error:
         return _unknown(service, str(error))
-    return Classified(service, f"{service.name}:{operation.action}", resource, operation.scope or operation.action)
+    return Classified(
+        service,
+        f"{service.name}:{operation.action}",
+        resource,
+        operation.scope or operation.action,
+        operation.group,
+        resource.uid.id if operation.resource == MODEL else captures.get(_MODEL_CAPTURE, ""),
+    )
 
 
 def _unlisted(compiled: CompiledService, group: Group, select: str = "") -> Classified | Deny:
@@ -104,7 +121,7 @@ def _unlisted(compiled: CompiledService, group: Group, select: str = "") -> Clas
         what = f" {select}" if select else ""  # bounded and printable; the record's path can't tell it
         return _unknown(service, f"no operation of the service matches{what}")
     action = f"unlisted/{group}"
-    return Classified(service, f"{service.name}:{action}", compiled.chains[""].whole, action)
+    return Classified(service, f"{service.name}:{action}", compiled.chains[""].whole, action, group)
 
 
 def _unknown(service: Service, detail: str) -> Deny:

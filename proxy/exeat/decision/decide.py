@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from exeat.decision.classify import Classified, Unread, classify, classify_body
 from exeat.decision.hosts import is_local_name
 from exeat.decision.limits import check
+from exeat.decision.pins import check_pins
 from exeat.decision.recognise import Recognition, recognise
 from exeat.decision.snapshot import SessionView, Snapshot
 from exeat.decision.verdict import Allowed, Context, Denied, Failed, Held, Verdict
@@ -48,10 +49,11 @@ def decide(
     1. limits: the mission is open, its time isn't over, it may go to this destination
     2. names: nothing that is only local; plain HTTP only where a service allows it
     3. classify: service, action, resource of each thing asked; NeedBody once, where that lies in the body
-    4. recognise: the credential is ours, in its place, not retired; none at all on plain HTTP
-    5. grade: how narrow the token for this request can be
-    6. Cedar: may this principal do each action on its resource in this context; the first refusal decides
-    7. obligations: one token for all of it in the credential's place, one identity tag
+    4. pins: a mission that is pinned to models calls no others
+    5. recognise: the credential is ours, in its place, not retired; none at all on plain HTTP
+    6. grade: how narrow the token for this request can be
+    7. Cedar: may this principal do each action on its resource in this context; the first refusal decides
+    8. obligations: one token for all of it in the credential's place, one identity tag
 
     ``kept`` are the placeholders in it for what origins handed to this session.
 
@@ -64,6 +66,8 @@ def decide(
     meanings = _meanings(request, snapshot, body)
     if not isinstance(meanings, tuple):
         return meanings
+    if view.mission.models and (unpinned := check_pins(view.mission.models, request, meanings)):
+        return unpinned
     service = meanings[0].service
     found = recognise(service, request, view.session.agent.key, snapshot.fingerprints, now, kept)
     secure = request.scheme == "https"

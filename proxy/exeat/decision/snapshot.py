@@ -107,6 +107,25 @@ def with_engine(snapshot: Snapshot, engine: Engine, services: ServiceIndex, vers
     return draft.finish(version=version, engine=engine, services=services)
 
 
+def with_agents(
+    snapshot: Snapshot, agents: Mapping[str, Agent], engine: Engine, fingerprints: FingerprintTable, version: str
+) -> Snapshot:
+    """Return a snapshot for other agents, every session opened anew for those that are known.
+
+    Raise PolicyError when one session doesn't fit the engine: the old snapshot then stays in use, whole.
+    """
+    draft = _Draft(snapshot)
+    for mission, views in snapshot.by_mission.items():
+        known = (agents.get(view.session.agent.key) for view in views)
+        opened = (
+            open_session(engine, snapshot.services, view.mission, agent)
+            for view, agent in zip(views, known, strict=True)
+            if agent is not None
+        )
+        draft.put(mission, tuple(opened))
+    return draft.finish(version=version, engine=engine, fingerprints=fingerprints)
+
+
 class _Draft:
     """The sessions of the next snapshot while they are put together; of an agent, only what changes is taken apart."""
 

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import final
 
 from exeat.enforcement.answers.keeping import Claim
+from exeat.enforcement.answers.models import ModelReader
 from exeat.enforcement.answers.scrub import BodyReader
+from exeat.enforcement.known_values import BodySearch
 from exeat.model.decision import CredentialState, Permit
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.token import Token
@@ -20,7 +22,7 @@ class Exchange:
     """One permitted request on its way. The engine holds it from admission to outcome."""
 
     __slots__ = (
-        "_body", "_is_live", "agent", "answered", "claim", "decision_id", "finished", "headers", "method", "mission", "permit", "received", "request",
+        "_body", "_is_live", "_models", "_search", "agent", "answered", "claim", "decision_id", "finished", "headers", "method", "mission", "permit", "received", "request",
         "request_id", "sent", "sent_bytes", "session", "stamped", "started", "target", "token",
     )  # fmt: skip
 
@@ -61,6 +63,8 @@ class Exchange:
         self.received = 0
         self._is_live = is_live
         self._body: BodyReader | None = None
+        self._search: BodySearch | None = None
+        self._models: ModelReader | None = None
 
     @property
     def credential(self) -> CredentialState:
@@ -75,12 +79,30 @@ class Exchange:
         """Whether its session may still act."""
         return self._is_live(self.session)
 
+    def stream_sent(self, chunk: bytes) -> bytes | list[bytes]:
+        """As :meth:`count_sent`; what is only held back is no chunk at all, as an empty one would end a body in HTTP/1."""
+        passed = self.count_sent(chunk)
+        return passed if passed or self._search is None else []
+
     def count_sent(self, chunk: bytes) -> bytes:
-        """Pass a body chunk on towards the origin, counting it; b"" once the session is gone."""
+        """Pass a body chunk on towards the origin, counting it; b"" once the session is gone. An empty one ends the body.
+
+        Raise LeakError when it holds what must not leave.
+        """
         if not self.may_leave():
             return b""
+        if self._search is not None:
+            chunk = self._search.feed(chunk)
         self.sent_bytes += len(chunk)
         return chunk
+
+    def search_with(self, search: BodySearch | None) -> None:
+        """From now on, send the request's body through this; None is through nothing."""
+        self._search = search
+
+    def look_with(self, models: ModelReader | None) -> None:
+        """From now on, have this look at the answer's body as it comes; None is nobody."""
+        self._models = models
 
     def read_with(self, body: BodyReader) -> None:
         """From now on, send the answer's body through this."""
@@ -92,6 +114,8 @@ class Exchange:
         Nothing to pass on is no chunk at all: in HTTP/1 an empty one would end the body. Raise AnswerError to cut it.
         """
         self.received += len(chunk)
+        if self._models is not None:
+            self._models.look(chunk)
         if self._body is None:
             return chunk
         return self._body.feed(chunk) or []

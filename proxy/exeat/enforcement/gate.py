@@ -18,23 +18,26 @@ from exeat.decision.decide import decide
 from exeat.decision.normalize import normalize
 from exeat.decision.snapshot import SessionView
 from exeat.enforcement.answers.keeping import Keeper
+from exeat.enforcement.deviations import Deviations
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.formats.asked import Asked, asked_by
 from exeat.enforcement.headers import framed, outgoing
-from exeat.enforcement.identified import Identity
+from exeat.enforcement.identified import Conflicting, Identity
 from exeat.enforcement.identify import Identifier
-from exeat.enforcement.recorder import Recorder
+from exeat.enforcement.recorder import Recorder, where
 from exeat.enforcement.refusal import Refusal, render
 from exeat.enforcement.tally import Tally
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
 from exeat.identity.shown import Evidence, Shown
 from exeat.model.decision import Deny, Hold, Inject, NeedBody, Tag
+from exeat.model.destination import host_port
 from exeat.model.reason import Reason
 from exeat.model.record import Sent
 from exeat.model.request import WireRequest
 from exeat.model.token import Token
 from exeat.ports import AuditSink, Broker, Clock
+from exeat.services.resources import MODEL
 
 logger = logging.getLogger("exeat.gate")
 
@@ -75,6 +78,7 @@ class Gate:
         audit: AuditSink,
         clock: Clock,
         keeper: Keeper,
+        deviations: Deviations,
         *,
         deadline: float,
         pairwise_key: bytes,
@@ -82,11 +86,17 @@ class Gate:
         self._world = world
         self._identifier = identifier
         self._broker = broker
-        self._recorder = Recorder(audit, clock)
+        self._recorder = Recorder(audit, clock, deviations.known)
         self._clock = clock
         self._deadline = deadline
         self._pairwise_key = pairwise_key
         self._keeper = keeper
+        self._deviations = deviations
+
+    @property
+    def deviations(self) -> Deviations:
+        """The rules that watch over missions."""
+        return self._deviations
 
     @property
     def tally(self) -> Tally:
@@ -154,6 +164,8 @@ class Gate:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
         if self._world.stale:
             raise RefusalError(*_STALE)
+        if self._world.barred and (barred := self._deviations.barred(view.mission.id)):
+            return self._refuse(barred, decision_id, identity, wire, started, view=view, body=body)
         if body is not None and whole:
             request = framed(request, body)
         claim = self._keeper.claim(view.session.key, request)
@@ -169,6 +181,8 @@ class Gate:
             return decision
         if isinstance(decision, Deny | Hold):
             return self._refuse(decision, decision_id, identity, wire, started, view=view, body=body)
+        if stopped := self._deviations.permitted(view, decision, request, body, decision_id):
+            return self._refuse(stopped, decision_id, identity, wire, started, view=view, body=body, judged=True)
         exchange = Exchange(
             decision_id=decision_id,
             request_id=f"r_{decision_id[2:]}",
@@ -181,6 +195,8 @@ class Gate:
             is_live=self._world.is_live,
         )
         exchange.claim = claim
+        if request.upgrade or (request.has_body and not (body is not None and whole)):
+            exchange.search_with(self._deviations.search(view, exchange))
         # Before anything is minted, resolved or dialled.
         self._recorder.permit(exchange, identity, view, snapshot.version)
         inject = next((duty for duty in decision.obligations if isinstance(duty, Inject)), None)
@@ -275,8 +291,15 @@ class Gate:
         body: bytes | None = None,
         close: bool = False,
         challenge: bool = True,
+        judged: bool = False,
     ) -> Refusal:
         asked = self._asked(wire, body)
+        about = None if judged else view or self._about(verdict, identity)
+        if about is not None:
+            host, port, _ = where(wire)
+            verdict = self._deviations.refused(
+                verdict, about, wire, decision_id, host_port(host, port) if port else host
+            )
         refusal = render(verdict, decision_id, asked, close=close, challenge=challenge)
         try:
             self._recorder.refusal(verdict, refusal, identity, wire, view, self._world.snapshot.version, started)
@@ -286,6 +309,20 @@ class Gate:
             logger.exception("recording %s failed", decision_id)
             return render(Deny(Reason.AUDIT_UNAVAILABLE), decision_id, asked, close=close)
         return refusal
+
+    def _about(self, verdict: Deny | Hold, identity: Identity | None) -> SessionView | None:
+        """Whose session a refusal tells something about that came before there was anything to judge."""
+        if isinstance(verdict, Conflicting) and verdict.session:
+            return self._world.snapshot.sessions.get(verdict.session)
+        return None if identity is None else self._world.snapshot.sessions.get(identity.session)
+
+    def answered_by(self, exchange: Exchange) -> Callable[[str], None] | None:
+        """Whom to tell which model an answer is from; None where nobody asks."""
+        view = self._world.snapshot.sessions.get(exchange.session)
+        resource = exchange.permit.question.resource
+        if view is None or not view.mission.models or resource is None or not resource.type.endswith(f"::{MODEL}"):
+            return None
+        return partial(self._deviations.answered_by, view, exchange)
 
     def _asked(self, wire: WireRequest | None, body: bytes | None) -> Asked:
         """What the caller shows of itself; a plain request's service isn't known before its target was judged."""

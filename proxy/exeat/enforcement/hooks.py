@@ -15,6 +15,7 @@ from mitmproxy.connection import Server
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
+from exeat.enforcement.answers.models import model_reader
 from exeat.enforcement.answers.scrub import AnswerError
 from exeat.enforcement.arrivals import arrived, base_of, http_connect, next_layer, tls_clienthello, tls_start_client
 from exeat.enforcement.exchange import Exchange
@@ -146,7 +147,7 @@ def _apply(host: HostFace, flow: http.HTTPFlow, admission: Exchange | Refusal) -
     body_read = flow.request.raw_content
     write_request(flow.request, admission)
     if body_read is None:
-        flow.request.stream = admission.count_sent
+        flow.request.stream = admission.stream_sent
         if admission.request.header(b"expect"):
             flow.request.headers["expect"] = "100-continue"  # the layer answers it now, and takes it out
     else:
@@ -179,6 +180,8 @@ def responseheaders(host: HostFace, flow: http.HTTPFlow) -> None:
         response.data.reason = answers.needles(exchange).mask(response.data.reason)
     if head.body is not None:
         exchange.read_with(head.body)
+    if told := host.parts.gate.answered_by(exchange):
+        exchange.look_with(model_reader(response.headers.fields, told))
     if head.reframed:
         reframe(flow.request, response)
     response.stream = exchange.count_received

@@ -45,3 +45,10 @@ class Undecided(Deny):
     """Nobody yet: the placeholder that may decide it comes with the first request. Who doesn't wait for it refuses."""
 
     reason: Reason = Reason.IDENTITY_MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicting(Deny):
+    """Nobody, as the evidence contradicts itself; ``session`` is whose genuine pass was among it, if any was."""
+
+    session: str = ""

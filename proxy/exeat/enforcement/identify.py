@@ -9,10 +9,10 @@ import logging
 from typing import final
 
 from exeat.decision.snapshot import SessionView, Snapshot
-from exeat.enforcement.identified import Identity, Undecided
+from exeat.enforcement.identified import Conflicting, Identity, Undecided
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
-from exeat.identity.prove import Proven, Prover
+from exeat.identity.prove import ConflictError, Proven, Prover
 from exeat.identity.shown import Shown, Way
 from exeat.model.decision import Deny
 from exeat.model.mission import MissionState
@@ -39,6 +39,8 @@ class Identifier:
             if proven is None:
                 return Undecided(detail="a placeholder may follow")
             return self._session(proven, shown.way, snapshot)
+        except ConflictError as error:
+            return Conflicting(error.reason, detail=error.detail, session=error.session)
         except RefusalError as error:
             if error.reason is Reason.MISSION_ENDED:
                 return Identity("", "", ended=True)
@@ -53,7 +55,7 @@ class Identifier:
         if mission:
             view = snapshot.sessions.get(f"{mission}/{proven.name}")
             if way.template and view is not None and view.mission.template != way.template:
-                raise RefusalError(Reason.IDENTITY_CONFLICT, "the pass is of another mission than the listener's")
+                raise ConflictError("the pass is of another mission than the listener's", view.session.key)
         else:
             candidates = self._candidates(proven, way, snapshot)
             mission = candidates[0].mission.id if len(candidates) == 1 else ""

@@ -1,6 +1,6 @@
 """What the gate writes down: the decision before anything happens, the outcome after (DESIGN §7).
 
-Paths are recorded without their query, which may hold secrets. Must not know: chains, files.
+Paths are recorded without their query, which may hold secrets, and without the secrets of this site. Must not know: chains, files.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, final
 from exeat.decision.snapshot import SessionView
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.identified import Identity
+from exeat.enforcement.known_values import KnownValues
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.tally import Tally
 from exeat.errors import RefusalError
@@ -27,9 +28,10 @@ logger = logging.getLogger("exeat.recorder")
 class Recorder:
     """Turns decisions and outcomes into records."""
 
-    def __init__(self, audit: AuditSink, clock: Clock) -> None:
+    def __init__(self, audit: AuditSink, clock: Clock, known: KnownValues) -> None:
         self._audit = audit
         self._clock = clock
+        self._known = known
         self.tally = Tally()
 
     def permit(self, exchange: Exchange, identity: Identity, view: SessionView, snapshot: str) -> None:
@@ -47,11 +49,11 @@ class Recorder:
                 "evidence": identity.evidence,
                 "service": question.service,
                 "action": question.action,
-                "resource": str(question.resource or ""),
+                "resource": self._known.shown(str(question.resource or "")),
                 "method": request.method,
                 "host": request.host,
                 "port": request.port,
-                "path": request.path,
+                "path": self._known.shown(request.path),
                 "decision": "permit",
                 "enforced": True,
                 "code": "",
@@ -94,7 +96,7 @@ class Recorder:
         seconds: float,
     ) -> None:
         question = verdict.question
-        host, port, path = _where(wire)
+        host, port, path = where(wire)
         self._audit.append(
             {
                 "kind": RecordKind.DECISION,
@@ -106,11 +108,11 @@ class Recorder:
                 "evidence": identity.evidence if identity else (),
                 "service": question.service,
                 "action": question.action,
-                "resource": str(question.resource or ""),
+                "resource": self._known.shown(str(question.resource or "")),
                 "method": wire.method if wire else "",
                 "host": host,
                 "port": port,
-                "path": path,
+                "path": self._known.shown(path),
                 "decision": "hold" if isinstance(verdict, Hold) else "deny",
                 "enforced": True,
                 "code": refusal.reason,
@@ -171,7 +173,7 @@ def _who(identity: Identity | None) -> str:
     return "" if identity is None else identity.spiffe_id or identity.agent
 
 
-def _where(wire: WireRequest | None) -> tuple[str, int, str]:
+def where(wire: WireRequest | None) -> tuple[str, int, str]:
     """Host, port and path as far as they are known; hostile text, capped and escaped by the chain."""
     if wire is None:
         return "", 0, ""

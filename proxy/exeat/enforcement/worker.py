@@ -13,7 +13,8 @@ from typing import Any, final
 
 from exeat.decision.engine import Engine
 from exeat.decision.hypothetical import Asked, told, would_decide
-from exeat.decision.snapshot import with_engine, with_mission, with_missions
+from exeat.decision.recognise import FingerprintTable
+from exeat.decision.snapshot import with_agents, with_engine, with_mission, with_missions
 from exeat.enforcement.host import Host
 from exeat.enforcement.listener import Listeners
 from exeat.enforcement.parts import Parts
@@ -146,6 +147,8 @@ class Worker:
             return 0, None
         cut = self.registry.cut(mission.id)
         self._parts.answers.forget(mission.id, ended=mission.state.final)
+        if mission.state.final:
+            self._parts.gate.deviations.forget(mission.id)
         return cut, self._broker.end(mission.id)
 
     def grant(self, until: float) -> None:
@@ -157,6 +160,15 @@ class Worker:
         if self._clock.boot() < self.world.fresh_until + grace:
             return 0
         return self.registry.cut_all()
+
+    def replace_agents(
+        self, agents: Mapping[str, Agent], engine: Engine, fingerprints: FingerprintTable, version: str
+    ) -> None:
+        """Know these agents from now on; sessions of those that are gone are over, and what they held is reset."""
+        before = self.world.snapshot
+        self.world.snapshot = with_agents(before, agents, engine, fingerprints, version)
+        for key in before.sessions.keys() - self.world.snapshot.sessions.keys():
+            self.registry.cut(before.sessions[key].mission.id)
 
     def replace_engine(self, engine: Engine, services: ServiceIndex, version: str) -> None:
         """Swap the policy bundle whole; every session is opened in the new one before the old one goes."""

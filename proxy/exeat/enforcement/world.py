@@ -24,6 +24,8 @@ class World:
     def __init__(self, snapshot: Snapshot, boot: Callable[[], float], fresh_until: float = math.inf) -> None:
         self.snapshot = snapshot
         self.draining = False
+        self.barred: dict[str, MissionState] = {}
+        """Missions that a rule stopped here, by id, until the control plane has done the same everywhere."""
         self.fresh_until = fresh_until
         self._boot = boot
 
@@ -33,12 +35,14 @@ class World:
         return not self._boot() < self.fresh_until
 
     def is_live(self, session: str) -> bool:
-        """Whether a session may act now: the lease holds, and by the snapshot its mission is there and open.
+        """Whether a session may act now: the lease holds, by the snapshot its mission is there and open, no rule stopped it.
 
         Expiry is judged at each decision, and ends the mission, which drops it here.
         """
         view = self.snapshot.sessions.get(session)
-        return view is not None and view.mission.state is MissionState.OPEN and self._boot() < self.fresh_until
+        if view is None or view.mission.state is not MissionState.OPEN or not self._boot() < self.fresh_until:
+            return False
+        return not self.barred or view.mission.id not in self.barred
 
     def takes_credential(self, host: str, port: int) -> bool:
         """Whether a service there has a place for a credential, where a placeholder can stand."""

@@ -149,6 +149,15 @@ class Crew:
         await member.status()
         return 0
 
+    async def configure(self) -> None:
+        """Have every worker read the configuration again, then open what didn't fit the old one.
+
+        Raise UnavailableError when one can't.
+        """
+        for member in self.members:
+            await member.configure()
+            member.load(tuple(self._known.values()))
+
     async def status(self) -> Mapping[str, Mapping[str, Any]]:
         """How each worker is doing; one that doesn't say within a lease is only named."""
 

@@ -36,11 +36,18 @@ class LocalMember:
     Where this process is the only one to change the store, it needs no lease: what it does, it knows.
     """
 
-    def __init__(self, worker: Face, status: Callable[[], Mapping[str, Any]], *, leased: bool) -> None:
+    def __init__(
+        self,
+        worker: Face,
+        status: Callable[[], Mapping[str, Any]],
+        configure: Callable[[], Awaitable[None]],
+        *,
+        leased: bool,
+    ) -> None:
         self.name = "w0"
         self.granted = 0.0 if leased else math.inf
         self.current = True
-        self._worker, self._status = worker, status
+        self._worker, self._status, self._configure = worker, status, configure
         self._ending: dict[str, Awaitable[Ended]] = {}
         worker.grant(self.granted)
 
@@ -68,3 +75,7 @@ class LocalMember:
     async def status(self) -> Mapping[str, Any]:
         """See :class:`exeat.fleet.member.Member`."""
         return self._status()
+
+    async def configure(self) -> None:
+        """See :class:`exeat.fleet.member.Member`."""
+        await self._configure()

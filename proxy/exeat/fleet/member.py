@@ -43,6 +43,10 @@ class Member(Protocol):
         """How it is doing."""
         ...
 
+    async def configure(self) -> None:
+        """Read the configuration again and go by it; raise UnavailableError when it can't."""
+        ...
+
 
 @final
 class RemoteMember:
@@ -76,3 +80,7 @@ class RemoteMember:
         """See :class:`Member`."""
         status: Mapping[str, Any] = await self.channel.call("status")
         return status
+
+    async def configure(self) -> None:
+        """See :class:`Member`."""
+        await self.channel.call("configure")

@@ -1,12 +1,14 @@
-"""How missions and figures are said between processes: as JSON values, and back exactly or not at all.
+"""How missions, figures and firings are said between processes: as JSON values, and back exactly or not at all.
 
 Must not know: channels.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from exeat.model.deviation import Firing, Then, When
 from exeat.model.mission import Mission
 from exeat.ports import Ended, TokenLeft
 from exeat.store.rows import from_row, to_row
@@ -31,3 +33,13 @@ def ended_from(said: list[Any]) -> Ended:
     """The same, back."""
     dropped, revoked, left = said
     return Ended(int(dropped), int(revoked), tuple(TokenLeft(*each) for each in left))
+
+
+def firing_to(firing: Firing) -> dict[str, Any]:
+    """A rule that has fired."""
+    return {**asdict(firing), "evidence": dict(firing.evidence)}
+
+
+def firing_from(said: dict[str, Any]) -> Firing:
+    """The same, back."""
+    return Firing(**{**said, "when": When(said["when"]), "then": Then(said["then"])})

@@ -51,6 +51,14 @@ class Proven:
     kinds: tuple[Evidence, ...]
 
 
+class ConflictError(RefusalError):
+    """The evidence contradicts itself. ``session`` is that of the genuine pass among it, else ``""``."""
+
+    def __init__(self, detail: str, session: str = "") -> None:
+        super().__init__(Reason.IDENTITY_CONFLICT, detail)
+        self.session = session
+
+
 @final
 class Prover:
     """Reads and judges evidence. The only thing it writes is a note of each token that may be shown once."""
@@ -59,6 +67,10 @@ class Prover:
         self._agents = agents
         self._passes = passes
         self._tokens = tokens
+
+    def replace(self, agents: AgentIndex) -> None:
+        """Know these agents from now on."""
+        self._agents = agents
 
     def prove(self, shown: Shown, snapshot: Snapshot) -> Proven | None:
         """Return who a connection is; None when nobody yet, but the placeholder that may decide it is still to come.
@@ -75,7 +87,8 @@ class Prover:
             pinned = self._agents.by_key(way.agent)
             agents.add("" if pinned is None else pinned.spiffe_id)
         if len(agents) > 1:
-            raise RefusalError(Reason.IDENTITY_CONFLICT, "the evidence names more than one agent")
+            shown_pass = next((f"{proof.mission}/{proof.name}" for proof in proofs if proof.mission), "")
+            raise ConflictError("the evidence names more than one agent", shown_pass)
         lacking = way.evidence.difference(proof.kind for proof in proofs)
         waited_for = lacking & {Evidence.PLACEHOLDER} if shown.request is None else frozenset()
         if (lacking - waited_for) if way.require_all else not (proofs or waited_for):

@@ -84,8 +84,8 @@ class Changes:
         self.seen([mission])
         return applied
 
-    async def move(self, verb: Verb, mission_id: str, by: str, reason: str) -> Change:
-        """Change a mission's state as ``verb`` says.
+    async def move(self, verb: Verb, mission_id: str, by: str, reason: str, cause: str = "") -> Change:
+        """Change a mission's state as ``verb`` says; ``cause`` says for machines why, where nobody asked for it.
 
         Return what holds when nothing had to be changed. Raise NotFoundError, ConflictError when the state doesn't
         allow it, UnavailableError when record, store or data path failed.
@@ -93,23 +93,23 @@ class Changes:
         async with self.lock(mission_id):
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
-                    return await self._move(verb, mission_id, by, reason)
+                    return await self._move(verb, mission_id, by, reason, cause)
                 except _OvertakenError as overtaken:
                     if attempt == _ATTEMPTS:
                         raise overtaken.conflict from overtaken
             raise ConflictError(f"mission {mission_id} keeps changing")
 
-    async def _move(self, verb: Verb, mission_id: str, by: str, reason: str) -> Change:
+    async def _move(self, verb: Verb, mission_id: str, by: str, reason: str, cause: str) -> Change:
         now = self._clock.time()
         try:
             mission = await self.existing(mission_id)
         except Exception as error:
             if verb.narrows and mission_id in self._live:
-                await self._cut(verb, self._live[mission_id], now)
+                await self._cut(verb, self._live[mission_id], now, cause)
                 if isinstance(error, NotFoundError):
                     raise UnavailableError("the store has lost this mission; its traffic is cut") from error
             raise
-        changed = _moved(verb, mission, now)
+        changed = _moved(verb, mission, now, cause)
         try:
             with self._journal.change(verb, changed, by, reason, mission.state):
                 if changed is not mission:
@@ -119,18 +119,18 @@ class Changes:
             raise _OvertakenError(conflict) from conflict
         except Exception:
             if verb.narrows:
-                await self._cut(verb, mission, now)
+                await self._cut(verb, mission, now, cause)
             raise
         if verb.narrows:
             self._journal.applied(verb, changed, by, applied)
         return Change(changed, applied)
 
-    async def _cut(self, verb: Verb, mission: Mission, now: float) -> None:
+    async def _cut(self, verb: Verb, mission: Mission, now: float, cause: str) -> None:
         """Take a mission's rights away in the data path alone, because the change couldn't be carried through.
 
         It stays among the live ones, so that repeating the change makes it whole.
         """
-        await self._confirmed(replace(_moved(verb, mission, now), revision=mission.revision + 1))
+        await self._confirmed(replace(_moved(verb, mission, now, cause), revision=mission.revision + 1))
 
     async def _confirmed(self, mission: Mission) -> Applied:
         try:
@@ -148,8 +148,8 @@ class _OvertakenError(Exception):
         self.conflict = conflict
 
 
-def _moved(verb: Verb, mission: Mission, now: float) -> Mission:
+def _moved(verb: Verb, mission: Mission, now: float, cause: str) -> Mission:
     state = target(verb, mission, now)
     if state is mission.state:
         return mission
-    return replace(mission, state=state, ended_at=now if state.final else None)
+    return replace(mission, state=state, ended_at=now if state.final else None, cause=cause)

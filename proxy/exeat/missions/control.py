@@ -8,12 +8,13 @@ agent can't open, widen or prolong a mission. Must not know: HTTP, SQL.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, final
 
-from exeat.errors import ExeatError, NotFoundError, UnavailableError
+from exeat.errors import ConflictError, ExeatError, NotFoundError, UnavailableError
 from exeat.missions.agents import agents_of, resolve
 from exeat.missions.ceilings import Expand, check
 from exeat.missions.changes import Change, Changes
@@ -25,10 +26,15 @@ from exeat.missions.plan import plan
 from exeat.missions.request import OpenRequest
 from exeat.missions.states import Verb, require_live
 from exeat.missions.times import rfc3339
+from exeat.model.deviation import Firing, Then
 from exeat.model.identity import Agent
 from exeat.model.mission import Ceilings, Mission, MissionTemplate
 from exeat.model.secret import Secret
 from exeat.ports import AuditSink, ChangeFeed, Clock, MissionStore
+
+_VERBS = {Then.SUSPEND: Verb.SUSPEND, Then.REVOKE: Verb.REVOKE}
+_TOLD = 10_000
+"""Firings remembered, so that one told twice is recorded once."""
 
 
 class PassSigner(Protocol):
@@ -68,6 +74,7 @@ class MissionControl:
         self._journal = Journal(audit, agents)
         self._changes = Changes(store, clock, feed, self._journal)
         self._new_id = MissionIds()
+        self._told: dict[str, None] = {}
         self._running: set[asyncio.Task[Any]] = set()
 
     async def open(self, request: OpenRequest, by: str) -> Opened:
@@ -162,6 +169,30 @@ class MissionControl:
             raise failure
         return expired
 
+    async def report(self, firing: Firing) -> None:
+        """Record that a rule has fired and do to its mission what the rule says; a firing told twice is one.
+
+        Raise UnavailableError when that isn't whole yet, to be told again; the mission's traffic is cut all the same.
+        """
+        await self._whole(self._report(firing))
+
+    async def _report(self, firing: Firing) -> None:
+        unrecorded: UnavailableError | None = None
+        if firing.id not in self._told:
+            try:
+                self._journal.deviation(firing)
+                self._told[firing.id] = None
+                while len(self._told) > _TOLD:
+                    del self._told[next(iter(self._told))]
+            except UnavailableError as error:
+                unrecorded = error
+        verb = _VERBS.get(firing.then)
+        if verb is not None:
+            with contextlib.suppress(ConflictError):  # it has ended meanwhile
+                await self._move(verb, firing.mission, "exeat", f"rule {firing.rule}: {firing.when}", firing.cause)
+        if unrecorded is not None:
+            raise unrecorded
+
     async def _open(self, opened: Opened, by: str) -> Opened:
         mission, stored = opened.mission, False
         try:
@@ -210,8 +241,8 @@ class MissionControl:
         if exceeded:
             raise CeilingExceededError(exceeded)
 
-    async def _move(self, verb: Verb, mission_id: str, by: str, reason: str) -> Change:
-        return await self._whole(self._changes.move(verb, mission_id, by, reason))
+    async def _move(self, verb: Verb, mission_id: str, by: str, reason: str, cause: str = "") -> Change:
+        return await self._whole(self._changes.move(verb, mission_id, by, reason, cause))
 
     async def _whole[Result](self, change: Coroutine[Any, Any, Result]) -> Result:
         """Carry a change through: a caller that goes away must not leave it recorded and stored but not applied."""

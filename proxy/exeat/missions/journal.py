@@ -11,6 +11,7 @@ from typing import final
 
 from exeat.errors import ExeatError, RefusalError, UnavailableError
 from exeat.missions.times import rfc3339
+from exeat.model.deviation import Firing
 from exeat.model.identity import Agent
 from exeat.model.mission import Mission, MissionState
 from exeat.model.record import Record, RecordKind
@@ -53,6 +54,25 @@ class Journal:
             raise UnavailableError(
                 f"the mission is {mission.state} and its traffic is cut, but the figures couldn't be recorded"
             ) from error
+
+    def deviation(self, firing: Firing) -> None:
+        """Record that a rule has fired, with what it rests on."""
+        self._append(
+            {
+                "kind": RecordKind.MISSION.value,
+                "event": "deviation",
+                "mission": firing.mission,
+                "agent": firing.agent,
+                "environment": firing.environment,
+                "by": "exeat",
+                "rule": firing.rule,
+                "when": str(firing.when),
+                "then": str(firing.then),
+                "count": firing.count,
+                "decision_id": firing.decision_id,
+                "evidence": dict(firing.evidence),
+            }
+        )
 
     def _record(self, event: str, mission: Mission, by: str, reason: str) -> Record:
         names = [self._name(mission, name) for name in mission.agents]

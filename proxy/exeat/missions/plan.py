@@ -51,6 +51,7 @@ def plan(
         ticket=request.ticket,
         read_only=request.read_only or (template is not None and template.read_only),
         labels=labels,
+        models=template.models if template else (),
     )
 
 

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     AUTHORITY_MISMATCH = "authority_mismatch"
     REQUEST_MALFORMED = "request_malformed"
     OPERATION_UNKNOWN = "operation_unknown"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
     POLICY_DENIED = "policy_denied"
     POLICY_ERROR = "policy_error"
     APPROVAL_REQUIRED = "approval_required"
@@ -102,6 +103,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         403,
         "This operation is not known at the service",
         "Use a listed operation, or ask an admin to describe this one in the service's file.",
+        _DENIED,
+    ),
+    Reason.MODEL_NOT_ALLOWED: Explanation(
+        403,
+        "The mission is pinned to another model",
+        "Use the model the mission was opened for, or ask its owner to open one for this model.",
         _DENIED,
     ),
     Reason.POLICY_DENIED: Explanation(

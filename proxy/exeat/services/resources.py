@@ -15,6 +15,8 @@ from exeat.model.service import EntityUid, Operation, Resource, ResourceType, Se
 
 SERVICE_TYPE = "Exeat::Service"
 HOST_TYPE = "Exeat::Host"
+MODEL = "Model"
+"""What services call the resource type, and the capture in lower case, of a language model."""
 LONGEST_ID = 1024
 """Characters; ids are kept in memos and records, and agents choose them."""
 _FIELD = re.compile(r"\{([a-z][a-z0-9_]{0,31})\}")

@@ -5,6 +5,7 @@ Must not know: how the parts were chosen.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, final
 
@@ -12,8 +13,10 @@ from exeat.fleet.local import LocalMember
 from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
 from exeat.serving.operators import acted, admin_server
+from exeat.serving.reload import Reload
 from exeat.serving.status import worker_status
 from exeat.wiring.build import Assembly
+from exeat.wiring.reload import read_news, take_over_in_worker
 
 
 @final
@@ -32,7 +35,10 @@ class Running:
             evaluate=self._evaluate,
         )
         self._chores = Chores()
-        self._member = LocalMember(worker, lambda: worker_status(assembly.data), leased=assembly.leased)
+        self._member = LocalMember(
+            worker, lambda: worker_status(assembly.data), self._configure, leased=assembly.leased
+        )
+        self._reload = Reload(assembly.common, assembly.plane, assembly.crew)
         assembly.standing.told = assembly.plane.control.seen
         assembly.standing.acted = acted(assembly.common)
 
@@ -43,6 +49,7 @@ class Running:
         crew.restore(await plane.control.restore())
         crew.join(self._member)
         await standing.start()
+        await self._reload.begin()
         await self._admin.start()
         await data.identities.refresher.start()
         await common.listeners.start_names()
@@ -51,6 +58,7 @@ class Running:
             [
                 chores.lease_watch(common, data),
                 *chores.of_control(plane),
+                (common.loaded.settings.policy.reload, "configuration", self._reload.look),
                 *chores.of_worker(common, data),
                 *chores.of_process(common, leads=True),
             ]
@@ -58,6 +66,10 @@ class Running:
 
     async def _evaluate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._assembly.worker.evaluate(asked)
+
+    async def _configure(self) -> None:
+        news = await asyncio.to_thread(read_news, self._assembly.common)
+        take_over_in_worker(self._assembly.common, self._assembly.data, news)
 
     async def stop(self) -> None:
         """Accept no more, let open requests finish for a while, then end everything and close the books."""

@@ -12,12 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
 from exeat.errors import StartError
-from exeat.fleet.channel import Channel
+from exeat.fleet.channel import Channel, Handler
 from exeat.fleet.member import RemoteMember
 from exeat.serving.spec import Spec
 
@@ -31,7 +31,7 @@ _STEADY = 10.0
 
 @final
 class Slot:
-    """One place for a worker: there is at most one process in it that accepts connections."""
+    """One place for a worker: there is at most one process in it that accepts connections. ``calls`` are what it may ask."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Slot:
         config: Path,
         sockets: Sequence[int],
         *,
+        calls: Mapping[str, Handler],
         joined: Callable[[RemoteMember], Any],
         left: Callable[[RemoteMember, int], None],
     ) -> None:
@@ -47,6 +48,7 @@ class Slot:
         self.member: RemoteMember | None = None
         self.ready = asyncio.Event()
         self._config, self._sockets = config, tuple(sockets)
+        self._calls = calls
         self._joined, self._left = joined, left
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -113,7 +115,9 @@ class Slot:
             hello.append(member)
             self._joined(member)
 
-        channel = await Channel.over(ours, {"hello": greet, "ready": lambda _: self.ready.set()}, lambda: None)
+        channel = await Channel.over(
+            ours, {**self._calls, "hello": greet, "ready": lambda _: self.ready.set()}, lambda: None
+        )
         code = await self.process.wait()
         channel.close()
         self.member = None

@@ -18,11 +18,13 @@ from exeat.counting import LATEST, Counts, from_wire, merge
 from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.crew import Crew
 from exeat.fleet.member import RemoteMember
+from exeat.fleet.wording import firing_from
 from exeat.model.record import RecordKind
 from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
 from exeat.serving.operators import acted, admin_server
 from exeat.serving.processes import Slot
+from exeat.serving.reload import Reload
 from exeat.wiring.common import prepare
 from exeat.wiring.control_plane import build_control_plane, build_standing, open_site_store
 
@@ -64,10 +66,12 @@ class Supervisor:
             evaluate=self._evaluate,
         )
         self._chores = Chores()
+        self._reload = Reload(common, self._plane, self._crew)
         self._draining = False
         self._slots = [
             Slot(
-                f"w{number}", loaded.file, common.listeners.descriptors, joined=self._joined, left=self._left
+                f"w{number}", loaded.file, common.listeners.descriptors, calls={"report": self._report},
+                joined=self._joined, left=self._left,
             )
             for number in range(settings.proxy.workers)
         ]  # fmt: skip
@@ -83,11 +87,13 @@ class Supervisor:
         except* ExeatError as group:
             await self.stop()
             raise group.exceptions[0] from None
+        await self._reload.begin()
         await self.common.listeners.start_names()
         await self._admin.start()
         self._chores.start([
             (_LOOK, "workers", self._look),
             *chores.of_control(self._plane),
+            (self.common.loaded.settings.policy.reload, "configuration", self._reload.look),
             *chores.of_process(self.common, leads=True),
         ])  # fmt: skip
 
@@ -120,6 +126,9 @@ class Supervisor:
                 logger.error("worker %s has not answered for %.0f s: it is killed", slot.name, _UNANSWERED)
                 self._answered[slot.name] = now
                 slot.kill()
+
+    async def _report(self, said: dict[str, Any]) -> None:
+        await self._plane.control.report(firing_from(said))
 
     def _joined(self, member: RemoteMember) -> None:
         self._crew.join(member)

@@ -22,6 +22,7 @@ from exeat.counting import to_wire
 from exeat.enforcement.limits.quotas import raise_descriptor_limit
 from exeat.errors import ExeatError
 from exeat.fleet.channel import Channel
+from exeat.fleet.tower import RemoteTower
 from exeat.fleet.wording import ended_to, mission_from
 from exeat.ports import Ended
 from exeat.serving import chores, figures
@@ -30,6 +31,7 @@ from exeat.serving.spec import REFUSED, Spec
 from exeat.serving.status import worker_status
 from exeat.wiring.common import Common, prepare
 from exeat.wiring.data_plane import DataPlane, build_data_plane
+from exeat.wiring.reload import read_news, take_over_in_worker
 
 
 @final
@@ -56,10 +58,12 @@ class WorkerProcess:
                 "grant": self._worker.grant,
                 "status": lambda _: self._status(),
                 "evaluate": self._worker.evaluate,
+                "configure": lambda _: self._configure(),
                 "drain": lambda _: self._over.set(),
             },
             self._alone,
         )
+        data.worker.parts.gate.deviations.report_to(RemoteTower(channel))
         await channel.call("hello", {"name": common.audit.chain, "version": common.version})
         await data.identities.refresher.start()
         await self._worker.start()
@@ -92,6 +96,10 @@ class WorkerProcess:
     async def _end(self, mission: str) -> list[Any]:
         tokens = self._ending.pop(mission, None)
         return ended_to(Ended() if tokens is None else await tokens)
+
+    async def _configure(self) -> None:
+        news = await asyncio.to_thread(read_news, self._common)
+        take_over_in_worker(self._common, self._data, news)
 
     def _status(self) -> Mapping[str, Any]:
         return {

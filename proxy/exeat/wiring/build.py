@@ -49,4 +49,6 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     store = open_site_store(common)
     crew = Crew(common.clock, loaded.settings.store.lease)
     standing = build_standing(common, store, crew)
-    return Assembly(common, data, build_control_plane(common, store, standing.apply), crew, standing)
+    plane = build_control_plane(common, store, standing.apply)
+    data.worker.parts.gate.deviations.report_to(plane.control)
+    return Assembly(common, data, plane, crew, standing)

@@ -37,9 +37,12 @@ _OVERLAP = 3600.0
 """How long a replaced token key stays published: longer than any token lives."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Common:
-    """Everything that data plane and control plane share, in one process or in several."""
+    """Everything that data plane and control plane share, in one process or in several.
+
+    ``loaded``, ``site`` and ``bundle`` are replaced when the configuration changes (``wiring.reload``).
+    """
 
     loaded: Loaded
     site: Site

@@ -19,11 +19,14 @@ from exeat.credentials.issuers.stored_key import StoredKeyIssuer
 from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints
 from exeat.decision.snapshot import Snapshot
+from exeat.deviation.watch import Watch
 from exeat.enforcement.answers.keeping import Keeper
 from exeat.enforcement.answers.reader import Answers
+from exeat.enforcement.deviations import Deviations
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.identify import Identifier
+from exeat.enforcement.known_values import KnownValues
 from exeat.enforcement.lookup import SystemResolver
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
@@ -35,7 +38,7 @@ from exeat.identity.passes import PassVerifier
 from exeat.identity.short import ShortOrLong
 from exeat.model.service import Handouts
 from exeat.wiring.common import Common
-from exeat.wiring.holdings import load_client_secrets, read_overrides
+from exeat.wiring.holdings import load_client_secrets, load_honeytokens, read_overrides
 from exeat.wiring.identity import Identities, build_identities
 
 
@@ -74,10 +77,11 @@ def build_data_plane(common: Common) -> DataPlane:
         ),
         clock.boot,
     )
+    client_secrets = load_client_secrets(site.services, common.sources)
     exchange = OAuthExchangeIssuer(
         Assertions(common.token_keys, common.issuer_url, clock),
         Endpoints(common.tls, clock),
-        load_client_secrets(site.services, common.sources),
+        client_secrets,
         common.key,
         clock,
     )
@@ -102,6 +106,15 @@ def build_data_plane(common: Common) -> DataPlane:
     keeper = Keeper(Custody(common.key, clock.time, limits.custody), clock, Handouts(upstream.cookies, upstream.links))
     admin = parse_listener(settings.admin.listen)
     own = (*(port.address for _, port in common.ports), admin)
+    registry = Registry()
+    known = KnownValues(
+        {
+            **common.stored,
+            **{f"client_secret {number}": value for number, value in enumerate(client_secrets.values(), 1)},
+        },
+        load_honeytokens(settings.honeytoken, common.sources),
+    )
+    watch = Watch(site.rules, lambda: f"f_{secrets.token_hex(16)}")
     parts = Parts(
         answers=Answers(keeper, {each.name: each.handouts for each in site.services.services}.get),
         gate=Gate(
@@ -111,6 +124,7 @@ def build_data_plane(common: Common) -> DataPlane:
             common.audit,
             clock,
             keeper,
+            Deviations(world, watch, known, registry, clock),
             deadline=limits.decision,
             pairwise_key=load_or_create(common.state / "pairwise.key", lambda: secrets.token_bytes(32)),
         ),
@@ -118,7 +132,7 @@ def build_data_plane(common: Common) -> DataPlane:
         dialer=Dialer(SystemResolver(), overrides, [(address.host, address.port) for address in own], limits.connect),
         agent_side=AgentSide(common.authority, clock, limits.leaf_certificates, limits.new_leaves),
         origin_side=OriginSide(common.extra_roots),
-        registry=Registry(),
+        registry=registry,
         limits=limits,
     )
     worker = Worker(parts, common.listeners, broker, clock, site.agents)

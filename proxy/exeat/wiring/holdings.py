@@ -6,7 +6,7 @@ Must not know: who uses them.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exeat.audit.log import AuditLog
 from exeat.clock import SystemClock
 from exeat.config.loading import Loaded
+from exeat.config.tables.deviation import HoneytokenTable
 from exeat.credentials.sources import Sources
 from exeat.enforcement.dial import Endpoint
+from exeat.errors import StartError
 from exeat.files import load_or_create
 from exeat.model.destination import DestinationPattern
 from exeat.model.secret import Secret
@@ -61,3 +63,18 @@ def load_client_secrets(services: ServiceIndex, sources: Sources) -> Mapping[str
     exchanges = [service.issuer.exchange for service in services.services if service.issuer is not None]
     references = {each.client_secret for each in exchanges if each is not None and each.client_secret}
     return {reference: sources.load(reference) for reference in sorted(references)}
+
+
+_SHORTEST = 16
+"""Characters of a honeytoken; a shorter one may well turn up as an ordinary value."""
+
+
+def load_honeytokens(tables: Iterable[HoneytokenTable], sources: Sources) -> Mapping[str, Secret]:
+    """By name: every honeytoken, loaded now; raise StartError for one that can't be had or is too short to be told."""
+    found = {table.name: sources.load(table.source) for table in tables}
+    for name, value in found.items():
+        if len(value.reveal()) < _SHORTEST:
+            raise StartError(
+                f"honeytoken {name} is too short to be told from other values", f"make it {_SHORTEST} characters"
+            )
+    return found

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from exeat.config.loading import Loaded
+from exeat.config.settings import Settings
 from exeat.config.tables.identity import AgentTable, JwtIssuerTable, JwtSubjectTable
 from exeat.errors import StartError
 from exeat.identity.agents import AgentIndex, Names, TokenSubject
@@ -42,10 +43,15 @@ def build_identities(
     fetcher = Fetcher(tls)
     issuers = [_issuer(loaded, table, fetcher, clock) for table in loaded.settings.identity.jwt]
     replays = Replays(state / "tokens-shown", clock)
-    names = {f"{table.environment}/{table.name}": _names(table) for table in loaded.settings.agent}
     tokens = TokenVerifier([keys for keys, _ in issuers], replays, clock)
-    prover = Prover(AgentIndex(site.agents.values(), names), passes, tokens)
+    prover = Prover(agent_index(loaded.settings, site), passes, tokens)
     return Identities(prover, KeyRefresher(issuers, fetcher), replays)
+
+
+def agent_index(settings: Settings, site: Site) -> AgentIndex:
+    """Which agent a piece of evidence means."""
+    names = {f"{table.environment}/{table.name}": _names(table) for table in settings.agent}
+    return AgentIndex(site.agents.values(), names)
 
 
 def _issuer(loaded: Loaded, table: JwtIssuerTable, fetcher: Fetcher, clock: Clock) -> tuple[IssuerKeys, Source]:

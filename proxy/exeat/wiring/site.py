@@ -5,16 +5,19 @@ Must not know: anything that runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from exeat.config.loading import Loaded
 from exeat.config.settings import Settings
+from exeat.config.tables.deviation import RuleTable
 from exeat.config.tables.mission import MissionTemplateTable
+from exeat.deviation.rules import BUILT_IN
 from exeat.errors import ConfigurationError
 from exeat.model.destination import DestinationPattern
+from exeat.model.deviation import Rule
 from exeat.model.identity import Agent
 from exeat.model.mission import AllowedDestination, Ceilings, MissionTemplate
 from exeat.policy.bundle import SchemaNames
@@ -26,20 +29,19 @@ from exeat.services.index import ServiceIndex
 class Site:
     """What the configuration alone says."""
 
-    agents: Mapping[str, Agent]
+    agents: dict[str, Agent]
+    """By Agent.key. One object for all who hold it: a reload changes what is in it."""
     templates: Mapping[str, MissionTemplate]
     ceilings: Ceilings
     services: ServiceIndex
     names: SchemaNames
+    rules: tuple[Rule, ...] = ()
 
 
 def read_site(loaded: Loaded) -> Site:
     """Turn the settings into values; raise ConfigurationError, with file and line, for services that don't hold together."""
     settings: Settings = loaded.settings
-    agents = [
-        Agent(table.name, table.environment, settings.identity.trust_domain, frozenset(table.groups))
-        for table in settings.agent
-    ]
+    agents = agents_in(settings)
     allowed = tuple(
         AllowedDestination(DestinationPattern.parse(table.host, table.port), table.owner, table.reason, table.expires)
         for table in settings.destination
@@ -49,17 +51,54 @@ def read_site(loaded: Loaded) -> Site:
     except ConfigurationError as error:
         raise ConfigurationError(loaded.locate(error.findings)) from None
     return Site(
-        {agent.key: agent for agent in agents},
+        agents,
         {table.name: _template(table) for table in settings.mission_template},
         Ceilings(allowed, settings.ceilings.operations, settings.ceilings.longest_life),
         services,
-        SchemaNames(
-            environments=frozenset(agent.environment for agent in agents)
-            | frozenset(table.environment for table in settings.service),
-            groups=frozenset(group for agent in agents for group in agent.groups),
-            templates=frozenset(table.name for table in settings.mission_template),
-            approvers=frozenset(),
-        ),
+        names_in(settings, agents.values()),
+        rules_in(settings),
+    )
+
+
+def agents_in(settings: Settings) -> dict[str, Agent]:
+    """Every agent by its key."""
+    trust_domain = settings.identity.trust_domain
+    agents = [Agent(table.name, table.environment, trust_domain, frozenset(table.groups)) for table in settings.agent]
+    return {agent.key: agent for agent in agents}
+
+
+def names_in(settings: Settings, agents: Iterable[Agent]) -> SchemaNames:
+    """What policies may name."""
+    every = tuple(agents)
+    return SchemaNames(
+        environments=frozenset(agent.environment for agent in every)
+        | frozenset(table.environment for table in settings.service),
+        groups=frozenset(group for agent in every for group in agent.groups),
+        templates=frozenset(table.name for table in settings.mission_template),
+        approvers=frozenset(),
+    )
+
+
+def rules_in(settings: Settings) -> tuple[Rule, ...]:
+    """The site's own rules."""
+    return tuple(rule_of(table) for table in settings.rule)
+
+
+def rule_of(table: RuleTable) -> Rule:
+    """A rule as it is written; what isn't written is as in the built-in rule of its kind."""
+    usual = next(rule for rule in BUILT_IN if rule.when is table.when)
+    return replace(
+        usual,
+        name=table.name,
+        then=table.then,
+        window=usual.window if table.window is None else table.window,
+        count=usual.count if table.count is None else table.count,
+        codes=frozenset(table.codes),
+        factor=usual.factor if table.factor is None else table.factor,
+        floor=usual.floor if table.floor is None else table.floor,
+        template=table.template or "",
+        agent=table.agent or "",
+        environment=table.environment or "",
     )
 
 
@@ -74,6 +113,7 @@ def _template(table: MissionTemplateTable) -> MissionTemplate:
         owner=table.owner,
         read_only=table.read_only,
         labels=table.labels,
+        models=table.models,
     )
 
 

@@ -31,6 +31,7 @@ from exeat.model.service import Grade, Handouts
 from exeat.model.token import Token
 from exeat.policy.bundle import SchemaNames, load_bundle
 from exeat.services.catalogue import build_catalogue
+from unit.quiet_rules import quiet
 from unit.standing_clock import StandingClock
 
 NOW = 1_000_000.0
@@ -156,5 +157,6 @@ class Site:
         rules = {each.name: each.handouts for each in SNAPSHOT.services.services}
         self.answers = Answers(keeper, rules.get)
         self.gate = Gate(
-            world, Identifier(prover, world, clock), broker, self.audit, clock, keeper, deadline=1.0, pairwise_key=b"p" * 32
+            world, Identifier(prover, world, clock), broker, self.audit, clock, keeper, quiet(world, clock),
+            deadline=1.0, pairwise_key=b"p" * 32,
         )  # fmt: skip

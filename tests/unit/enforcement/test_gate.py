@@ -37,6 +37,7 @@ from exeat.model.secret import Secret
 from exeat.model.service import Grade, Handouts
 from exeat.model.token import Token
 from exeat.ports import VerifiedPass
+from unit.quiet_rules import quiet
 from unit.standing_clock import StandingClock
 
 TOKEN = Token(Secret("minted-token-value"), "t_1", Grade.A, NOW + 60)
@@ -96,6 +97,7 @@ class Rig:
             self.audit,
             StandingClock(NOW),
             keeper,
+            quiet(self.world, StandingClock(NOW)),
             deadline=0.2,
             pairwise_key=b"k" * 32,
         )  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from exeat.config.values import Day, Duration, Name, Table
+from exeat.config.values import Day, Duration, Model, Name, Table
 
 
 class CeilingsTable(Table):
@@ -44,3 +44,5 @@ class MissionTemplateTable(Table):
     owner: str = ""
     read_only: bool = False
     labels: dict[str, str] = {}
+    models: tuple[Model, ...] = ()
+    """The only models that its calls to language models may name; empty means any."""

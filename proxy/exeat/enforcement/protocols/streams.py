@@ -39,6 +39,7 @@ from mitmproxy.proxy.layers.http import (
 from exeat.decision.fields import UnfitError, check_trailers
 from exeat.enforcement.answers.scrub import AnswerError
 from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.known_values import LeakError
 from exeat.enforcement.protocols.tellings import LateBody
 from exeat.enforcement.protocols.websocket import GovernedWebsocket
 from exeat.enforcement.translate import BEGINNING, STAMP, ends_with_head, mark_head, response_of
@@ -108,7 +109,7 @@ class GovernedStream(HttpStream):
             return
         exchange: Exchange = self.flow.metadata[STAMP]
         exchange.sent_bytes = 0  # counted as it leaves
-        self.flow.request.stream = exchange.count_sent
+        self.flow.request.stream = exchange.stream_sent
         yield from self.start_request_stream()
         if self.client_state == self.state_stream_request_body:
             yield from self.state_stream_request_body(RequestData(self.stream_id, beginning))
@@ -137,7 +138,21 @@ class GovernedStream(HttpStream):
                 yield SendHttp(error, self.context.server)
                 yield from self.check_killed(True)
                 return
-        yield from super().state_stream_request_body(event)
+        try:
+            yield from super().state_stream_request_body(event)
+        except LeakError as leak:
+            yield from self._stop(leak, ended=isinstance(event, RequestEndOfMessage))
+
+    def _stop(self, leak: LeakError, *, ended: bool) -> Commands:
+        """Answer a request whose body may not go on. Its mission has no rights any more: its connections are about to be cut."""
+        host, verdict = self.context.options.host, leak.verdict
+        self.flow.response = response_of(
+            host.parts.gate.fail(self.flow.metadata[STAMP], verdict.reason, verdict.detail)
+        )
+        if ended:
+            self.client_state = self.state_done
+        yield from self._answer()
+        self.server_state = self.state_discard_response
 
     def _break_off(self, detail: str) -> Commands:
         """End a request that is under way to its origin, and answer why."""

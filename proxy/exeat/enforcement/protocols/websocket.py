@@ -21,6 +21,7 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from exeat.enforcement.answers.forms import Needles
 from exeat.enforcement.answers.scrub import Scrubber
 from exeat.enforcement.exchange import Exchange
+from exeat.enforcement.known_values import LeakError
 
 Commands = Generator[commands.Command, Any, Any]
 
@@ -72,7 +73,13 @@ class GovernedWebsocket(Layer):
         text = isinstance(frame, ws.TextMessage)
         data = frame.data.encode() if isinstance(frame, ws.TextMessage) else bytes(frame.data)
         if from_agent:
-            data = self._exchange.count_sent(data)
+            try:
+                data = self._exchange.count_sent(data)
+                if frame.message_finished:
+                    data += self._exchange.count_sent(b"")
+            except LeakError as leak:
+                yield from self._stop(leak)
+                return
         else:
             self._exchange.received += len(data)
             if self._needles:
@@ -96,6 +103,15 @@ class GovernedWebsocket(Layer):
             yield from self._send(connection, frame)
             yield commands.CloseConnection(connection)
         self.context.options.host.finish(self._exchange, 101)
+        self._handle_event = self._done  # type: ignore[method-assign,assignment]
+
+    def _stop(self, leak: LeakError) -> Commands:
+        """Close the agent's end with a policy violation; nothing more goes to the origin, not even a farewell."""
+        host = self.context.options.host
+        yield from self._send(self.context.client, ws.CloseConnection(1008))
+        for connection in (self.context.server, self.context.client):
+            yield commands.CloseConnection(connection)
+        host.parts.gate.fail(self._exchange, leak.verdict.reason, leak.verdict.detail)
         self._handle_event = self._done  # type: ignore[method-assign,assignment]
 
     def _done(self, _event: events.Event) -> Commands:
