@@ -194,6 +194,32 @@ def state(pid):
     return "Z"
 
 
+def test_they_are_replaced_without_a_connection_lost(exeat, mission, origin):
+    """SIGHUP: whoever asks meanwhile is answered, old connections go on until they are done."""
+    before, stop, answers = workers(exeat), threading.Event(), []
+
+    def keep_asking():
+        while not stop.is_set():
+            try:
+                answers.append(ask(exeat, mission, "GET", "/v1/refunds").status)
+            except OSError as error:
+                answers.append(repr(error))
+
+    asking = threading.Thread(target=keep_asking, daemon=True)
+    asking.start()
+    with tunnel(exeat, mission) as kept:
+        kept.send(f"GET /slow?s=2 HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
+        exeat.process.send_signal(signal.SIGHUP)
+        assert kept.response().status == 200
+    after = workers(exeat, instead=before.values(), limit=40)
+    stop.set()
+    asking.join(5)
+    assert set(after) == {"w0_2", "w1_2", "w2_2"}
+    assert len(answers) > 10
+    assert set(answers) == {200}
+    assert not any(alive(pid) for pid in before.values())
+
+
 def test_asked_to_end_they_let_a_request_finish(exeat, mission, origin):
     pids = workers(exeat).values()
     with tunnel(exeat, mission) as wire:

@@ -174,12 +174,18 @@ class Worker:
         """Swap the policy bundle whole; every session is opened in the new one before the old one goes."""
         self.world.snapshot = with_engine(self.world.snapshot, engine, services, version)
 
-    async def drain(self, seconds: float) -> None:
-        """Stop listening, refuse new requests, let open ones finish for a while, then reset the rest."""
+    async def drain(self, seconds: float, *, replaced: bool = False) -> None:
+        """Stop listening, refuse new requests, let open ones finish for a while, then reset the rest.
+
+        One that is ``replaced`` serves whoever is connected for as long, so that nobody notices.
+        """
         await self._listeners.stop()
-        self.world.draining = True
+        self.world.draining = not replaced
         deadline = self._clock.monotonic() + seconds
-        while self.registry.busy() and self._clock.monotonic() < deadline:  # noqa: ASYNC110 at the very end, bounded
+        while self._clock.monotonic() < deadline:
+            if not (len(self.registry) if replaced else self.registry.busy()):
+                break
             await asyncio.sleep(0.05)
+        self.world.draining = True
         self.registry.cut_all()
         await asyncio.sleep(0)  # let the resets reach the sockets

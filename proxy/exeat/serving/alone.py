@@ -6,6 +6,7 @@ Must not know: how the parts were chosen.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, final
 
@@ -17,6 +18,8 @@ from exeat.serving.reload import Reload
 from exeat.serving.status import worker_status
 from exeat.wiring.build import Assembly
 from exeat.wiring.reload import read_news, take_over_in_worker
+
+logger = logging.getLogger("exeat")
 
 
 @final
@@ -70,6 +73,10 @@ class Running:
     async def _configure(self) -> None:
         news = await asyncio.to_thread(read_news, self._assembly.common)
         take_over_in_worker(self._assembly.common, self._assembly.data, news)
+
+    async def renew(self) -> None:
+        """Where one process does everything there is nobody to take its place meanwhile."""
+        logger.warning("SIGHUP replaces workers, and there are none: set proxy.workers, or restart")
 
     async def stop(self) -> None:
         """Accept no more, let open requests finish for a while, then end everything and close the books."""

@@ -41,6 +41,10 @@ class Startable(Protocol):
         """Begin; raise StartError when that can't be."""
         ...
 
+    async def renew(self) -> None:
+        """Begin anew without ending, as far as that can be."""
+        ...
+
     async def stop(self) -> None:
         """End in order."""
         ...
@@ -58,6 +62,14 @@ async def _run(running: Startable, common: Common) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await running.start()
+    renewing: set[asyncio.Task[None]] = set()
+
+    def renew() -> None:
+        task = asyncio.create_task(running.renew())
+        renewing.add(task)
+        task.add_done_callback(renewing.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, renew)
     say_hello(common)
     gc.freeze()  # what was built at start is never garbage: don't walk it again and again
     try:

@@ -62,11 +62,11 @@ class Slot:
         if not self.ready.is_set():
             raise StartError(f"worker {self.name} did not start", "see what it said above")
 
-    async def stop(self, seconds: float) -> None:
-        """Let it drain for so long, then end it."""
+    async def stop(self, seconds: float, *, replaced: bool = False) -> None:
+        """Let it drain for so long, then end it; ``replaced`` says that another one takes its place."""
         self._stopping = True
         if self.member is not None:
-            self.member.channel.tell("drain")
+            self.member.channel.tell("drain", replaced)
         if self._task is None:
             return
         done, _ = await asyncio.wait([self._task], timeout=seconds)
@@ -85,13 +85,13 @@ class Slot:
         while True:
             began = loop.time()
             code = await self._one_life()
-            if (
-                self._ends() or not self.ready.is_set()
-            ):  # when the very first start fails, whoever starts us has to see it
+            if self._ends() or not self.ready.is_set():  # a very first start that fails is for whoever asked for it
                 return
             pause = _SHORTEST if loop.time() - began > _STEADY else min(2 * pause, _LONGEST)
             logger.error("worker %s ended with %s; starting it again in %.1f s", self.name, code, pause)
             await asyncio.sleep(pause)
+            if self._ends():
+                return
 
     def _ends(self) -> bool:
         return self._stopping
@@ -114,6 +114,8 @@ class Slot:
             member = self.member = RemoteMember(self.name, channel)
             hello.append(member)
             self._joined(member)
+            if self._stopping:
+                channel.tell("drain", False)
 
         channel = await Channel.over(
             ours, {**self._calls, "hello": greet, "ready": lambda _: self.ready.set()}, lambda: None

@@ -68,13 +68,9 @@ class Supervisor:
         self._chores = Chores()
         self._reload = Reload(common, self._plane, self._crew)
         self._draining = False
-        self._slots = [
-            Slot(
-                f"w{number}", loaded.file, common.listeners.descriptors, calls={"report": self._report},
-                joined=self._joined, left=self._left,
-            )
-            for number in range(settings.proxy.workers)
-        ]  # fmt: skip
+        self._renewing = asyncio.Lock()
+        self._generation = 1
+        self._slots = [self._slot(f"w{number}") for number in range(settings.proxy.workers)]
 
     async def start(self) -> None:
         """Restore what was open, start every worker, then serve operators; raise StartError when any of it can't be had."""
@@ -108,6 +104,27 @@ class Supervisor:
         await self._standing.stop()
         await self._plane.close()
         self.common.audit.close()
+
+    async def renew(self) -> None:
+        """Replace the workers one by one: each new one serves before the old one takes no more. They read everything anew."""
+        async with self._renewing:
+            self._generation += 1
+            for number, old in enumerate(self._slots):
+                new = self._slot(f"w{number}_{self._generation}")
+                try:
+                    await new.start()
+                except ExeatError as error:
+                    logger.error("the workers are not replaced: %s", error)  # noqa: TRY400 it says what is wrong
+                    return
+                self._slots[number] = new
+                await old.stop(self.common.loaded.settings.proxy.drain + _BEYOND_DRAIN, replaced=True)
+        logger.warning("all workers are replaced")
+
+    def _slot(self, name: str) -> Slot:
+        return Slot(
+            name, self.common.loaded.file, self.common.listeners.descriptors, calls={"report": self._report},
+            joined=self._joined, left=self._left,
+        )  # fmt: skip
 
     # --- leases and health ------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ class WorkerProcess:
         self._ending: dict[str, Awaitable[Ended]] = {}
         self._chores = Chores()
         self._over = asyncio.Event()
+        self._replaced = False
 
     async def run(self, end: socket.socket) -> None:
         """Serve until the supervisor says drain, or is gone."""
@@ -59,7 +60,7 @@ class WorkerProcess:
                 "status": lambda _: self._status(),
                 "evaluate": self._worker.evaluate,
                 "configure": lambda _: self._configure(),
-                "drain": lambda _: self._over.set(),
+                "drain": self._drain,
             },
             self._alone,
         )
@@ -75,13 +76,17 @@ class WorkerProcess:
             *chores.of_process(common, leads=False),
         ])  # fmt: skip
         await self._over.wait()
-        await self._worker.drain(common.loaded.settings.proxy.drain)
+        await self._worker.drain(common.loaded.settings.proxy.drain, replaced=self._replaced)
         await self._chores.stop()
         await data.close()
         common.audit.close()
         channel.close()
 
     # --- what the supervisor says -----------------------------------------------------------------------------------------
+
+    def _drain(self, replaced: bool) -> None:
+        self._replaced = replaced
+        self._over.set()
 
     def _load(self, missions: list[dict[str, Any]]) -> None:
         self._worker.load([mission_from(mission) for mission in missions])
