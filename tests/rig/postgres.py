@@ -19,6 +19,8 @@ from typing import Self
 
 PASSWORD = "pg-canary-7Q2x"
 _SECONDS = 30
+ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+"""Ends every other connection to a database."""
 
 
 def binaries() -> Path | None:
@@ -99,10 +101,8 @@ class Postgres:
         return self.url(name)
 
     def empty(self, url: str) -> None:
-        """Take everything out of a database."""
-        name = url.rpartition("/")[2]
-        self.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'", "postgres")
-        self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+        """Take everything out of a database, tables included."""
+        self.sql(f"{ALONE}; DROP SCHEMA public CASCADE; CREATE SCHEMA public", url.rpartition("/")[2])
 
     def url(self, name: str) -> str:
         """Where a database is, with the password."""

@@ -202,15 +202,15 @@ def test_a_start_while_the_server_is_down_is_unavailable_and_says_where_it_looke
     assert caught.value.exit_code == 6
 
 
-def test_replicas_that_start_together_migrate_once(postgres_url: str, tmp_path: Path) -> None:
+def test_replicas_that_start_together_migrate_once(bare_url: str, tmp_path: Path) -> None:
     with ThreadPoolExecutor(6) as threads:
-        done = list(threads.map(lambda _: migrate_store(postgres_url, tmp_path), range(6)))
+        done = list(threads.map(lambda _: migrate_store(bare_url, tmp_path), range(6)))
     assert sorted(len(each.steps) for each in done)[:5] == [0] * 5
     assert {each.after for each in done} == {done[0].after}
 
 
 @pytest.mark.guard("migrate-lock")
-def test_a_replica_waits_while_another_migrates(postgres_url: str, tmp_path: Path) -> None:
+def test_a_replica_waits_while_another_migrates(bare_url: str, tmp_path: Path) -> None:
     order: list[str] = []
     under_way = threading.Event()
 
@@ -221,9 +221,9 @@ def test_a_replica_waits_while_another_migrates(postgres_url: str, tmp_path: Pat
         order.append("first")
 
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(carry_out, postgres_url, tmp_path, None, migrates)
+        first = threads.submit(carry_out, bare_url, tmp_path, None, migrates)
         assert under_way.wait(10)
-        assert migrate_store(postgres_url, tmp_path).before == ""
+        assert migrate_store(bare_url, tmp_path).before == ""
         order.append("second")
         first.result()
     assert order == ["first", "second"]
