@@ -175,7 +175,9 @@ def _post(exeat: Exeat, path: str, body: Any) -> tuple[int, Any, float]:
             if not data:
                 break
             answer, at = answer + data, came
-    top, _, content = answer.partition(b"\r\n\r\n")
+    top, complete, content = answer.partition(b"\r\n\r\n")
+    if not complete:
+        raise ConnectionError("no answer")
     return int(top.split(b" ", 2)[1]), orjson.loads(content), at
 
 
