@@ -1,12 +1,12 @@
 """``make bench-revoke``: how long revocation takes, and whether anything of a mission reaches an origin after it.
 
     python scripts/bench_revoke.py [--trials 100] [--kinds keep-alive,h2,sse,websocket,upload,mint,tunnel]
-                                   [--workers 1] [--places 6] [--load 0] [--hold 0.25] [--kills SECONDS]
+                                   [--workers 1] [--replicas 0] [--places 6] [--load 0] [--hold 0.25] [--kills SECONDS]
                                    [--seed N] [--json FILE]
 
 Real ``exeat serve`` processes, a real TLS origin in a process of its own that counts raw bytes on its sockets, clients that
-go on trying (tests/rig/trials says what a trial is). Times compare the kernel's stamps. ``--kills`` hits a random worker
-about so often: SIGKILL, or SIGSTOP for up to 1.5 s. Exits with 1 when a single trial was violated.
+go on trying (tests/rig/trials says what a trial is). Times compare the kernel's stamps. ``--kills`` hits a random worker or
+replica about so often: SIGKILL, or SIGSTOP for up to 1.5 s. Exits with 1 when a single trial was violated.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=100, help="of each kind")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--replicas", type=int, default=0, help="so many, on one PostgreSQL; 0 is one on SQLite")
     parser.add_argument("--places", type=int, default=6, help="trials at once")
     parser.add_argument("--load", type=int, default=0, help="clients of another mission meanwhile")
     parser.add_argument("--hold", type=float, default=0.25, help="seconds that clients go on trying")
@@ -74,7 +75,7 @@ def main() -> int:
 
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="exeat-revoke-") as name, ExitStack() as stack:
-        site = stack.enter_context(Site(Path(name), arguments.places, change))
+        site = stack.enter_context(Site(Path(name), arguments.places, change, replicas=arguments.replicas))
         stack.enter_context(load(site, arguments.load))
         hits = Hits(site, arguments.kills, random.Random(arguments.seed)) if arguments.kills else None
         if hits is not None:
@@ -88,8 +89,9 @@ def main() -> int:
         outcomes = run(
             site, kinds, arguments.trials, hold=arguments.hold, seed=arguments.seed, hits=hits, progress=progress
         )
+    store = f"{arguments.replicas} replicas, PostgreSQL" if arguments.replicas else "SQLite"
     conditions = (
-        f"{arguments.workers} workers, SQLite, {arguments.places} trials at once, {arguments.load} clients of load, "
+        f"{arguments.workers} workers, {store}, {arguments.places} trials at once, {arguments.load} clients of load, "
         f"grace {GRACE * 1000:.0f} ms, seed {arguments.seed}"
     )
     if hits is not None:

@@ -25,8 +25,7 @@ class LateIssuer:
         self.slowest = slowest
         self._given: list[set[str]] = [set() for _ in range(places)]
         self._taken: list[set[str]] = [set() for _ in range(places)]
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -60,6 +59,14 @@ class LateIssuer:
         given.add(token)
         kind = "urn:ietf:params:oauth:token-type:access_token"
         return {"access_token": token, "issued_token_type": kind, "token_type": "Bearer", "expires_in": 60}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed."""
 
 
 def _handler(issuer: LateIssuer) -> type[BaseHTTPRequestHandler]:

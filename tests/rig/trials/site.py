@@ -19,6 +19,7 @@ import orjson
 
 from rig.certs import Authority
 from rig.config import Config, operation, service
+from rig.postgres import Postgres
 from rig.proxy import Exeat
 from rig.trials.clients import Door
 from rig.trials.issuer import LateIssuer
@@ -46,19 +47,35 @@ class Said:
 
 
 class Site:
-    """One installation with an origin, an issuer that is late, and so many places (and one more for load)."""
+    """Exeat with an origin, an issuer that is late, and so many places (and one more for load).
 
-    def __init__(self, folder: Path, places: int, change: Callable[[Config], None] | None = None) -> None:
+    One installation on SQLite, or so many ``replicas`` on a PostgreSQL of its own.
+    """
+
+    def __init__(
+        self, folder: Path, places: int, change: Callable[[Config], None] | None = None, *, replicas: int = 0
+    ) -> None:
         self.places = places
         self._stack = ExitStack()
         authority = Authority(folder)
         self.origin = self._stack.enter_context(Origin(authority, ["*.trial.test"], places + 1, folder))
         self.issuer = self._stack.enter_context(LateIssuer(places + 1))
-        self.config = self._config(authority)
-        if change is not None:
-            change(self.config)
-        (folder / "exeat").mkdir()
-        self.installations = [Exeat(folder / "exeat", self.config)]
+        shared: dict[str, dict[str, str]] = {}
+        if replicas:
+            postgres = self._stack.enter_context(Postgres())
+            shared = {
+                "store": {"url": postgres.database()}, "state": {"path": str(folder / "state")},
+                "audit": {"path": str(folder / "audit")}, "issuer": {"url": "https://exeat.trial.test"},
+            }  # fmt: skip
+        self.installations: list[Exeat] = []
+        for number in range(replicas or 1):
+            home, config = folder / f"exeat-{number}", self._config(authority)
+            for table, fields in shared.items():
+                config.tables.setdefault(table, {}).update(fields)
+            if change is not None:
+                change(config)
+            home.mkdir()
+            self.installations.append(Exeat(home, config))
 
     def _config(self, authority: Authority) -> Config:
         ports = self.origin.ports
@@ -158,7 +175,9 @@ def _post(exeat: Exeat, path: str, body: Any) -> tuple[int, Any, float]:
             if not data:
                 break
             answer, at = answer + data, came
-    top, _, content = answer.partition(b"\r\n\r\n")
+    top, complete, content = answer.partition(b"\r\n\r\n")
+    if not complete:
+        raise ConnectionError("no answer")
     return int(top.split(b" ", 2)[1]), orjson.loads(content), at
 
 
