@@ -218,6 +218,12 @@ class AuthZenConfiguration(Shape):
     access_evaluations_endpoint: str
 
 
+class Done(Shape):
+    """Whether there was something to do."""
+
+    done: bool
+
+
 class OpenApi(BaseModel):
     """An OpenAPI document."""
 

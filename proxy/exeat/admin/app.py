@@ -20,6 +20,8 @@ from exeat.admin.context import AdminContext
 from exeat.admin.description import describe
 from exeat.admin.dispatch import REPEATED, handler_of
 from exeat.admin.guard import Guard
+from exeat.admin.login.calls import LoginCalls
+from exeat.admin.login.sessions import Sessions
 from exeat.admin.metrics import MetricCalls
 from exeat.admin.missions import MissionCalls
 from exeat.admin.problems import ForbiddenError, problem, status_and_code
@@ -50,7 +52,7 @@ _HEADERS = {
 """No page ever shows, frames or keeps an answer: some hold passes."""
 
 
-def routes_of(context: AdminContext, guard: Guard) -> list[Route]:
+def routes_of(context: AdminContext, guard: Guard, sessions: Sessions) -> list[Route]:
     """Return every call there is. Its description is one of them, and describes itself."""
     questions = EvaluationCalls(context.evaluate, context.url)
 
@@ -65,6 +67,9 @@ def routes_of(context: AdminContext, guard: Guard) -> list[Route]:
         *questions.routes(),
     ]
 
+    if context.login is not None:
+        routes += LoginCalls(context.login, sessions, context.url).routes()
+
     async def description(_call: Call) -> Answer:
         return describe(routes)
 
@@ -74,8 +79,9 @@ def routes_of(context: AdminContext, guard: Guard) -> list[Route]:
 
 def build_app(context: AdminContext) -> web.Application:
     """Return the admin API over ``context``."""
-    guard = Guard(context.token, context.tokens, context.hosts)
-    routes = routes_of(context, guard)
+    sessions = Sessions(context.clock)
+    guard = Guard(context.token, context.tokens, context.url, sessions)
+    routes = routes_of(context, guard, sessions)
     opened = {(route.method, route.path) for route in routes if route.permission is None}
 
     @web.middleware

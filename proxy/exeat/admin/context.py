@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exeat.admin.login.provider import Provider
 from exeat.admin.tokens import Tokens
 from exeat.counting import Counts
 from exeat.missions.control import MissionControl
@@ -25,8 +26,7 @@ class AdminContext:
     that has it. Both may read files: they are
     called in a thread. ``tokens`` are the callers beside the one in the file. ``ready`` says of each
     thing that has to hold for requests to be served whether it does; ``counts`` is what all processes counted. ``url`` is where
-    the API is reached. ``hosts`` are ``host:port`` values of the
-    Host header accepted beside the listener's own.
+    people reach the API, ``login`` where they log in.
     """
 
     control: MissionControl
@@ -43,4 +43,4 @@ class AdminContext:
     evaluate: Evaluate
     url: str
     jwks: Callable[[], Mapping[str, Any]]
-    hosts: frozenset[str] = frozenset()
+    login: Provider | None = None

@@ -106,7 +106,7 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
     if route.body is not None:
         schema = schemas[route.body, "validation"]
         operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
-    if route.changes:
+    if route.changes and not route.asks:
         parameters.append(_KEY)
     return operation | ({"parameters": parameters} if parameters else {})
 

@@ -37,10 +37,10 @@ def handler_of(
             )
         path = {segment.name: segment.read(request.match_info[segment.name]) for segment in route.segments}
         raw = await read_bytes(request) if route.changes else b""
-        call = Call(request, caller, audit, path, read_query(request.query, route.query))
+        call = Call(request, caller, audit, path, read_query(request.query, route.query, others=route.others))
         work = _bound(route, call) if route.body is None else _bound(route, call, parse(raw, route.body))
         key = request.headers.get(_KEY)
-        if not route.changes or key is None:
+        if not route.changes or route.asks or key is None:
             return _response(route, await work())
 
         async def kept() -> str:

@@ -1,7 +1,9 @@
-"""Who calls: this machine's own clients, each with a token of its own.
+"""Who calls: this machine's own clients, each with a token of its own, and people who have logged in.
 
-The Host header must be the listener's (a rebound DNS name isn't), no Origin may be present beside a token (no page calls
-with one), and secrets are compared in constant time. Must not know: what the calls do, what a caller may do.
+The Host header must be the listener's, or that of the URL people use (a rebound DNS name isn't). Beside a token there may
+be no Origin: no page calls with one. A session's cookie counts for our own pages alone: Origin must be where they come
+from, and what changes something carries a header that no form can send. Secrets are compared in constant time. Must not
+know: what the calls do, what a caller may do.
 """
 
 from __future__ import annotations
@@ -9,10 +11,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from typing import final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from exeat.admin.call import ADMIN, NOBODY, Caller
+from exeat.admin.login.cookies import Cookies
+from exeat.admin.login.sessions import Sessions
 from exeat.admin.problems import BrowserRefusedError, MisdirectedError
 from exeat.admin.tokens import Tokens
 from exeat.counting import Counts
@@ -20,15 +25,21 @@ from exeat.errors import NotAuthenticatedError
 from exeat.model.destination import host_port
 from exeat.model.secret import Secret
 
+_CSRF = "Exeat-Csrf"
+"""A header of any value: a form can't set one, and another origin's script isn't given leave to."""
+
 
 @final
 class Guard:
     """Checks every call before its handler. ``refused_logins`` counts wrong or missing tokens."""
 
-    def __init__(self, token: Secret, tokens: Tokens, hosts: frozenset[str]) -> None:
+    def __init__(self, token: Secret, tokens: Tokens, url: str, sessions: Sessions) -> None:
         self._digest = hashlib.sha256(token.reveal().encode()).digest()
         self._tokens = tokens
-        self._hosts = hosts
+        self._sessions = sessions
+        self._cookies = Cookies(url)
+        self._origin = url.lower()
+        self._host = urlsplit(url).netloc.lower()
         self.refused_logins = 0
 
     async def check(self, request: web.Request, *, is_open: bool) -> Caller:
@@ -38,17 +49,31 @@ class Guard:
         when the store that has the token can't be asked.
         """
         hosts = request.headers.getall("Host", [])
-        if len(hosts) != 1 or hosts[0].lower() not in self._hosts | _own(request):
+        host = hosts[0].lower() if len(hosts) == 1 else ""
+        if not host or host not in _own(request) | {self._host}:
             raise MisdirectedError("the Host header doesn't name this listener", "Call the address in [admin] listen.")
-        if "Origin" in request.headers:
+        shown = request.headers.getall("Authorization", [])
+        word = None if shown else self._cookies.session(request)
+        origin = self._origin if host == self._host else f"http://{host}"
+        if "Origin" in request.headers and (shown or request.headers.getall("Origin") != [origin]):
             raise BrowserRefusedError("calls from browser pages are refused", "Use the exeat command line.")
         if is_open:
             return NOBODY
-        caller = await self._by_token(request.headers.getall("Authorization", []))
+        caller = await self._by_token(shown) if word is None else self._by_session(request, word)
         if caller is None:
             self.refused_logins += 1
-            raise NotAuthenticatedError("no valid admin token was shown", "Send the content of admin.token_file.")
+            raise NotAuthenticatedError(
+                "no valid admin token was shown", "Send the content of admin.token_file, or log in at /login."
+            )
         return caller
+
+    def _by_session(self, request: web.Request, word: str) -> Caller | None:
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+            raise BrowserRefusedError("this comes from another site's page", "Open the page itself.")
+        own = "Origin" in request.headers and _CSRF in request.headers
+        if request.method not in ("GET", "HEAD") and not own:
+            raise BrowserRefusedError(f"a change needs Origin and {_CSRF}", "Only our own pages change something.")
+        return self._sessions.caller(word)
 
     def read(self) -> Counts:
         """What was counted, by metric."""

@@ -103,13 +103,18 @@ LIMIT = Number("limit", "How many at most.", 100, 1000)
 MISSION = Segment("id", "mission id", MISSION_ID.pattern, "Mission ids look like m_ and 26 letters and digits.")
 
 
-def read_query(query: MultiMapping[str], declared: Sequence[Parameter]) -> dict[str, str | int]:
+def read_query(
+    query: MultiMapping[str], declared: Sequence[Parameter], *, others: bool = False
+) -> dict[str, str | int]:
     """Return every declared parameter that is given or has a default.
 
-    Raise InvalidFieldsError for one that isn't declared, is given twice, or has another shape.
+    Raise InvalidFieldsError for one that isn't declared (unless there may be ``others``), is given twice, or has another
+    shape.
     """
     known = {each.name: each for each in declared}
     for name in query:
+        if name not in known and others:
+            continue
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             message = f"unknown parameter; did you mean {close[0]!r}?" if close else "unknown parameter"
@@ -117,4 +122,4 @@ def read_query(query: MultiMapping[str], declared: Sequence[Parameter]) -> dict[
         if len(query.getall(name)) > 1:
             raise InvalidFieldsError([FieldError(name, "given twice")])
     found: dict[str, str | int] = {each.name: each.default for each in declared if each.default is not None}
-    return found | {name: known[name].read(query[name]) for name in query}
+    return found | {name: known[name].read(query[name]) for name in query if name in known}

@@ -46,6 +46,8 @@ class Route:
     status: int = 200
     problems: tuple[Problem, ...] = ()
     media: str = "application/json"
+    others: bool = False
+    """Somebody else makes the query, and may add to it; what isn't declared is left alone."""
     asks: bool = False
     """A POST that changes nothing: a question too large for a URL."""
 

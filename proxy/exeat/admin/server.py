@@ -80,6 +80,8 @@ class AdminServer:
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
+            if self._context.login is not None:
+                await self._context.login.close()
 
 
 def _loopback(host: str) -> bool:

@@ -25,6 +25,7 @@ from exeat.ports import Applied, Evaluate
 from exeat.store.admin_tokens import StoredAdminTokens
 from exeat.wiring.common import Common
 from exeat.wiring.control_plane import ControlPlane
+from exeat.wiring.login import build_login
 from exeat.wiring.site import describe_services
 
 
@@ -68,7 +69,8 @@ def admin_server(
         ready=ready,
         counts=counts,
         evaluate=evaluate,
-        url=settings.admin.listen.rstrip("/"),
+        url=(settings.admin.url or settings.admin.listen).rstrip("/"),
+        login=build_login(common),
         jwks=common.token_keys.jwks,
     )
     return AdminServer(context, address.host, address.port)

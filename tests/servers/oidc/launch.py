@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any, Self
+
+import requests
 
 from rig.config import free_port
 from rig.proxy import clean_environment
@@ -43,7 +46,7 @@ def node() -> str:
 
 def installed() -> Path:
     """The folder with the server and its packages, made at the first call; safe among parallel test processes."""
-    files = [HERE / name for name in ("package.json", "package-lock.json", "server.mjs")]
+    files = [HERE / name for name in ("package.json", "package-lock.json", "server.mjs", "login.mjs")]
     digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
     cache = Path(os.environ.get("EXEAT_TEST_CACHE") or Path.home() / ".cache" / "exeat-tests")
     folder = cache / f"oidc-{digest}"
@@ -67,10 +70,13 @@ def installed() -> Path:
 class OidcServer:
     """One running server; ``trusted`` maps the issuers of subject tokens to their JWK sets."""
 
+    program = "server.mjs"
+
     def __init__(self, trusted: dict[str, str], folder: Path) -> None:
         self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
         self._trusted, self._folder = trusted, folder
+        self.environ: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -89,10 +95,10 @@ class OidcServer:
         environ = kept | {
             "HOME": str(self._folder), "TRUSTED": json.dumps(self._trusted), "CLIENT_SECRET": CLIENT_SECRET,
             "CLIENT_JWKS": next(iter(self._trusted.values()), ""), "NODE_NO_WARNINGS": "1",
-        }  # fmt: skip
+        } | self.environ  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [node(), str(installed() / "server.mjs"), str(self.port)], cwd=self._folder, env=environ,
+                [node(), str(installed() / self.program), str(self.port)], cwd=self._folder, env=environ,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + 20
@@ -134,3 +140,33 @@ class OidcServer:
     def introspect(self, token: str) -> dict[str, Any]:
         """What the server says of a token to the origin that received it (RFC 7662)."""
         return self.call("/token/introspection", {"token": token}, "origin", "origin-secret")
+
+
+class LoginServer(OidcServer):
+    """An OpenID provider where people log in; on ``localhost``, so that its cookies aren't those of ``127.0.0.1``."""
+
+    program = "login.mjs"
+
+    def __init__(self, redirect: str, folder: Path, **environ: str) -> None:
+        super().__init__({}, folder)
+        self.issuer = f"http://localhost:{self.port}"
+        self.environ = {"REDIRECT": redirect, **environ}
+
+    def browse(self, person: str, url: str, redirect: str) -> str:
+        """Do at the provider what a person's browser does; return where it sends the browser back to."""
+        forms = [{"prompt": "login", "login": person, "password": "x"}, {"prompt": "consent"}]
+        with requests.Session() as browser:
+            browser.trust_env = False
+            answer = browser.get(url, allow_redirects=False, timeout=10)
+            for _ in range(12):
+                target = answer.headers.get("Location", "")
+                if target.startswith(redirect):
+                    return target
+                if target:
+                    answer = browser.get(urllib.parse.urljoin(answer.url, target), allow_redirects=False, timeout=10)
+                    continue
+                action = re.search(r'action="([^"]+)"', answer.text)
+                assert action, answer.text[:2000]
+                where = urllib.parse.urljoin(answer.url, action[1])
+                answer = browser.post(where, forms.pop(0), allow_redirects=False, timeout=10)
+        raise AssertionError("the provider never sent the browser back")

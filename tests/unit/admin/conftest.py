@@ -22,6 +22,7 @@ from exeat.admin.app import routes_of
 from exeat.admin.context import AdminContext
 from exeat.admin.description import describe
 from exeat.admin.guard import Guard
+from exeat.admin.login.sessions import Sessions
 from exeat.admin.server import AdminServer
 from exeat.admin.tokens import Tokens
 from exeat.model.secret import Secret
@@ -44,7 +45,9 @@ class Api:
     def __init__(self, session: aiohttp.ClientSession, server: AdminServer, world: World, clock: Clock) -> None:
         self.session, self.server, self.world, self.clock = session, server, world, clock
         parts = server._context
-        self.description = describe(routes_of(parts, Guard(parts.token, parts.tokens, frozenset())))
+        sessions = Sessions(clock)
+        self.routes = routes_of(parts, Guard(parts.token, parts.tokens, parts.url, sessions), sessions)
+        self.description = describe(self.routes)
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str | None) -> Answer:
         sent = {"Authorization": f"Bearer {TOKEN}"} | {k.replace("_", "-"): v for k, v in headers.items()}

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from exeat.config.values import Duration, Size, Table
+from exeat.config.values import Duration, ServerUrl, Size, SourceReference, Table
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -96,12 +96,34 @@ class ProxyTable(Table):
     """After SIGTERM, how long open requests may finish."""
 
 
+class OidcTable(Table):
+    """``[admin.oidc]``: people log in to the admin API with their own account (OpenID Connect)."""
+
+    issuer: ServerUrl
+    """The provider; its description is read at ``<issuer>/.well-known/openid-configuration``."""
+    client_id: str
+    client_secret: SourceReference
+    """The redirect URI to register there is ``<admin.url>/callback``."""
+    scopes: tuple[str, ...] = ("openid", "profile")
+    claim: str = "groups"
+    """Where groups stand, in the ID token or in what userinfo says; ``a.b`` for one inside another."""
+    name: str = "sub"
+    """What records call a person: a claim that the provider lets nobody choose for themselves."""
+    roles: Annotated[dict[str, Literal["viewer", "operator", "approver", "admin"]], Field(min_length=1)]
+    """Group to role; of several that fit, the first written counts. Who is in none gets in nowhere."""
+    session: Annotated[Duration, Field(gt=0, le=86400)] = 3600.0
+    """How long a login lasts."""
+
+
 class AdminTable(Table):
     """``[admin]``: the control plane, never reachable through the proxy."""
 
     listen: str = "http://127.0.0.1:8081"
     token_file: Path = Path("admin.token")
     """Made at first start, readable by its owner only; the command line reads it."""
+    url: ServerUrl | None = None
+    """Where people reach it, when not at ``listen``: ``https://`` through a TLS proxy on this machine."""
+    oidc: OidcTable | None = None
 
 
 EvidenceKind = Literal["pass", "jwt", "svid", "address", "listener", "placeholder"]
