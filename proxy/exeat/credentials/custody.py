@@ -1,7 +1,7 @@
 """What origins hand to a session and its agent must not hold: kept here, while the agent gets a placeholder for it.
 
 In memory only, bounded for each session, gone with its mission and with the process. A placeholder is random, says whose it
-is only to us, and opens nothing. Must not know: cookies, links, HTTP.
+is only to us, and opens nothing. Workers of one host tell each other of what they keep. Must not know: cookies, links, HTTP.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from secrets import token_bytes
 from typing import final
@@ -74,6 +74,8 @@ class Custody:
         self._clock = clock
         self._most = most
         self._sessions: dict[str, _Session] = {}
+        self.tell: Callable[[str, str, Kept], None] = _nobody
+        """Is told what is kept anew: session, placeholder, value."""
 
     def __len__(self) -> int:
         return sum(len(session.held) for session in self._sessions.values())
@@ -87,17 +89,37 @@ class Custody:
         place = self._known_by(kept)
         known = holder.known.get(place)
         if known is not None:
+            changed = holder.held[known].until != kept.until
             holder.held[known] = kept  # its end may be another
             holder.held.move_to_end(known)
+            if changed:
+                self.tell(session, known, kept)
             return known
         random = token_bytes(12)
         placeholder = MARK + (urlsafe_b64encode(random) + self._seal(session, random)).decode("ascii")
+        self._hold(holder, placeholder, kept)
+        self.tell(session, placeholder, kept)
+        return placeholder
+
+    def add(self, session: str, placeholder: str, kept: Kept) -> None:
+        """Keep what somebody else who shares the key keeps, under the same placeholder."""
+        holder = self._sessions.setdefault(session, _Session(OrderedDict(), {}))
+        if placeholder in holder.held:
+            self._drop(holder, placeholder)
+        self._hold(holder, placeholder, kept)
+
+    def everything(self) -> Iterator[tuple[str, str, Kept]]:
+        """All that is kept: session, placeholder, value."""
+        for session, holder in self._sessions.items():
+            for placeholder, kept in holder.held.items():
+                yield session, placeholder, kept
+
+    def _hold(self, holder: _Session, placeholder: str, kept: Kept) -> None:
         holder.held[placeholder] = kept
-        holder.known[place] = placeholder
-        holder.size += size
+        holder.known[self._known_by(kept)] = placeholder
+        holder.size += kept.size
         while holder.size > self._most:
             self._drop(holder, next(iter(holder.held)))
-        return placeholder
 
     def find(self, session: str, placeholder: str) -> Kept | None:
         """What a placeholder stands for, in its own session and time only."""
@@ -126,7 +148,9 @@ class Custody:
 
     def _drop(self, holder: _Session, placeholder: str) -> None:
         kept = holder.held.pop(placeholder)
-        holder.known.pop(self._known_by(kept), None)
+        place = self._known_by(kept)
+        if holder.known.get(place) == placeholder:
+            del holder.known[place]
         holder.size -= kept.size
 
     def _seal(self, session: str, random: bytes) -> bytes:
@@ -136,6 +160,10 @@ class Custody:
         where = "\0".join((kept.kind, kept.name, kept.host, str(kept.subdomains), kept.path, str(kept.secure)))
         told = f"{where}\0{kept.value.reveal()}"
         return hmac.digest(self._key, told.encode("utf-8", "surrogateescape"), "sha256")[:16]
+
+
+def _nobody(session: str, placeholder: str, kept: Kept) -> None:
+    pass
 
 
 def is_placeholder(text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -57,6 +57,8 @@ class Crew:
         self._lease = lease
         self._members: dict[str, Member] = {}
         self._known: dict[str, Mission] = {}
+        self.ended: Callable[[str], None] = _nothing
+        """Is told of a mission that has ended, before anybody else is."""
         self._limit = 0.0
         self._catching_up: set[asyncio.Task[None]] = set()
 
@@ -104,6 +106,7 @@ class Crew:
         started = self._clock.boot()
         if mission.state.final:
             self._known.pop(mission.id, None)
+            self.ended(mission.id)
         else:
             self._known[mission.id] = mission
         told = self.members
@@ -218,3 +221,7 @@ class Crew:
                 return await member.end(mission)
         except (ExeatError, TimeoutError):
             return Ended()  # its memory is gone with it; what issuers hold lives until it expires
+
+
+def _nothing(mission: str) -> None:
+    pass

@@ -1,15 +1,18 @@
-"""How missions, figures and firings are said between processes: as JSON values, and back exactly or not at all.
+"""How missions, figures, firings and kept values are said between processes: as JSON values, and back exactly or not at all.
 
 Must not know: channels.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import asdict
 from typing import Any
 
+from exeat.credentials.custody import Kept
 from exeat.model.deviation import Firing, Then, When
 from exeat.model.mission import Mission
+from exeat.model.secret import Secret
 from exeat.ports import Ended, TokenLeft
 from exeat.store.rows import from_row, to_row
 
@@ -43,3 +46,16 @@ def firing_to(firing: Firing) -> dict[str, Any]:
 def firing_from(said: dict[str, Any]) -> Firing:
     """The same, back."""
     return Firing(**{**said, "when": When(said["when"]), "then": Then(said["then"])})
+
+
+def kept_to(session: str, placeholder: str, kept: Kept) -> list[Any]:
+    """A value in custody. It is a secret, and goes nowhere but from one process of ours to the next."""
+    value = b64encode(kept.value.reveal().encode("utf-8", "surrogateescape")).decode("ascii")
+    where = [kept.host, kept.subdomains, kept.path, kept.secure, kept.until]
+    return [session, placeholder, kept.kind, kept.name, value, *where]
+
+
+def kept_from(said: list[Any]) -> tuple[str, str, Kept]:
+    """The same, back."""
+    session, placeholder, kind, name, value, *where = said
+    return session, placeholder, Kept(kind, name, Secret(b64decode(value).decode("utf-8", "surrogateescape")), *where)

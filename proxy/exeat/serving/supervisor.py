@@ -11,12 +11,15 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, final
 
 from exeat.config.loading import Loaded
 from exeat.counting import LATEST, Counts, from_wire, merge
+from exeat.credentials.custody import Custody
 from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.crew import Crew
+from exeat.fleet.keepsakes import Keepsakes
 from exeat.fleet.member import RemoteMember
 from exeat.fleet.wording import firing_from
 from exeat.model.record import RecordKind
@@ -66,6 +69,8 @@ class Supervisor:
             evaluate=self._evaluate,
         )
         self._chores = Chores()
+        self._keepsakes = Keepsakes(Custody(common.key, common.clock.time, settings.proxy.limits.custody), self._crew)
+        self._crew.ended = self._keepsakes.forget
         self._reload = Reload(common, self._plane, self._crew)
         self._draining = False
         self._renewing = asyncio.Lock()
@@ -122,7 +127,8 @@ class Supervisor:
 
     def _slot(self, name: str) -> Slot:
         return Slot(
-            name, self.common.loaded.file, self.common.listeners.descriptors, calls={"report": self._report},
+            name, self.common.loaded.file, self.common.listeners.descriptors,
+            calls={"report": self._report, "kept": partial(self._keepsakes.heard, name)},
             joined=self._joined, left=self._left,
         )  # fmt: skip
 
@@ -149,6 +155,7 @@ class Supervisor:
 
     def _joined(self, member: RemoteMember) -> None:
         self._crew.join(member)
+        self._keepsakes.greet(member)
 
     def _left(self, member: RemoteMember, code: int) -> None:
         self._crew.leave(member)

@@ -23,7 +23,7 @@ from exeat.enforcement.limits.quotas import raise_descriptor_limit
 from exeat.errors import ExeatError
 from exeat.fleet.channel import Channel
 from exeat.fleet.tower import RemoteTower
-from exeat.fleet.wording import ended_to, mission_from
+from exeat.fleet.wording import ended_to, kept_from, kept_to, mission_from
 from exeat.ports import Ended
 from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
@@ -60,11 +60,13 @@ class WorkerProcess:
                 "status": lambda _: self._status(),
                 "evaluate": self._worker.evaluate,
                 "configure": lambda _: self._configure(),
+                "kept": self._kept,
                 "drain": self._drain,
             },
             self._alone,
         )
         data.worker.parts.gate.deviations.report_to(RemoteTower(channel))
+        data.custody.tell = lambda *kept: channel.tell("kept", kept_to(*kept))
         await channel.call("hello", {"name": common.audit.chain, "version": common.version})
         await data.identities.refresher.start()
         await self._worker.start()
@@ -83,6 +85,12 @@ class WorkerProcess:
         channel.close()
 
     # --- what the supervisor says -----------------------------------------------------------------------------------------
+
+    def _kept(self, said: list[list[Any]]) -> None:
+        live = self._worker.world.snapshot.by_mission
+        for session, placeholder, kept in map(kept_from, said):
+            if session.partition("/")[0] in live:
+                self._data.custody.add(session, placeholder, kept)
 
     def _drain(self, replaced: bool) -> None:
         self._replaced = replaced

@@ -51,6 +51,7 @@ class DataPlane:
     exchange: OAuthExchangeIssuer
     """Holds connections to authorization servers: closed after the broker."""
     identities: Identities
+    custody: Custody
     worker: Worker
 
     async def close(self) -> None:
@@ -103,7 +104,8 @@ def build_data_plane(common: Common) -> DataPlane:
     )
     identities = build_identities(common.loaded, site, passes, common.tls, common.state, clock)
     upstream, limits = settings.upstream, settings.proxy.limits
-    keeper = Keeper(Custody(common.key, clock.time, limits.custody), clock, Handouts(upstream.cookies, upstream.links))
+    custody = Custody(common.key, clock.time, limits.custody)
+    keeper = Keeper(custody, clock, Handouts(upstream.cookies, upstream.links))
     admin = parse_listener(settings.admin.listen)
     own = (*(port.address for _, port in common.ports), admin)
     registry = Registry()
@@ -136,4 +138,4 @@ def build_data_plane(common: Common) -> DataPlane:
         limits=limits,
     )
     worker = Worker(parts, common.listeners, broker, clock, site.agents)
-    return DataPlane(common.audit, broker, exchange, identities, worker)
+    return DataPlane(common.audit, broker, exchange, identities, custody, worker)
