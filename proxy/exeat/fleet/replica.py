@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import final
@@ -52,7 +52,7 @@ class Replica:
         self.acted: Acted = lambda _, __: None
         self._history = ""
         self._seen = 0
-        self._own: deque[tuple[str, int]] = deque(maxlen=_OWN)
+        self._own: OrderedDict[str, Mission] = OrderedDict()
         self._woken = asyncio.Event()
         self._acks = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,7 +84,7 @@ class Replica:
         Raise UnavailableError as :meth:`Crew.apply` does.
         """
         started = self._clock.boot()
-        self._own.append((mission.id, mission.revision))
+        self._remember(mission)
         here = asyncio.ensure_future(self._crew.change(mission))
         lapsed = await self._others(started + self._lease + _MARGIN)
         change = await here
@@ -138,30 +138,45 @@ class Replica:
     async def _anew(self) -> None:
         await self._replicas.register(self.replica, self.name)
         live = await self._feed.live_and_version()
-        await self._crew.reload(live.missions)
+        newest = [self._newest(mission) for mission in live.missions]
+        await self._crew.reload([mission for mission in newest if not mission.state.final])
         self.told(live.missions)
         self._seen, self._history = live.version, live.history
 
     async def _catch_up(self) -> None:
-        """Act on everything that changed, and only then count it as seen."""
-        changed = await self._feed.changed_since(self._seen, _PAGE)
-        self.told(changed.missions)
-        changes = await asyncio.gather(
-            *(self._crew.change(mission) for mission in changed.missions), return_exceptions=True
-        )
-        for change in changes:
-            if isinstance(change, Change):
-                self._spawn(self._settle(change))
-            else:  # an open mission that doesn't fit here: it is refused here, and nothing is lost by it
-                logger.error("a mission isn't served here: %s", change)
-        self._seen = changed.version
+        """Act on everything that changed, and only then count it as seen: a page alone is complete up to nothing."""
+        version, more = self._seen, True
+        while more:
+            changed = await self._feed.changed_since(version, _PAGE)
+            version, more = changed.version, changed.more
+            self.told(changed.missions)
+            changes = await asyncio.gather(
+                *(self._crew.change(self._newest(mission)) for mission in changed.missions), return_exceptions=True
+            )
+            for change in changes:
+                if isinstance(change, Change):
+                    self._spawn(self._settle(change))
+                else:  # an open mission that doesn't fit here: it is refused here, and nothing is lost by it
+                    logger.error("a mission isn't served here: %s", change)
+        self._seen = version
 
     async def _settle(self, change: Change) -> None:
         applied = await self._crew.settle(change)
-        if change.mission.state.final and (change.mission.id, change.mission.revision) not in self._own:
+        if change.mission.state.final and change.mission != self._own.get(change.mission.id):
             self.acted(applied, change.mission)
 
     # --- what was changed here ----------------------------------------------------------------------------------------------
+
+    def _remember(self, mission: Mission) -> None:
+        self._own[mission.id] = mission
+        self._own.move_to_end(mission.id)
+        while len(self._own) > _OWN:
+            self._own.popitem(last=False)
+
+    def _newest(self, mission: Mission) -> Mission:
+        """A mission as read, or as it was changed here since it was read: else what has just ended would begin again."""
+        own = self._own.get(mission.id)
+        return own if own is not None and own.revision > mission.revision else mission
 
     async def _others(self, deadline: float) -> tuple[str, ...]:
         """Wait until every other replica has confirmed the newest version, or the deadline; return who hadn't."""

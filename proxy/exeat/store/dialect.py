@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.dml import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite.dml import Insert as SqliteInsert
@@ -41,3 +41,9 @@ def history(connection: Connection) -> str:
     if not is_postgres(connection):
         return ""  # a file that was replaced is never used on (see ``sqlite.py``)
     return str(connection.execute(select(func.left(func.pg_walfile_name(func.pg_current_wal_lsn()), 8))).scalar_one())
+
+
+def may_be_lost(connection: Connection) -> None:
+    """Let this transaction's commit return before it is on the disk: a crash of the server may undo it, whole."""
+    if is_postgres(connection):
+        connection.execute(text("SET LOCAL synchronous_commit TO OFF"))

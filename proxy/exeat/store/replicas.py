@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from exeat.ports import Confirmed
 from exeat.store import feed
-from exeat.store.dialect import history
+from exeat.store.dialect import history, may_be_lost
 from exeat.store.notices import Channel, notify
 from exeat.store.runner import Runner
 from exeat.store.tables import replicas
@@ -30,7 +30,12 @@ def register(connection: Connection, replica: str, name: str, now: float) -> Non
 
 
 def confirm(connection: Connection, replica: str, seen: int, now: float) -> Confirmed:
-    """Note what a replica has acted on, and tell the newest version."""
+    """Note what a replica has acted on, and tell the newest version.
+
+    A confirmation that a crash undoes makes others wait for longer, and no more than that: so it doesn't wait for the disk,
+    and who waits for it hears of it earlier.
+    """
+    may_be_lost(connection)
     mine = replicas.c.id == replica
     known = connection.execute(select(replicas.c.acked, replicas.c.lapsed).where(mine).with_for_update()).first()
     newest = feed.version(connection)
