@@ -21,6 +21,7 @@ WORKERS = 3
 
 def configure(config, origin):
     config.environ["EXEAT_PROXY__WORKERS"] = str(WORKERS)
+    config.service("example")["cookies"] = "custody"
 
 
 def workers(exeat, count=WORKERS, limit=30.0, instead=()):
@@ -53,6 +54,16 @@ def serving(wire):
     return int(found.partition("pid=")[2].partition(",")[0] or 0)
 
 
+def to_all(exeat, mission):
+    """As many tunnels as it takes until each worker holds one."""
+    missing, wires = set(workers(exeat).values()), []
+    while missing:
+        assert len(wires) < 100, f"no connection reaches {missing}"
+        wires.append(tunnel(exeat, mission))
+        missing.discard(serving(wires[-1]))
+    return wires
+
+
 @contextlib.contextmanager
 def stopped(pid):
     os.kill(pid, signal.SIGSTOP)
@@ -83,14 +94,12 @@ def uploading(exeat, mission, origin):
 
 def test_they_all_serve_and_know_the_same(exeat, mission, origin):
     """Enough connections reach every worker; an ended mission is ended in all of them."""
-    wires = [tunnel(exeat, mission) for _ in range(24)]
-    served = {serving(wire) for wire in wires}
-    assert served == set(workers(exeat).values())
+    wires = to_all(exeat, mission)
     for wire in wires:
         assert wire.request("GET", "/v1/refunds", host=HOST).status == 200
     applied = exeat.end(mission)["applied"]
     assert applied["workers"] == WORKERS
-    assert applied["connections_cut"] == 24
+    assert applied["connections_cut"] == len(wires)
     assert applied["lapsed"] == []
     for wire in wires:
         assert wire.request("GET", "/v1/refunds", host=HOST).closed
@@ -192,6 +201,22 @@ def state(pid):
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
     return "Z"
+
+
+def test_what_one_of_them_keeps_all_of_them_put_back(exeat, mission, origin):
+    """The origin's cookie comes to one worker; the agent's next requests go to any, also to one that started later."""
+    fields = dict(ask(exeat, mission, "GET", "/cookie").headers)
+    held = fields["set-cookie"].partition(";")[0]
+    assert "origin-session" not in held
+    exeat.lossy = True
+    victim = next(iter(workers(exeat).values()))
+    os.kill(victim, signal.SIGKILL)
+    workers(exeat, instead=[victim])
+    origin.clear()
+    for wire in to_all(exeat, mission):
+        assert wire.request("GET", "/v1/refunds", f"Cookie: {held}", host=HOST).status == 200
+        wire.close()
+    assert {tuple(seen.header("cookie")) for seen in origin.requests} == {("sid=origin-session",)}
 
 
 def test_they_are_replaced_without_a_connection_lost(exeat, mission, origin):
