@@ -41,11 +41,12 @@ class Crew:
 
 
 class Watched:
-    """The store's feed and replicas; ``pause`` holds back what was read, ``confirmed`` is what the crew knew at each word."""
+    """The store's feed and replicas, each reading held back at will; ``confirmed`` is what the crew knew at each word."""
 
     def __init__(self, store: Store, crew: Crew) -> None:
         self.store, self.crew = store, crew
-        self.read, self.go = asyncio.Event(), asyncio.Event()
+        self.may_read, self.read, self.go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.may_read.set()
         self.go.set()
         self.confirmed: list[tuple[int, Mission | None]] = []
 
@@ -54,6 +55,7 @@ class Watched:
         await self.go.wait()
 
     async def changed_since(self, version: int, limit: int) -> Changed:
+        await self.may_read.wait()
         changed = await self.store.changed_since(version, limit)
         await self.held()
         return changed
@@ -106,14 +108,13 @@ async def test_a_page_of_changes_is_not_confirmed_as_if_it_were_all(
     """It was suspended, and changed once more: its suspension stands behind what came in between."""
     world, _, crew = watched
     monkeypatch.setattr("exeat.fleet.replica._PAGE", 1)
-    world.read.clear()
-    world.go.clear()
+    world.may_read.clear()
     suspended = await store.replace(replace(a_mission(1), state=MissionState.SUSPENDED), 0)
     for number in range(2, 5):
         await store.add(a_mission(number))
     await store.replace(replace(suspended, ticket="T"), 1)
     world.confirmed.clear()
-    world.go.set()
+    world.may_read.set()
     await until(lambda: len(crew.known) == 4 and crew.known[a_mission(1).id].revision == 2)
     await until(lambda: any(seen >= 6 for seen, _ in world.confirmed))
     early = [seen for seen, known in world.confirmed if seen >= 2 and known.state is MissionState.OPEN]
