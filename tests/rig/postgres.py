@@ -84,6 +84,16 @@ class Postgres:
         """Stop it; ``immediate`` is as a crash: no checkpoint, recovery at the next start."""
         self._run("pg_ctl", "-D", self.data, "-m", mode, "-t", str(_SECONDS), "stop")
 
+    def speaks_tls(self, certificate: bytes, key: bytes) -> None:
+        """From the next start on it offers TLS with this certificate."""
+        for name, content in (("server.crt", certificate), ("server.key", key)):
+            file = self.data / name
+            file.touch(mode=0o600)
+            file.write_bytes(content)
+            if os.getuid() == 0:
+                shutil.chown(file, "postgres", "postgres")
+        self._settings = (*self._settings, "ssl=on")
+
     def becomes_standby(self) -> None:
         """From the next start on it only reads, until it is promoted."""
         (self.data / "standby.signal").touch()

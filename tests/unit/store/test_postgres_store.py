@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -315,3 +316,26 @@ async def test_a_standby_is_never_asked_and_after_a_failover_the_history_is_anot
     after = await store.replicas.confirm("r1", before.version)
     assert after.history != before.history
     assert after.history == (await store.live_and_version()).history
+
+
+def test_a_server_must_prove_its_name(running: Postgres, bare_url: str, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    running.speaks_tls(certificate.cert_chain_pems[0].bytes(), certificate.private_key_pem.bytes())
+    running.stop("fast")
+    running.start()
+    strict = f"{bare_url}?sslmode=verify-full"
+
+    def encrypted(connection: Connection) -> bool:
+        return bool(connection.execute(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).scalar())
+
+    assert carry_out(f"{strict}&sslrootcert=ca.pem", tmp_path, None, encrypted)
+    for url in (
+        strict,
+        f"{strict}&sslrootcert=other.pem",
+        strict.replace("127.0.0.1", "localhost") + "&sslrootcert=ca.pem",
+    ):
+        with pytest.raises(UnavailableError, match="certificate verify failed"):
+            carry_out(url, tmp_path, None, encrypted)
