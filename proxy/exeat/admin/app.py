@@ -9,6 +9,8 @@ import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
+from typing import Any
 
 from aiohttp import web
 
@@ -75,6 +77,21 @@ def routes_of(context: AdminContext, guard: Guard, sessions: Sessions) -> list[R
 
     routes.append(get("/v1/openapi.json", description, Permission.SCRAPE, "This description (OpenAPI 3.1)", OpenApi))
     return routes
+
+
+class _Absent:
+    """Stands for a part that isn't there: any member may be named, none used."""
+
+    def __getattr__(self, name: str) -> _Absent:
+        return self
+
+
+def whole_description() -> dict[str, Any]:
+    """Return the description of every call that an installation may have, without one."""
+    parts = {each.name: _Absent() for each in fields(AdminContext)}
+    context = AdminContext(**(parts | {"url": "http://127.0.0.1:8081"}))  # type: ignore[arg-type]
+    absent: Any = _Absent()
+    return describe(routes_of(context, absent, absent))
 
 
 def build_app(context: AdminContext) -> web.Application:

@@ -17,7 +17,7 @@ from exeat.errors import NotFoundError
 from exeat.missions.errors import FieldError, InvalidFieldsError
 from exeat.missions.ids import MISSION_ID
 
-_LONGEST = 1024
+_LONGEST = 256
 """Characters of a value without a pattern."""
 
 

@@ -15,6 +15,8 @@ import typer
 
 from exeat import __version__
 from exeat.cli import (
+    admin,
+    api,
     audit,
     ca,
     config,
@@ -46,7 +48,7 @@ app = typer.Typer(
 )
 for verb in (init, serve, run, demo, doctor, env, why):
     verb.register(app)
-for group in (mission, policy, audit, store, service, network, ca, config):
+for group in (mission, policy, audit, store, service, network, ca, config, admin, api):
     app.add_typer(group.app)
 
 
