@@ -260,6 +260,8 @@ class Host(Driver):
     def check_send(self) -> None:
         """Raise PermissionError once the session is gone: from then on no byte is handed to an origin's socket."""
         if self.identity is None or not self.parts.world.is_live(self.identity.session):
+            if self.identity is not None and self.identity.mission in self.parts.world.barred:
+                raise ConnectionError("a rule has stopped the mission")
             raise PermissionError("the session is gone")
 
     async def dial(self, server: Server, pipe: Pipe) -> asyncio.Transport:

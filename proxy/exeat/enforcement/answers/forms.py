@@ -133,6 +133,11 @@ class Needles:
             self._covered = tuple(sorted((form for form in forms if len(form) >= _SHORTEST), key=len, reverse=True))
         return self._covered
 
+    @property
+    def quick(self) -> tuple[bytes, ...]:
+        """A text without any of these holds no form; none is shorter than eight bytes."""
+        return self._quick
+
     def __bool__(self) -> bool:
         return bool(self._values)
 
