@@ -78,10 +78,10 @@ ttl = "4h"
 
 def start(site: Site) -> list[Target]:
     """Start one for each temperature, so that what one has memoised is not the other's."""
-    return [one(site, "exeat hot"), one(site, "exeat cold", cold=True)]
+    return [one(site, "exeat hot"), one(site, "exeat cold", cold=True), one(site, "exeat hot x2", workers=2)]
 
 
-def one(site: Site, name: str, *flags: str, cold: bool = False, source: Path | None = None) -> Target:
+def one(site: Site, name: str, *flags: str, cold: bool = False, workers: int = 1, source: Path | None = None) -> Target:
     """Start ``exeat serve`` and open a mission; ``source`` is another ``proxy`` folder to take the code from."""
     folder = site.folder / name.replace(" ", "-")
     folder.mkdir()
@@ -94,11 +94,14 @@ def one(site: Site, name: str, *flags: str, cold: bool = False, source: Path | N
         + _SERVICE.format(name="plain", host=PLAIN_HOST, more="ports = [80]\nplain_http = true")
     )
     environ = {"EXAMPLE_KEY": KEY}
+    if workers > 1:
+        environ["EXEAT_PROXY__WORKERS"] = str(workers)
     if source is not None:
         environ["PYTHONPATH"] = str(source.absolute())
     cli = [site.python, *flags, "-m", "exeat.cli.main"]
     config = ["-c", str(folder / "exeat.toml")]
     note = "another resource for each request: Cedar asked and a token minted" if cold else "one resource"
+    note += f"; {workers} workers" if workers > 1 else ""
     process = site.start(name, *cli, "serve", *config, environ=environ)
     target = Target(name, f"everything on; {note}", [process]).wait(site, proxy, admin)
     opening = [*cli, "mission", "open", "bench", "--agent", "bot", "--json", *config]
