@@ -140,6 +140,7 @@ def show(mission: IdArgument, config: ConfigOption = None, as_json: JsonOption =
 
 def _change(verb: str, mission: str, body: dict[str, object], config: ConfigOption, as_json: bool) -> None:
     from exeat.cli import passes
+    from exeat.cli.applied import told
     from exeat.cli.client import AdminClient, segment
 
     loaded = load_settings(config)
@@ -155,8 +156,8 @@ def _change(verb: str, mission: str, body: dict[str, object], config: ConfigOpti
         line(f'a pass ends with the mission it was made for; use the new one:  eval "$(exeat env --from {kept})"')
     applied = answer.get("applied")
     if isinstance(applied, dict):
-        counts = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in applied.items() if key != "ms")
-        line(f"  {printable(counts)}, in {applied.get('ms', '?')} ms")
+        for text in told(applied):
+            line(f"  {text}")
 
 
 @app.command("suspend")

@@ -73,13 +73,24 @@ def test_changes_carry_their_reason(site, stub, exeat, verb):
     answer = {
         "mission": "m_1",
         "state": "closed",
-        "applied": {"connections_cut": 2, "tokens_dropped": 1, "tokens_revoked": 0, "ms": 3.5},
-    }
+        "applied": {
+            "connections_cut": 2, "tokens_dropped": 3, "tokens_revoked": 1, "workers": 4, "lapsed": ["w2"], "cut_ms": 3.5,
+            "tokens_ms": 12.0, "ms": 15.5, "tokens_left": [
+                {"service": "example", "token": "t1", "expires_at": "2999-01-01T00:00:00Z"},
+                {"service": "slack", "token": "t2", "expires_at": None},
+            ],
+        },
+    }  # fmt: skip
     stub.answers["POST", f"/v1/missions/m_1/{verb}"] = (200, answer)
     code, out, _ = exeat("mission", verb, "m_1", "--reason", "because")
     assert code == 0
     assert stub.asked[-1][2] == {"reason": "because"}
-    assert "2 connections cut, 1 tokens dropped, 0 tokens revoked, in 3.5 ms" in out
+    said = [text.strip() for text in out.splitlines()[1:]]
+    assert said[0] == "2 connections cut in 4 workers; no byte more can go since 3.5 ms after the call"
+    assert said[1] == "3 tokens dropped, 1 revoked at their issuers in 12.0 ms"
+    assert said[2].startswith("1 token of example can't be revoked and end in ")
+    assert said[3].startswith("1 token of slack can't be revoked and live until somebody changes them there")
+    assert said[4].startswith("w2 did not confirm; its lease has run out")
     assert orjson.loads(exeat("mission", verb, "m_1", "--json")[1]) == answer
 
 
