@@ -48,7 +48,6 @@ def description(exeat):
 # --- roles and tokens ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.guard("role-check")
 @pytest.mark.parametrize("role", [*MAY, None])
 def test_every_call_takes_exactly_the_roles_that_have_its_permission(exeat, tokens, description, role):
     """Through the door, for every call there is; what a call needs is in its description."""
