@@ -32,7 +32,7 @@ proxy too, from the audit files.
 Every refusal, whatever its form:
 
 * has the fields `exeat-decision-id`, `proxy-status` (RFC 9209) and `cache-control: no-store`;
-* holds fixed texts only, apart from a policy's own `@advice`: nothing an agent, an upstream or a user wrote is quoted, but for
+* holds fixed texts only, apart from a policy's own `@advice` and where admins say that approvers are found: nothing an agent, an upstream or a user wrote is quoted, but for
   the id of a JSON-RPC call (a number, or 64 letters, digits and `._:-` at most);
 * is never a 401, which would make SDKs drop the key they hold;
 * says over HTTP/1.1 in its reason phrase `Refused by Exeat: CODE DECISION`, which pip and wget print;

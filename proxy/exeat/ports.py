@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from exeat.model.admin_token import AdminToken
+from exeat.model.approval import Approval, ApprovalAnswer, ApprovalAsked
 from exeat.model.decision import TokenRequest
 from exeat.model.deviation import Firing
 from exeat.model.mission import Mission
@@ -141,6 +142,63 @@ class MissionStore(Protocol):
 
     async def page(self, limit: int, before: str | None = None) -> Sequence[Mission]:
         """Newest first, of any state; ``before`` is the id of the last one already seen."""
+        ...
+
+
+class ApprovalDesk(Protocol):
+    """Where a worker asks whether people have approved a request."""
+
+    async def ask(self, asked: ApprovalAsked) -> ApprovalAnswer:
+        """Return the answer: at once where there is one, else when there is, or after ``asked.wait`` seconds.
+
+        An approval that is answered with counts as used by that. Raise RefusalError when the question can't be put.
+        """
+        ...
+
+
+class ApprovalStore(Protocol):
+    """Where approvals live. Writes are durable when they return; all raise UnavailableError when the store is gone."""
+
+    async def add(self, approval: Approval) -> None:
+        """Store a new question; raise ConflictError when the same request is asked about already."""
+        ...
+
+    async def replace(self, approval: Approval) -> Approval:
+        """Store a changed one with its revision raised; raise ConflictError when somebody was faster."""
+        ...
+
+    async def use(self, approval_id: str, now: float) -> Approval | None:
+        """Use a grant once more, if it holds and has a use left: never once too often, whoever else asks."""
+        ...
+
+    async def get(self, approval_id: str) -> Approval | None:
+        """One approval."""
+        ...
+
+    async def of_session(self, session: str, now: float) -> Sequence[Approval]:
+        """What holds for a session now: questions, grants and denials that haven't lapsed, oldest first."""
+        ...
+
+    async def of_mission(self, mission: str) -> Sequence[Approval]:
+        """The questions and grants of a mission."""
+        ...
+
+    async def lapsed(self, now: float) -> Sequence[Approval]:
+        """Questions and grants whose time is up: some of them, oldest first."""
+        ...
+
+    async def missions(self) -> Sequence[str]:
+        """The missions that have questions or grants."""
+        ...
+
+    async def forget(self, before: float) -> None:
+        """Drop what is over and lapsed before a moment, in seconds since the epoch."""
+        ...
+
+    async def page(
+        self, limit: int, state: str = "", mission: str = "", before: str | None = None
+    ) -> Sequence[Approval]:
+        """Newest first; ``before`` is the id of the last one already seen."""
         ...
 
 

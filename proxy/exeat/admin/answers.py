@@ -122,6 +122,65 @@ class MissionOpened(PassShape):
     agents: list[PassShape] = []
 
 
+class BodyShape(Shape):
+    """A body that people are asked about, by its digest."""
+
+    sha256: str
+    bytes: int
+    content_type: str
+
+
+class RequestShape(Shape):
+    """A request that people are asked about. Unless it is ``exact``, its body streams and nobody has read it."""
+
+    method: str
+    url: str
+    query: str
+    body: BodyShape
+    exact: bool
+
+
+class VoteShape(Shape):
+    """What one person has said."""
+
+    by: str
+    groups: list[str]
+    via: Literal["api", "webhook"]
+    at: Time
+    reason: str
+
+
+class ApprovalShape(Shape):
+    """What people are asked, and what became of it. ``missing`` are the voices still needed, by group."""
+
+    approval: str
+    state: Literal["pending", "approved", "denied", "used", "expired"]
+    agent: str
+    mission: str
+    service: str
+    action: str
+    resource: str
+    also: list[str]
+    request: RequestShape
+    groups: list[str]
+    missing: dict[str, int]
+    decision_id: str
+    created_at: Time
+    expires_at: Time
+    scope: Literal["", "once", "times", "mission"]
+    times: int
+    used: int
+    cause: Literal["", "time", "mission", "duplicate"]
+    votes: list[VoteShape]
+
+
+class ApprovalList(Shape):
+    """A page of approvals, newest first."""
+
+    approvals: list[ApprovalShape]
+    next: Next
+
+
 class RecordShape(BaseModel):
     """A record of the audit (DESIGN §7); its members depend on its kind."""
 

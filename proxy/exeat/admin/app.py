@@ -15,9 +15,10 @@ from typing import Any
 from aiohttp import web
 
 from exeat.admin.answers import OpenApi
+from exeat.admin.approvals import ApprovalCalls
 from exeat.admin.authzen import EvaluationCalls
 from exeat.admin.bodies import BODY_LIMIT
-from exeat.admin.call import CALLER, Call, write
+from exeat.admin.call import CALLER, NOBODY, Call, write
 from exeat.admin.context import AdminContext
 from exeat.admin.description import describe
 from exeat.admin.dispatch import REPEATED, handler_of
@@ -63,6 +64,7 @@ def routes_of(context: AdminContext, guard: Guard, sessions: Sessions) -> list[R
 
     routes = [
         *MissionCalls(context.control).routes(),
+        *ApprovalCalls(context.approvals, context.inbox).routes(),
         *ReadingCalls(context, guard).routes(),
         *MetricCalls(counts).routes(),
         *TokenCalls(context.tokens).routes(),
@@ -133,6 +135,8 @@ def build_app(context: AdminContext) -> web.Application:
                 _record(context.audit, request, *status_and_code(error))
             raise
         except Exception as error:
+            if request[CALLER] is NOBODY:
+                raise  # as those the guard turns away: strangers must not fill the audit
             _record(context.audit, request, *status_and_code(error))
             raise
         if response.get(REPEATED, False):

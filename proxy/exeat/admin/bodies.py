@@ -22,6 +22,7 @@ from exeat.missions.errors import FieldError, InvalidFieldsError
 
 BODY_LIMIT = 64 * 1024
 """Bytes; a mission with hundreds of destinations stays below."""
+APPROVAL_ID = r"a_[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _SLOW = 10.0
 """Seconds a body may take to arrive."""
 _JOINERS = frozenset("\u200c\u200d")
@@ -89,6 +90,22 @@ class ExtendBody(ReasonBody):
     def until_seconds(self) -> float | None:
         """``until`` in seconds since the epoch."""
         return None if self.until is None else datetime.fromisoformat(self.until).timestamp()
+
+
+class ApproveBody(ReasonBody):
+    """``POST /v1/approvals/{id}/approve``: the very request ``once`` or some ``times``, or all such ones of the ``mission``."""
+
+    scope: Literal["once", "times", "mission"] = "once"
+    times: Annotated[int, Field(ge=1, le=1000)] = 1
+    ttl: Duration | None = None
+
+
+class HookBody(ApproveBody):
+    """``POST /hooks/approvals``: what a member of the group that signs it says."""
+
+    approval: Annotated[str, Field(pattern=f"^{APPROVAL_ID}$")]
+    decision: Literal["approve", "deny"]
+    approver: Annotated[Short, Field(min_length=1)]
 
 
 class TokenBody(Body):

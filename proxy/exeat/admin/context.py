@@ -11,6 +11,8 @@ from typing import Any
 
 from exeat.admin.login.provider import Provider
 from exeat.admin.tokens import Tokens
+from exeat.approvals.desk import Approvals
+from exeat.approvals.inbox import Inbox
 from exeat.counting import Counts
 from exeat.missions.control import MissionControl
 from exeat.model.secret import Secret
@@ -30,6 +32,8 @@ class AdminContext:
     """
 
     control: MissionControl
+    approvals: Approvals
+    inbox: Inbox
     token: Secret
     tokens: Tokens
     audit: AuditSink

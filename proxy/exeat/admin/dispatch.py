@@ -40,7 +40,7 @@ def handler_of(
         call = Call(request, caller, audit, path, read_query(request.query, route.query, others=route.others))
         work = _bound(route, call) if route.body is None else _bound(route, call, parse(raw, route.body))
         key = request.headers.get(_KEY)
-        if not route.changes or route.asks or key is None:
+        if not route.changes or route.asks or key is None or route.permission is None:  # of nobody no answer is kept
             return _response(route, await work())
 
         async def kept() -> str:

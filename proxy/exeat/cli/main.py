@@ -17,6 +17,7 @@ from exeat import __version__
 from exeat.cli import (
     admin,
     api,
+    approval,
     audit,
     ca,
     config,
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 for verb in (init, serve, run, demo, doctor, env, why):
     verb.register(app)
-for group in (mission, policy, audit, store, service, network, ca, config, admin, api):
+for group in (mission, approval, policy, audit, store, service, network, ca, config, admin, api):
     app.add_typer(group.app)
 
 

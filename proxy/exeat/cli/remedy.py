@@ -42,6 +42,9 @@ _STEPS: Mapping[str, tuple[str, ...]] = {
     "mission_missing": ("exeat mission open {template} --agent {agent}",),
     "mission_ended": ("exeat mission show {mission} says how it ended", "exeat mission open {template} --agent {agent}"),
     "mission_suspended": ("exeat mission resume {mission}",),
+    "mission_not_fresh": ("exeat mission open {template} --agent {agent}", "exeat.toml, [policy] fresh says how long is fresh"),
+    "approval_required": ("exeat approval list", "exeat approval approve {approval}", "then send the request again"),
+    "approval_denied": ("exeat approval list --state denied --mission {mission} says who denied it, and why",),
     "address_not_allowed": ('for an inner service by name, in exeat.toml: [upstream.resolve] "{where}" = "ADDRESS:PORT"',),
     "policy_error": ("exeat policy check",),
     "credential_foreign": (
@@ -68,6 +71,7 @@ def _filled(step: str, decision: Record, mission: Record) -> str:
         agent=_word(agent) or "NAME",
         mission=_word(decision.get("mission")) or "ID",
         service=_word(decision.get("service")) or "NAME",
+        approval=_word(decision.get("approval")) or "ID",
         where=_where(decision),
     )
 

@@ -28,6 +28,7 @@ def cross_check(settings: Settings) -> Iterator[Problem]:
     yield from _services(settings)
     yield from _templates(settings)
     yield from deviation_problems(settings)
+    yield from _approvers(settings)
 
 
 def _places(settings: Settings) -> Iterator[Problem]:
@@ -93,6 +94,19 @@ def _services(settings: Settings) -> Iterator[Problem]:
                 yield Problem(
                     path, f"no agent lives in environment {environment!r}", _nearest(environment, environments)
                 )
+
+
+def _approvers(settings: Settings) -> Iterator[Problem]:
+    for index, name in _repeated([group.name for group in settings.approver]):
+        yield Problem(("approver", index, "name"), f"there is another approver {name!r}", "rename or merge one of them")
+    for index, group in enumerate(settings.approver):
+        at: Path = ("approver", index)
+        if group.webhook and group.secret is None:
+            yield Problem((*at, "webhook"), "nobody could tell our webhooks from others", 'add secret = "env:NAME"')
+        if group.secret is not None and not group.members:
+            yield Problem((*at, "members"), "a webhook may speak for listed members alone", 'add members = ["alice"]')
+        if group.members and group.needed > len(set(map(str.casefold, group.members))):
+            yield Problem((*at, "needed"), "is more than there are members", "add members, or ask for fewer")
 
 
 def _templates(settings: Settings) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from exeat.config.tables.approval import ApprovalTable, ApproverTable
 from exeat.config.tables.deviation import HoneytokenTable, RuleTable
 from exeat.config.tables.identity import AgentTable, IdentityTable
 from exeat.config.tables.mission import CeilingsTable, DestinationTable, MissionTemplateTable
@@ -34,6 +35,8 @@ class Settings(Table):
     destination: tuple[DestinationTable, ...] = ()
     agent: tuple[AgentTable, ...] = ()
     service: tuple[ServiceTable, ...] = ()
+    approval: ApprovalTable = ApprovalTable()
+    approver: tuple[ApproverTable, ...] = ()
     mission_template: tuple[MissionTemplateTable, ...] = ()
     rule: tuple[RuleTable, ...] = ()
     honeytoken: tuple[HoneytokenTable, ...] = ()

@@ -6,10 +6,11 @@ Must not know: I/O, the clock, engines of proxies, how a decision is carried out
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from exeat.decision.classify import Classified, Unread, classify, classify_body
 from exeat.decision.hosts import is_local_name
-from exeat.decision.limits import check
+from exeat.decision.limits import check, is_fresh
 from exeat.decision.pins import check_pins
 from exeat.decision.recognise import Recognition, recognise
 from exeat.decision.snapshot import SessionView, Snapshot
@@ -29,7 +30,7 @@ from exeat.model.decision import (
 )
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
-from exeat.model.service import GRADES, Grade, Service
+from exeat.model.service import GRADES, Grade, Sensitivity, Service
 
 _DEFAULT_TAG = Tag("spiffe")
 
@@ -51,7 +52,7 @@ def decide(
     3. classify: service, action, resource of each thing asked; NeedBody once, where that lies in the body
     4. pins: a mission that is pinned to models calls no others
     5. recognise: the credential is ours, in its place, not retired; none at all on plain HTTP
-    6. grade: how narrow the token for this request can be
+    6. grade: how narrow the token for this request can be; a mission that acts on something critical is a fresh one
     7. Cedar: may this principal do each action on its resource in this context; the first refusal decides
     8. obligations: one token for all of it in the credential's place, one identity tag
 
@@ -78,6 +79,9 @@ def decide(
     questions = _questions(meanings, state, grade)
     if refused := _check_credential(state, found.detail, questions[0], secure=secure):
         return refused
+    for each in meanings:
+        if each.resource.sensitivity is Sensitivity.CRITICAL and not is_fresh(view.mission, snapshot.fresh, now):
+            return Deny(Reason.MISSION_NOT_FRESH, questions[0])
     context = Context(state, grade, approvals, request.verb, request.host)
     answers = [
         _answer(snapshot.engine.judge(view.principal, each.action, each.resource, context), question)
@@ -187,12 +191,15 @@ def _all_of(
 ) -> Permit | Deny | Hold:
     """Permit only when every answer is one; what no approval can change comes before what one could."""
     policies: dict[str, None] = {}
-    held: Hold | None = None
+    held: list[Hold] = []
     for each in answers:
         if isinstance(each, Deny):
             return each
         if isinstance(each, Hold):
-            held = held or each
+            held.append(each)
         else:
             policies.update(dict.fromkeys(each.policies))
-    return held or Permit(question, obligations, tuple(policies))
+    if not held:
+        return Permit(question, obligations, tuple(policies))
+    approvers = dict.fromkeys(name for each in held for name in each.approvers)  # all of it is asked for at once
+    return replace(held[0], approvers=tuple(approvers))

@@ -72,6 +72,7 @@ class SessionRecord:
     parents: frozenset[Uid]
     operations: frozenset[str]
     read_only: bool
+    owned: bool
     tags: Mapping[str, str]
 
     @property
@@ -82,6 +83,7 @@ class SessionRecord:
                 "uid": _ref(self.uid),
                 "attrs": {
                     "operations": [{"__entity": _ref(("Action", id_))} for id_ in sorted(self.operations)],
+                    "owned": self.owned,
                     "readOnly": self.read_only,
                 },
                 "parents": [_ref(uid) for uid in sorted(self.parents)],
@@ -107,7 +109,10 @@ def session_record(session: Session, mission: Mission, operations: frozenset[str
         parents.add(("Exeat::MissionTemplate", mission.template))
     for uid in parents:
         check_id(uid[1])
-    return SessionRecord((SESSION, session.key), frozenset(parents), operations, mission.read_only, mission.labels)
+    owned = mission.owner.strip() != ""
+    return SessionRecord(
+        (SESSION, session.key), frozenset(parents), operations, mission.read_only, owned, mission.labels
+    )
 
 
 def check_id(text: str) -> None:

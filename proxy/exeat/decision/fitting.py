@@ -39,7 +39,7 @@ class Fitting:
                 raise ValueError(f"unknown operations: {', '.join(sorted(unknown))}")
             self._fit(operations, replace(record, parents=frozenset(), read_only=False, tags={}))
         named = frozenset(uid for uid in record.parents if uid[0] not in _ANY_ID)
-        rest = (named, record.read_only, frozenset(record.tags.items()))
+        rest = (named, record.read_only, record.owned, frozenset(record.tags.items()))
         if rest not in self._fitted:
             self._fit(rest, replace(record, operations=frozenset()))
 

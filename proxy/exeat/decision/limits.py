@@ -1,4 +1,4 @@
-"""What Cedar is never asked: the mission's state, its time and its destinations.
+"""What Cedar is never asked: the mission's state, its time, its destinations, and how fresh it is.
 
 Judged before every decision, so that no memo outlives a mission and no policy can widen one. Operations aren't a limit: a
 site's own permit may grant more than the mission names. Must not know: services, policies.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from exeat.decision.destinations import in_ceiling, in_mission
 from exeat.decision.snapshot import SessionView
 from exeat.model.decision import Deny
-from exeat.model.mission import Ceilings, MissionState
+from exeat.model.mission import Ceilings, Mission, MissionState
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
 
@@ -28,3 +28,8 @@ def check(view: SessionView, ceilings: Ceilings, request: CanonicalRequest, now:
     if not in_ceiling(ceilings, request.host, request.port, now):
         return Deny(Reason.DESTINATION_NOT_ALLOWED, detail="no [[destination]] allows it any more")
     return None
+
+
+def is_fresh(mission: Mission, fresh: float, now: float) -> bool:
+    """Whether a mission was opened less than so many seconds ago, as acting on what is critical demands."""
+    return 0 <= now - mission.opened_at < fresh  # one of the future was opened before the clock went back

@@ -51,6 +51,8 @@ class Snapshot:
     ceilings: Ceilings
     fingerprints: FingerprintTable = field(repr=False)
     overrides: frozenset[tuple[str, int]] = frozenset()
+    fresh: float = 3600.0
+    """Seconds after its opening in which a mission may act on what is critical."""
     by_agent: Mapping[str, tuple[SessionView, ...]] = field(default=_NOBODY, repr=False)
     by_mission: Mapping[str, tuple[SessionView, ...]] = field(default=_NOBODY, repr=False)
 

@@ -22,6 +22,7 @@ from exeat.enforcement.deviations import Deviations
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.formats.asked import Asked, asked_by
 from exeat.enforcement.headers import framed, outgoing
+from exeat.enforcement.holding import NOT_APPROVED, Approved, Holding, question
 from exeat.enforcement.identified import Conflicting, Identity
 from exeat.enforcement.identify import Identifier
 from exeat.enforcement.recorder import Recorder, where
@@ -34,7 +35,7 @@ from exeat.model.decision import Deny, Hold, Inject, NeedBody, Tag
 from exeat.model.destination import host_port
 from exeat.model.reason import Reason
 from exeat.model.record import Sent
-from exeat.model.request import WireRequest
+from exeat.model.request import CanonicalRequest, WireRequest
 from exeat.model.token import Token
 from exeat.ports import AuditSink, Broker, Clock
 from exeat.services.resources import MODEL
@@ -82,6 +83,7 @@ class Gate:
         *,
         deadline: float,
         pairwise_key: bytes,
+        holding: Holding | None = None,
     ) -> None:
         self._world = world
         self._identifier = identifier
@@ -91,6 +93,7 @@ class Gate:
         self._deadline = deadline
         self._pairwise_key = pairwise_key
         self._keeper = keeper
+        self._holding = holding
         self._deviations = deviations
 
     @property
@@ -130,10 +133,21 @@ class Gate:
         once: the call with ``body`` returns anything but NeedBody. ``whole`` says that nothing of the body follows. Never
         raises an Exception.
         """
+        return self._judge(identity, wire, body, self._new_id(), whole, None)
+
+    def _judge(
+        self,
+        identity: Identity,
+        wire: WireRequest,
+        body: bytes | None,
+        decision_id: str,
+        whole: bool,
+        approved: Approved | None,
+    ) -> Admission:
+        """As :meth:`admit`; with ``approved`` people were asked already, and nobody is asked again."""
         started = self._clock.monotonic()
-        decision_id = self._new_id()
         try:
-            return self._admit(identity, wire, body, decision_id, started, whole=whole)
+            return self._admit(identity, wire, body, decision_id, started, approved, whole=whole)
         except RefusalError as error:
             verdict = Deny(error.reason, detail=error.detail)
         except Exception:
@@ -148,6 +162,7 @@ class Gate:
         body: bytes | None,
         decision_id: str,
         started: float,
+        approved: Approved | None,
         *,
         whole: bool,
     ) -> Admission:
@@ -172,13 +187,26 @@ class Gate:
         if isinstance(claim, Deny):
             return self._refuse(claim, decision_id, identity, wire, started, view=view, body=body)
         kept = _NOTHING_KEPT if claim is None else claim.placeholders
-        decision = decide(request, view, snapshot, self._clock.time(), body=body, kept=kept)
+        given = approved or NOT_APPROVED
+        decision = decide(request, view, snapshot, self._clock.time(), approvals=given.groups, body=body, kept=kept)
         if not self._clock.monotonic() - started <= self._deadline:
             raise RefusalError(Reason.INTERNAL_ERROR, "the decision came too late")
         if isinstance(decision, NeedBody):
             if body is not None:
                 raise RefusalError(Reason.REQUEST_MALFORMED, "the body did not settle the operation")
             return decision
+        if isinstance(decision, Hold) and approved is None:
+            judge = partial(self._judge, identity, wire, body, decision_id, whole)
+            refuse = partial(
+                self._refuse,
+                decision_id=decision_id,
+                identity=identity,
+                wire=wire,
+                started=started,
+                view=view,
+                body=body,
+            )
+            return self._hold(decision, request, view, judge, refuse, decision_id, body, whole=whole)
         if isinstance(decision, Deny | Hold):
             return self._refuse(decision, decision_id, identity, wire, started, view=view, body=body)
         if stopped := self._deviations.permitted(view, decision, request, body, decision_id):
@@ -198,7 +226,7 @@ class Gate:
         if request.upgrade or (request.has_body and not (body is not None and whole)):
             exchange.search_with(self._deviations.search(view, exchange))
         # Before anything is minted, resolved or dialled.
-        self._recorder.permit(exchange, identity, view, snapshot.version)
+        self._recorder.permit(exchange, identity, view, snapshot.version, given.approval)
         inject = next((duty for duty in decision.obligations if isinstance(duty, Inject)), None)
         if inject is None:
             return self._stamped(exchange, view, None, None)
@@ -206,6 +234,41 @@ class Gate:
         if token is not None:
             return self._stamped(exchange, view, inject, token)
         return Pending(exchange, partial(self._mint, exchange, view, inject))
+
+    def _hold(
+        self,
+        hold: Hold,
+        request: CanonicalRequest,
+        view: SessionView,
+        judge: Callable[[Approved], Admission],
+        refuse: Callable[[Deny | Hold], Refusal],
+        decision_id: str,
+        body: bytes | None,
+        *,
+        whole: bool,
+    ) -> Admission:
+        """Have people asked; where they approve, everything is judged anew."""
+        holding = self._holding
+        if holding is None or holding.desk is None:
+            return refuse(hold)
+        if request.has_body and body is None:
+            return NeedBody(holding.body)  # people approve a request with its body, or not at all
+        found = self._world.snapshot.services.for_host(request.host, request.port)
+        place = None if found is None else found.service.credential
+        asked = question(hold, request, view, decision_id, body, whole=whole, place=place)
+
+        async def settle() -> Exchange | Refusal | Pending:
+            outcome = await holding.verdict(hold, asked)
+            if not isinstance(outcome, Approved):
+                return refuse(outcome)
+            admission = judge(outcome)
+            while isinstance(admission, Waiting):
+                admission = await admission.judge()
+            if isinstance(admission, NeedBody):
+                return refuse(Deny(Reason.INTERNAL_ERROR, hold.question, detail="what the request means has changed"))
+            return admission
+
+        return Waiting(settle)
 
     async def _mint(self, exchange: Exchange, view: SessionView, inject: Inject) -> Exchange | Refusal:
         asked = self._clock.monotonic()

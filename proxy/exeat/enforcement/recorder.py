@@ -34,7 +34,9 @@ class Recorder:
         self._known = known
         self.tally = Tally()
 
-    def permit(self, exchange: Exchange, identity: Identity, view: SessionView, snapshot: str) -> None:
+    def permit(
+        self, exchange: Exchange, identity: Identity, view: SessionView, snapshot: str, approval: str = ""
+    ) -> None:
         """Write a permit; raise RefusalError(AUDIT_UNAVAILABLE) when it can't be written, so that nothing goes."""
         question = exchange.permit.question
         request = exchange.request
@@ -61,6 +63,7 @@ class Recorder:
                 "snapshot": snapshot,
                 "credential": {"state": question.credential, "grade": question.grade},
                 **({"also": question.also} if question.also else {}),
+                **({"approval": approval} if approval else {}),
             }
         )
         self.tally.decided("permit", "", question.service, self._clock.monotonic() - exchange.started)
@@ -121,6 +124,7 @@ class Recorder:
                 "snapshot": snapshot,
                 "credential": {"state": question.credential, "grade": question.grade},
                 **({"also": question.also} if question.also else {}),
+                **({"approval": verdict.approval} if isinstance(verdict, Hold) and verdict.approval else {}),
             }
         )
         self._audit.append(

@@ -61,5 +61,7 @@ def render(
         headers.append((b"proxy-authenticate", b'Basic realm="exeat", charset="UTF-8"'))
     if explanation.retryable and explanation.status == 503:
         headers.append((b"retry-after", b"1"))
+    elif isinstance(verdict, Hold) and verdict.retry_after:
+        headers.append((b"retry-after", b"%d" % verdict.retry_after))
     body = b"" if asked.method == "HEAD" else written.body
     return Refusal(reason, decision_id, written.status, tuple(headers), body, close)

@@ -88,7 +88,7 @@ class MissionControl:
         agents = resolve(request, template, self._agents)
         mission = plan(request, template, agents, now, self._expand)
         self._below_ceilings(mission, now)
-        mission = replace(mission, id=self._new_id(now))
+        mission = replace(mission, id=self._new_id(now), opened_by=by)
         return await self._whole(self._open(self._sign(mission, agents), by))
 
     async def close(self, mission_id: str, by: str, reason: str = "") -> Change:

@@ -21,7 +21,8 @@ _RANDOM_BITS = 80
 class MissionIds:
     """Makes ids that grow, also within one millisecond and when the clock steps back."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "m_") -> None:
+        self._prefix = prefix
         self._last = 0
 
     def __call__(self, now: float) -> str:
@@ -30,4 +31,4 @@ class MissionIds:
         if number >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:
             number = self._last + 1 + secrets.randbits(32)  # later than the last, and still not guessable from it
         self._last = number
-        return "m_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+        return self._prefix + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

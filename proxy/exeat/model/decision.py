@@ -97,12 +97,19 @@ class Deny:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Deny until these approvers agree; judged anew afterwards."""
+    """Deny until these approvers agree; judged anew afterwards.
+
+    Once they were asked, ``approval`` is the question's id, ``ask`` where they are found, and ``retry_after`` the seconds
+    after which an answer is worth asking for.
+    """
 
     approvers: tuple[str, ...]
     question: Question
     policies: tuple[str, ...] = ()
     advice: str = ""
+    approval: str = ""
+    ask: str = ""
+    retry_after: int = 0
 
 
 Enough = Callable[[bytes], bool]

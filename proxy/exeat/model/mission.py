@@ -57,7 +57,7 @@ class Mission:
     ``operations`` are as written by whoever opened it (``example:refunds/create``, ``example:read``, ``example:*``,
     ``http:read``); the snapshot expands them. ``models`` are the only ones its calls to language models may name; empty
     is any. ``idle`` are seconds without a request after which it ends. ``parent`` is the mission that delegated to it:
-    it is never wider, and ends with it. ``cause`` says why it ended or was suspended, for machines; empty when somebody did it.
+    it is never wider, and ends with it. ``opened_by`` is who opened it, as the control plane authenticated them. ``cause`` says why it ended or was suspended, for machines; empty when somebody did it.
     """
 
     id: str
@@ -81,6 +81,7 @@ class Mission:
     budget: Budget = Budget()
     parent: str = ""
     cause: str = ""
+    opened_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     MISSION_MISSING = "mission_missing"
     MISSION_ENDED = "mission_ended"
     MISSION_SUSPENDED = "mission_suspended"
+    MISSION_NOT_FRESH = "mission_not_fresh"
     DESTINATION_NOT_ALLOWED = "destination_not_allowed"
     ADDRESS_NOT_ALLOWED = "address_not_allowed"
     AUTHORITY_MISMATCH = "authority_mismatch"
@@ -77,6 +78,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.MISSION_SUSPENDED: Explanation(
         403, "The mission is suspended", "Wait, or ask the mission's owner to resume it.", _DENIED, retryable=True
+    ),
+    Reason.MISSION_NOT_FRESH: Explanation(
+        403,
+        "The mission was opened too long ago for this",
+        "Ask the mission's owner to open a new mission for this call.",
+        _DENIED,
     ),
     Reason.DESTINATION_NOT_ALLOWED: Explanation(
         403,

@@ -20,11 +20,20 @@ class Group(StrEnum):
 
 
 class Sensitivity(StrEnum):
-    """How much a resource matters; ``high`` may demand more in policy."""
+    """How much something matters; for ``high`` a policy may demand more, for ``critical`` the built-in ones do."""
 
     LOW = "low"
     NORMAL = "normal"
     HIGH = "high"
+    CRITICAL = "critical"
+
+
+_ORDER = tuple(Sensitivity)
+
+
+def highest(*stated: Sensitivity) -> Sensitivity:
+    """What matters most wins: nothing becomes harmless by a second word about it."""
+    return max(stated, key=_ORDER.index)
 
 
 class Grade(StrEnum):
@@ -100,7 +109,8 @@ class Operation:
     """What a request means: ``action`` without the service prefix, in ``group``, on ``resource`` (a type name or ``""``).
 
     With a ``reader`` it lies in the body, of at most ``max_body`` bytes: ``select`` is what the reader must find there, and
-    ``captures`` are (name, JSON Pointer) pairs that join those of the path.
+    ``captures`` are (name, JSON Pointer) pairs that join those of the path. Whatever it acts on is at least of its
+    ``sensitivity``.
     """
 
     action: str
@@ -113,6 +123,7 @@ class Operation:
     select: str = ""
     captures: tuple[tuple[str, str], ...] = ()
     max_body: int = 1024 * 1024
+    sensitivity: Sensitivity = Sensitivity.LOW
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,10 @@ from exeat.policy.values import Bundle, ParsedPolicy, PolicyInfo, SchemaNames
 __all__ = ["Bundle", "PolicyInfo", "SchemaNames", "assemble", "folder_signature", "load_bundle"]
 
 _GRANT = 'run exeat init, or copy this: @id("mission-operations") permit (principal, action, resource) when { action in principal.operations };'
-REQUIRED = ("environment-separation", "read-only-mission", "foreign-credential", "retired-credential")
+REQUIRED = (
+    "environment-separation", "read-only-mission", "foreign-credential", "retired-credential",
+    "critical-needs-grade-a-or-approval", "critical-needs-owner",
+)  # fmt: skip
 """The built-in forbids that no bundle may lack."""
 
 
@@ -54,7 +57,7 @@ def assemble(
     findings.extend(wrong)
     engine = None
     if schema is not None:
-        known = Known(frozenset(service.name for service in services), schema.folded)
+        known = Known(frozenset(service.name for service in services), schema.folded, names.approvers)
         findings.extend(finding for policy in policies for finding in lint(policy, known))
         try:
             findings.extend(validate(policies, schema))

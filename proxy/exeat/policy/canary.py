@@ -15,7 +15,7 @@ from cedarpy import policies_to_json_str
 from exeat.decision.engine import Engine, EngineSchema
 from exeat.decision.engine_rule import Rule
 from exeat.decision.entities import HOST, SERVICE, ActionType
-from exeat.decision.verdict import Allowed, Context, Denied, Failed, Verdict
+from exeat.decision.verdict import Allowed, Context, Denied, Failed, Held, Verdict
 from exeat.model.decision import CredentialState
 from exeat.model.identity import Agent, Session
 from exeat.model.mission import Mission
@@ -73,9 +73,11 @@ def _base(id_: str, rule: Rule, schema: EngineSchema) -> Iterator[str]:
         "read-only-mission": _ask(engine, action, mission=replace(_MISSION, read_only=True)),
         "foreign-credential": _ask(engine, action, context=replace(_CONTEXT, credential=CredentialState.FOREIGN)),
         "retired-credential": _ask(engine, action, context=replace(_CONTEXT, credential=CredentialState.RETIRED)),
+        "critical-needs-grade-a-or-approval": _ask(engine, action, sensitivity=Sensitivity.CRITICAL),
+        "critical-needs-owner": _ask(engine, action, sensitivity=Sensitivity.CRITICAL),
     }
     example = examples.get(id_)
-    if not isinstance(example, Denied) or example.policies != (rule.label,):
+    if not isinstance(example, Denied | Held) or example.policies != (rule.label,):
         yield f"{id_} does not deny its own example: {example}"
     if not isinstance(harmless := _ask(engine, action), Allowed):
         yield f"{id_} stops what it is not about: {harmless}"
@@ -95,6 +97,7 @@ def _ask(
     environment: str = "any",
     mission: Mission = _MISSION,
     context: Context = _CONTEXT,
+    sensitivity: Sensitivity = Sensitivity.NORMAL,
 ) -> Verdict:
     types = sorted(action.parent_types)
     parents = tuple(EntityUid(type_, action.service if type_ == SERVICE else "canary") for type_ in types)
@@ -105,5 +108,5 @@ def _ask(
         if action.resource_type == HOST
         else "canary"
     )
-    resource = Resource(EntityUid(action.resource_type, name), parents, environment, Sensitivity.NORMAL)
+    resource = Resource(EntityUid(action.resource_type, name), parents, environment, sensitivity)
     return engine.judge(engine.open(_SESSION, mission, frozenset({action.id})), action.id, resource, context)

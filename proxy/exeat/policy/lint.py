@@ -29,10 +29,11 @@ _PLACED = ("principal", "action", "resource")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What literals are held against: service names, and types whose ids are lower case."""
+    """What literals are held against: service names, types whose ids are lower case, and configured approvers."""
 
     services: frozenset[str]
     folded: frozenset[str]
+    approvers: frozenset[str] = frozenset()
 
 
 def lint(policy: ParsedPolicy, known: Known) -> Iterator[Finding]:
@@ -41,7 +42,7 @@ def lint(policy: ParsedPolicy, known: Known) -> Iterator[Finding]:
         words = tokens(policy.info.text)
         yield from _conditions(policy, words)
         yield from _literals(policy, known, words)
-        yield from _whole(policy)
+        yield from _whole(policy, known)
     except UnknownSyntaxError as error:
         yield policy.finding(f"holds something Exeat doesn't know: {error}", fix="write it more simply")
 
@@ -117,8 +118,11 @@ def _scope_literals(policy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from ((entity["type"], entity["id"]) for entity in entities if entity)
 
 
-def _whole(policy: ParsedPolicy) -> Iterator[Finding]:
+def _whole(policy: ParsedPolicy, known: Known) -> Iterator[Finding]:
     approver = policy.info.annotations.get("approval")
+    if approver and known.approvers and approver not in known.approvers and not policy.builtin:
+        fix = did_you_mean(approver, known.approvers)
+        yield policy.finding(f"no [[approver]] is called {approver!r}: any approver counts", fix=fix, warning=True)
     if approver and ("Exeat::Approver", approver) not in set(entity_literals(policy.json)):
         fix = f'unless {{ context.approvals.contains(Exeat::Approver::"{approver}") }}'
         yield policy.finding("the condition never looks at this approval, so none can help", fix=fix, warning=True)

@@ -70,7 +70,10 @@ def _core(parts: Parts, names: SchemaNames) -> None:
         parts.add("Exeat", f"entity {name} {_enum(values)}")
     parts.add("Exeat", "entity Agent;\nentity Mission;")
     parents = "Mission, MissionTemplate, Agent, Environment, Group"
-    parts.add("Exeat", f"entity Session in [{parents}] {{ operations: Set<Action>, readOnly: Bool }} tags String;")
+    parts.add(
+        "Exeat",
+        f"entity Session in [{parents}] {{ operations: Set<Action>, owned: Bool, readOnly: Bool }} tags String;",
+    )
     parts.add("Exeat", f"entity Service {_ATTRIBUTES};\nentity Host in [Service] {_ATTRIBUTES};")
     context = "credential: Credential, grade: Grade, approvals: Set<Approver>, method: String, host: String"
     parts.add("Exeat", f"type Context = {{ {context} }};")

@@ -25,6 +25,7 @@ from exeat.model.service import (
     Sensitivity,
     Service,
     SharedCredential,
+    highest,
 )
 from exeat.services.checks import check_service
 from exeat.services.exchanges import token_exchange
@@ -177,6 +178,7 @@ def _operation(given: OperationTable) -> Operation:
         given.select,
         tuple(sorted(given.captures.items())),
         given.max_body,
+        Sensitivity(given.sensitivity or "low"),
     )
 
 
@@ -186,6 +188,13 @@ def _resource(given: ResourceTable, table: ServiceTable) -> ResourceType:
         given.id,
         given.in_,
         given.fold,
-        Sensitivity(given.sensitivity or table.sensitivity),
+        _sensitivity(given, table),
         given.environment or table.environment,
     )
+
+
+def _sensitivity(given: ResourceTable, table: ServiceTable) -> Sensitivity:
+    """The highest of what the resource and its service say; a service that says nothing is no word against ``low``."""
+    said = [given.sensitivity, table.sensitivity if "sensitivity" in table.model_fields_set else None]
+    stated = [Sensitivity(each) for each in said if each is not None]
+    return highest(*stated) if stated else Sensitivity.NORMAL

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from exeat.model.service import EntityUid, Operation, Resource, ResourceType, Service
+from exeat.model.service import EntityUid, Operation, Resource, ResourceType, Sensitivity, Service, highest
 
 SERVICE_TYPE = "Exeat::Service"
 HOST_TYPE = "Exeat::Host"
@@ -78,11 +78,14 @@ def compile_chains(service: Service) -> Mapping[str, Chain]:
 def resource_for(chains: Mapping[str, Chain], operation: Operation, captures: Mapping[str, str]) -> Resource:
     """Return what ``operation`` acts on; raise ValueError (fixed text) when an id isn't canonical."""
     chain = chains[operation.resource]
+    least = operation.sensitivity
     if not chain.types:
-        return chain.whole
+        whole = chain.whole
+        return whole if least is Sensitivity.LOW else replace(whole, sensitivity=highest(whole.sensitivity, least))
     uids = tuple(EntityUid(name, _render(kind, captures)) for name, kind in chain.types)
     first = chain.types[0][1]
-    return Resource(uids[0], (*uids[1:], chain.service), first.environment, first.sensitivity)
+    sensitivity = first.sensitivity if least is Sensitivity.LOW else highest(first.sensitivity, least)
+    return Resource(uids[0], (*uids[1:], chain.service), first.environment, sensitivity)
 
 
 def _render(kind: ResourceType, captures: Mapping[str, str]) -> str:

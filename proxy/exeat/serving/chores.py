@@ -29,6 +29,8 @@ _EXPIRY_TICK = 0.25
 """How late an open stream of an expired mission may be cut, in seconds; new requests are refused to the moment."""
 _LEASE_TICK = 0.05
 """How late an open stream may be cut after that."""
+_SWEEP = 5.0
+"""How late a question that lapsed is written down as over; it can't be answered from the moment on."""
 _CHECKPOINT = 60.0
 """How often the audit is forced to the disk and signed."""
 
@@ -77,7 +79,7 @@ def lease_watch(common: Common, data: DataPlane) -> Chore:
 
 def of_control(plane: ControlPlane) -> list[Chore]:
     """What one process of an installation does for all."""
-    return [(_EXPIRY_TICK, "expiry", _expiry(plane))]
+    return [(_EXPIRY_TICK, "expiry", _expiry(plane)), (_SWEEP, "approvals", plane.desk.approvals.sweep)]
 
 
 def of_worker(common: Common, data: DataPlane) -> list[Chore]:

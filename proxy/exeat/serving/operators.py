@@ -58,6 +58,8 @@ def admin_server(
     address = parse_listener(settings.admin.listen)
     context = AdminContext(
         control=plane.control,
+        approvals=plane.desk.approvals,
+        inbox=plane.desk.inbox,
         token=load_or_create_token(common.loaded.path(settings.admin.token_file)),
         tokens=Tokens(StoredAdminTokens(plane.store.runner), common.clock),
         audit=common.audit,

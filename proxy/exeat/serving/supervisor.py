@@ -19,6 +19,7 @@ from exeat.counting import LATEST, Counts, from_wire, merge
 from exeat.credentials.custody import Custody
 from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.crew import Crew
+from exeat.fleet.desk import ASK, answering
 from exeat.fleet.keepsakes import Keepsakes
 from exeat.fleet.member import RemoteMember
 from exeat.fleet.wording import firing_from
@@ -128,7 +129,10 @@ class Supervisor:
     def _slot(self, name: str) -> Slot:
         return Slot(
             name, self.common.loaded.file, self.common.listeners.descriptors,
-            calls={"report": self._report, "kept": partial(self._keepsakes.heard, name)},
+            calls={
+                "report": self._report, "kept": partial(self._keepsakes.heard, name),
+                ASK: answering(self._plane.desk.approvals),
+            },
             joined=self._joined, left=self._left,
         )  # fmt: skip
 

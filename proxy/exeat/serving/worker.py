@@ -22,6 +22,7 @@ from exeat.counting import to_wire
 from exeat.enforcement.limits.quotas import raise_descriptor_limit
 from exeat.errors import ExeatError
 from exeat.fleet.channel import Channel
+from exeat.fleet.desk import RemoteDesk
 from exeat.fleet.tower import RemoteTower
 from exeat.fleet.wording import ended_to, kept_from, kept_to, mission_from
 from exeat.ports import Ended
@@ -67,6 +68,7 @@ class WorkerProcess:
         )
         data.worker.parts.gate.deviations.report_to(RemoteTower(channel))
         data.custody.tell = lambda *kept: channel.tell("kept", kept_to(*kept))
+        data.holding.desk = RemoteDesk(channel)
         await channel.call("hello", {"name": common.audit.chain, "version": common.version})
         await data.identities.refresher.start()
         await self._worker.start()

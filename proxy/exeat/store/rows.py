@@ -40,6 +40,7 @@ def to_row(mission: Mission) -> dict[str, Any]:
         "budget": _dump(dict(mission.budget.bounds())),
         "parent": mission.parent,
         "cause": mission.cause,
+        "opened_by": mission.opened_by,
     }
 
 
@@ -71,6 +72,7 @@ def from_row(row: Mapping[str, Any]) -> Mission:
             budget=_budget(row["budget"]),
             parent=row["parent"],
             cause=row["cause"],
+            opened_by=row["opened_by"],
         )
     except (ValueError, TypeError, KeyError) as error:
         raise UnavailableError(f"the store holds a damaged mission {row['id']!r}; restore the store") from error

@@ -36,6 +36,7 @@ missions = Table(
     Column("cause", Text, nullable=False, server_default=""),
     Column("changed", BigInteger, nullable=False, server_default="0"),
     Column("active_at", Float, nullable=True),
+    Column("opened_by", Text, nullable=False, server_default=""),
     Index("missions_state", "state"),
     Index("missions_parent", "parent"),
     Index("missions_changed", "changed"),
@@ -112,3 +113,23 @@ admin_tokens = Table(
     ),
 )
 """Callers of the admin API; ``digest`` is the SHA-256 of a secret that is kept nowhere."""
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("session", String(128), nullable=False),
+    Column("mission", String(32), nullable=False),
+    Column("waiting", String(64), nullable=True),
+    Column("until", Float, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("approvals_state", "state", "until"),
+    Index("approvals_session", "session"),
+    Index("approvals_mission", "mission"),
+    Index("approvals_waiting", "waiting", unique=True),
+)
+"""``waiting`` holds the binding of a question as long as it is one, so that one request is asked about once."""

@@ -51,4 +51,5 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     standing = build_standing(common, store, crew)
     plane = build_control_plane(common, store, standing.apply)
     data.worker.parts.gate.deviations.report_to(plane.control)
+    data.holding.desk = plane.desk.approvals
     return Assembly(common, data, plane, crew, standing)

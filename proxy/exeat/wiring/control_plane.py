@@ -5,24 +5,31 @@ Must not know: connections, how a request is judged.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import secrets
 import socket
 from dataclasses import dataclass
 from functools import partial
 
+from exeat.errors import ExeatError
 from exeat.fleet.crew import Crew
 from exeat.fleet.replica import Replica
 from exeat.fleet.standing import Sole, Standing
 from exeat.identity.passes import PassSigner
 from exeat.missions.control import MissionControl
-from exeat.ports import ChangeFeed
+from exeat.model.mission import Mission
+from exeat.ports import Applied, ChangeFeed
 from exeat.store import sqlite
 from exeat.store.holding import hold
 from exeat.store.opening import open_store
 from exeat.store.store import Store
+from exeat.wiring.approvals import Desk, build_desk
 from exeat.wiring.common import Common
 from exeat.wiring.connecting import connection_info
+
+logger = logging.getLogger("exeat.approvals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +38,11 @@ class ControlPlane:
 
     store: Store
     control: MissionControl
+    desk: Desk
 
     async def close(self) -> None:
-        """Let the store go."""
+        """Let the store go, and those who are told of approvals."""
+        await self.desk.webhooks.close()
         await self.store.close()
 
 
@@ -56,11 +65,12 @@ def build_standing(common: Common, store: Store, crew: Crew) -> Standing:
 def build_control_plane(common: Common, store: Store, feed: ChangeFeed) -> ControlPlane:
     """Put it together; ``feed`` tells every worker."""
     site = common.site
+    desk = build_desk(common, store)
     control = MissionControl(
         store=store,
         clock=common.clock,
         audit=common.audit,
-        feed=feed,
+        feed=_and_desk(feed, desk),
         passes=PassSigner(common.pass_keys, common.issuer_url, common.audience, common.clock),
         agents=site.agents,
         templates=site.templates,
@@ -68,4 +78,27 @@ def build_control_plane(common: Common, store: Store, feed: ChangeFeed) -> Contr
         expand=site.services.expand,
         connection=connection_info(site, common.state, common.key, common.short_key, common.ports),
     )
-    return ControlPlane(store, control)
+    return ControlPlane(store, control, desk)
+
+
+def _and_desk(feed: ChangeFeed, desk: Desk) -> ChangeFeed:
+    """Tell the workers, whom nothing may hold up, and then the desk, which drops what an ended mission asked."""
+    telling: set[asyncio.Task[None]] = set()
+
+    async def both(mission: Mission) -> Applied:
+        try:
+            return await feed(mission)
+        finally:
+            if mission.state.final:
+                task = asyncio.create_task(_tell(desk, mission.id))
+                telling.add(task)
+                task.add_done_callback(telling.discard)
+
+    return both
+
+
+async def _tell(desk: Desk, mission_id: str) -> None:
+    try:
+        await desk.approvals.ended(mission_id)
+    except ExeatError as error:  # swept up later
+        logger.warning("approvals of %s are not dropped yet: %s", mission_id, error)

@@ -25,6 +25,7 @@ from exeat.enforcement.answers.reader import Answers
 from exeat.enforcement.deviations import Deviations
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.gate import Gate
+from exeat.enforcement.holding import Holding
 from exeat.enforcement.identify import Identifier
 from exeat.enforcement.known_values import KnownValues
 from exeat.enforcement.lookup import SystemResolver
@@ -53,6 +54,8 @@ class DataPlane:
     identities: Identities
     custody: Custody
     worker: Worker
+    holding: Holding
+    """Whoever puts the processes together gives it the desk."""
 
     async def close(self) -> None:
         """Let go of what is held towards issuers."""
@@ -75,6 +78,7 @@ def build_data_plane(common: Common) -> DataPlane:
             ceilings=site.ceilings,
             fingerprints=build_table(common.key, site.services.services, site.agents.values(), common.stored),
             overrides=frozenset(overrides),
+            fresh=settings.policy.fresh,
         ),
         clock.boot,
     )
@@ -117,6 +121,7 @@ def build_data_plane(common: Common) -> DataPlane:
         load_honeytokens(settings.honeytoken, common.sources),
     )
     watch = Watch(site.rules, lambda: f"f_{secrets.token_hex(16)}")
+    holding = Holding(limits.hold, limits.inspected_body)
     parts = Parts(
         answers=Answers(keeper, {each.name: each.handouts for each in site.services.services}.get),
         gate=Gate(
@@ -129,6 +134,7 @@ def build_data_plane(common: Common) -> DataPlane:
             Deviations(world, watch, known, registry, clock),
             deadline=limits.decision,
             pairwise_key=load_or_create(common.state / "pairwise.key", lambda: secrets.token_bytes(32)),
+            holding=holding,
         ),
         world=world,
         dialer=Dialer(SystemResolver(), overrides, [(address.host, address.port) for address in own], limits.connect),
@@ -138,4 +144,4 @@ def build_data_plane(common: Common) -> DataPlane:
         limits=limits,
     )
     worker = Worker(parts, common.listeners, broker, clock, site.agents)
-    return DataPlane(common.audit, broker, exchange, identities, custody, worker)
+    return DataPlane(common.audit, broker, exchange, identities, custody, worker, holding)

@@ -75,7 +75,7 @@ def names_in(settings: Settings, agents: Iterable[Agent]) -> SchemaNames:
         | frozenset(table.environment for table in settings.service),
         groups=frozenset(group for agent in every for group in agent.groups),
         templates=frozenset(table.name for table in settings.mission_template),
-        approvers=frozenset(),
+        approvers=frozenset(table.name for table in settings.approver),
     )
 
 

@@ -103,6 +103,8 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
 
     parts: dict[str, Any] = {
         "control": control(world, clock),
+        "approvals": None,
+        "inbox": None,
         "token": Secret(TOKEN),
         "tokens": Tokens(StoredAdminTokens(cast("Any", Runner(engine))), clock),
         "audit": world,

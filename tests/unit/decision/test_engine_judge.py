@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from cedarpy import Decision
 from engine_kit import (
+    BASE,
     CONTEXT,
     CREATE,
     DELETE,
@@ -134,6 +135,23 @@ def test_sensitive_resources_need_grade_a(grade, allowed):
     """Only a token for this one request reaches a sensitive resource without approval."""
     verdict = judge(resource=repo(sensitivity=Sensitivity.HIGH), context=replace(CONTEXT, grade=grade))
     assert isinstance(verdict, Allowed if allowed else Held)
+
+
+@pytest.mark.parametrize(
+    ("grade", "approvals", "owner", "expected"),
+    [
+        (Grade.A, (), "payments", Allowed), (Grade.B, (), "payments", Held), (Grade.NONE, (), "payments", Held),
+        (Grade.C, ("security-team",), "payments", Allowed), (Grade.C, ("service-owner",), "payments", Held),
+        (Grade.A, ("security-team",), "", Denied), (Grade.C, (), " ", Denied),
+    ],
+)  # fmt: skip
+def test_what_is_critical_needs_an_owner_and_a_narrow_token_or_a_human(grade, approvals, owner, expected):
+    """No policy of the site is needed for it, and nobody is asked for what an approval wouldn't help."""
+    critical = repo(sensitivity=Sensitivity.CRITICAL)
+    given = replace(CONTEXT, grade=grade, approvals=frozenset(approvals))
+    engine_ = engine(PERMIT_ALL, BASE)
+    verdict = engine_.judge(principal(engine_, LIST, owner=owner), LIST, critical, given)
+    assert isinstance(verdict, expected)
 
 
 def test_the_first_forbid_in_file_order_gives_the_reason():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from decision_world import NOW, ceilings, request, world
 
-from exeat.decision.limits import check
+from exeat.decision.limits import check, is_fresh
 from exeat.model.destination import DestinationPattern
 from exeat.model.mission import MissionState
 from exeat.model.reason import Reason
@@ -53,3 +53,9 @@ def test_a_destination_must_still_be_under_a_living_ceiling():
     assert reason(limits=ceilings("other.test:443")) is Reason.DESTINATION_NOT_ALLOWED
     assert reason(limits=ceilings("*:443", expires=NOW)) is Reason.DESTINATION_NOT_ALLOWED
     assert reason(limits=ceilings()) is Reason.DESTINATION_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(("opened", "fresh"), [(NOW, True), (NOW - 59.9, True), (NOW - 60, False), (NOW + 0.1, False)])
+def test_a_mission_is_fresh_for_a_while(opened, fresh):
+    _, view = world(mission={"opened_at": opened})
+    assert is_fresh(view.mission, 60.0, NOW) is fresh

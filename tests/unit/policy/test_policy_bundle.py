@@ -75,7 +75,7 @@ def test_policies_say_where_they_stand(folder, forge, names):
         '// c\n\n@id("b") @owner("me")\nforbid (principal, action, resource) when { principal.readOnly };'
     )
     infos = load_bundle(folder, [forge], names).policies
-    assert [info.file for info in infos] == ["base.cedar"] * 4 + ["00-grant.cedar", "b.cedar"]
+    assert [info.file for info in infos] == ["base.cedar"] * 6 + ["00-grant.cedar", "b.cedar"]
     last = infos[-1]
     assert (last.label, last.effect, last.annotations["owner"]) == ("b.cedar:3 b", "forbid", "me")
     assert last.text.startswith('@id("b")')

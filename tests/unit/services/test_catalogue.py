@@ -23,6 +23,20 @@ def test_a_service_is_built_as_its_table_says():
     assert not service.unlisted
 
 
+@pytest.mark.parametrize(
+    ("service", "resource", "expected"),
+    [
+        (None, None, "normal"), (None, "low", "low"), (None, "critical", "critical"), ("critical", None, "critical"),
+        ("critical", "low", "critical"), ("low", "high", "high"), ("low", None, "low"), ("normal", "low", "normal"),
+    ],
+)  # fmt: skip
+def test_of_what_is_said_about_a_resource_the_highest_holds(service, resource, expected):
+    told = {} if service is None else {"sensitivity": service}
+    kind = {"type": "Refund", "id": "{id}"} | ({} if resource is None else {"sensitivity": resource})
+    (built,) = build(example(resource=[kind], **told)).services
+    assert built.resources[0].sensitivity is Sensitivity(expected)
+
+
 def test_a_shared_credential_without_an_issuer_is_kept_in_custody():
     (service,) = build(example(issuer=None)).services
     assert service.issuer == IssuerSpec("stored_key", 60.0)

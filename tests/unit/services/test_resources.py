@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exeat.model.service import EntityUid, Group, Operation, ResourceType, Sensitivity, Service
@@ -41,6 +43,18 @@ def test_each_type_folds_its_own_id_only():
 def test_an_operation_without_a_resource_acts_on_the_service():
     found = resource_for(CHAINS, on(""), {"owner": "ignored"})
     assert (found.uid, found.parents) == (SERVICE_UID, ())
+
+
+@pytest.mark.parametrize(
+    ("resource", "operation", "expected"),
+    [
+        ("Repo", "critical", "critical"), ("Repo", "low", "high"), ("Repo", "normal", "high"), ("Org", "high", "high"),
+        ("Org", "low", "normal"), ("", "critical", "critical"), ("", "low", "normal"),
+    ],
+)  # fmt: skip
+def test_an_operation_only_ever_raises_how_much_its_resource_matters(resource, operation, expected):
+    asked = replace(on(resource), sensitivity=Sensitivity(operation))
+    assert resource_for(CHAINS, asked, {"owner": "a", "repo": "b"}).sensitivity is Sensitivity(expected)
 
 
 @pytest.mark.parametrize(

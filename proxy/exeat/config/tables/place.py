@@ -39,6 +39,8 @@ class PolicyTable(Table):
     """A folder of ``*.cedar`` files and an optional ``schema.cedarschema``; without it, the built-in policies alone."""
     reload: Duration = 1.0
     """How often the folder is looked at for a change."""
+    fresh: Duration = 3600.0
+    """How long after its opening a mission may act on what is critical."""
 
 
 class AuditTable(Table):

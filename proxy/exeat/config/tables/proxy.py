@@ -28,6 +28,8 @@ class LimitsTable(Table):
     """The largest body that streams to an origin; 0 for any. Streams take no memory, and artefacts have gigabytes."""
     decision: Duration = 10.0
     """The longest a decision and a mint together may take; clients give up after 30 to 60 seconds."""
+    hold: Duration = 30.0
+    """How long a request waits for people to approve it before it is refused, on HTTP/1; "0s" never waits. SDKs wait longer."""
     connect: Duration = 5.0
     """TCP and TLS to an origin."""
     head: Duration = 15.0

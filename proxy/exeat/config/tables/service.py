@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 
 from exeat.config.values import Day, Duration, Name, Scope, ServerUrl, Size, SourceReference, Table
 
+Level = Literal["low", "normal", "high", "critical"]
+
 
 class PlaceTable(Table):
     """A place in a request where a credential sits."""
@@ -95,7 +97,8 @@ class ResourceTable(Table):
     """The type it lies in."""
     fold: bool = False
     """The service treats ids as case-insensitive."""
-    sensitivity: Literal["low", "normal", "high"] | None = None
+    sensitivity: Level | None = None
+    """How much it matters; the highest of what operation, resource and service say holds."""
     environment: str = ""
 
 
@@ -120,6 +123,8 @@ class OperationTable(Table):
     or the params (jsonrpc, and mcp: ``/name``, ``/arguments/repo``)."""
     max_body: Annotated[Size, Field(ge=1)] = 1024 * 1024
     """The largest body that is read; ``proxy.limits.inspected_body`` bounds it too."""
+    sensitivity: Level | None = None
+    """What it acts on is at least this sensitive."""
 
 
 class ExampleTable(Table):
@@ -155,7 +160,8 @@ class ServiceTable(Table):
     issuer: IssuerSpecTable | None = None
     operation: tuple[OperationTable, ...] = ()
     resource: tuple[ResourceTable, ...] = ()
-    sensitivity: Literal["low", "normal", "high"] = "normal"
+    sensitivity: Level = "normal"
+    """How much it matters. ``critical`` demands a fresh mission, a named owner, and a grade A token or an approval."""
     environment: str = "any"
     tag: Literal["spiffe", "pairwise", "none"] = "spiffe"
     unlisted: Literal["refuse", "strictest"] = "refuse"

@@ -1,6 +1,7 @@
 """The members of a refusal (RFC 9457), from which every form is made.
 
-Fixed texts only: nothing an upstream, a user or another agent wrote ever joins them, except a policy's own ``@advice``.
+Fixed texts only: nothing an upstream, a user or another agent wrote ever joins them, except a policy's own ``@advice`` and
+where admins say that approvers are found.
 Must not know: who reads it.
 """
 
@@ -29,7 +30,12 @@ def problem_of(verdict: Deny | Hold, decision_id: str) -> dict[str, Any]:
     reason = reason_of(verdict)
     explanation = EXPLANATIONS[reason]
     detail = verdict.advice or explanation.title
-    message = f"{detail.rstrip('.')}. {explanation.hint} (exeat {reason}, decision {decision_id})"
+    hint = explanation.hint
+    more: dict[str, Any] = {}
+    if isinstance(verdict, Hold) and verdict.approval:
+        hint = f"{hint} Approval {verdict.approval}" + (f": {verdict.ask}" if verdict.ask else ".")
+        more = {"approval_id": verdict.approval, "approvers": list(verdict.approvers)}
+    message = f"{detail.rstrip('.')}. {hint} (exeat {reason}, decision {decision_id})"
     return {
         "type": f"urn:exeat:problem:{reason}",
         "title": explanation.title,
@@ -37,19 +43,28 @@ def problem_of(verdict: Deny | Hold, decision_id: str) -> dict[str, Any]:
         "detail": detail,
         "instance": f"urn:exeat:decision:{decision_id}",
         "code": str(reason),
-        "hint": explanation.hint,
+        "hint": hint,
         "decision_id": decision_id,
         "retryable": explanation.retryable,
         "next_steps": _next_steps(verdict, reason),
         "agent_guidance": _GUIDANCE_RETRY if explanation.retryable else _GUIDANCE,
         "message": message,
         "error": {"type": "exeat_refusal", "code": str(reason), "message": message},
+        **more,
     }
 
 
 def _next_steps(verdict: Deny | Hold, reason: Reason) -> list[dict[str, str]]:
     if isinstance(verdict, Hold):
-        return [{"action": "request_approval", "description": f"Ask {', '.join(verdict.approvers)} to approve this."}]
+        who = ", ".join(verdict.approvers)
+        step = {"action": "request_approval", "description": f"Ask {who} to approve this."}
+        if verdict.ask.startswith(("https://", "http://")) and " " not in verdict.ask:
+            step["url"] = verdict.ask
+        elif verdict.ask:
+            step["description"] = f"Ask {who} to approve this: {verdict.ask}"
+        if verdict.approval:
+            step["command"] = f"exeat approval approve {verdict.approval}"
+        return [step]
     if reason in (Reason.MISSION_ENDED, Reason.APPROVAL_DENIED):
         return [{"action": "stop", "description": EXPLANATIONS[reason].hint}]
     return []
