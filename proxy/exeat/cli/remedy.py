@@ -43,6 +43,10 @@ _STEPS: Mapping[str, tuple[str, ...]] = {
     "mission_ended": ("exeat mission show {mission} says how it ended", "exeat mission open {template} --agent {agent}"),
     "mission_suspended": ("exeat mission resume {mission}",),
     "address_not_allowed": ('for an inner service by name, in exeat.toml: [upstream.resolve] "{where}" = "ADDRESS:PORT"',),
+    "model_not_allowed": (
+        "in exeat.toml: add it to models of the template {template}, and open a new mission",
+        "exeat mission show {mission} says which models it is pinned to",
+    ),
     "policy_error": ("exeat policy check",),
     "credential_foreign": (
         "remove the credential from the program; exeat run gives it the placeholder of each service it may use",
