@@ -46,6 +46,10 @@ _STEPS: Mapping[str, tuple[str, ...]] = {
     "approval_required": ("exeat approval list", "exeat approval approve {approval}", "then send the request again"),
     "approval_denied": ("exeat approval list --state denied --mission {mission} says who denied it, and why",),
     "address_not_allowed": ('for an inner service by name, in exeat.toml: [upstream.resolve] "{where}" = "ADDRESS:PORT"',),
+    "model_not_allowed": (
+        "in exeat.toml: add it to models of the template {template}, and open a new mission",
+        "exeat mission show {mission} says which models it is pinned to",
+    ),
     "policy_error": ("exeat policy check",),
     "credential_foreign": (
         "remove the credential from the program; exeat run gives it the placeholder of each service it may use",
