@@ -24,7 +24,9 @@ ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 
 
 
 def binaries() -> Path | None:
-    """The folder of the newest ``initdb``, or None."""
+    """The folder of ``initdb``: what ``RIG_POSTGRES`` names, else Debian's newest; or None."""
+    if named := os.environ.get("RIG_POSTGRES"):
+        return Path(named)
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if found:
         return found[-1].parent

@@ -80,7 +80,7 @@ async def test_who_listens_hears_own_writes_and_not_refused_ones(store: Store) -
     await asyncio.sleep(0.3)
     told.clear()
     await store.add(a_mission())
-    assert await heard(told, 1)
+    assert await heard(told)
     await asyncio.sleep(0.2)  # PostgreSQL tells it a second time
     told.clear()
     with pytest.raises(ConflictError):
@@ -99,7 +99,7 @@ async def test_who_listens_hears_the_writes_of_another_process(store: Store, url
     told.clear()
     other = open_store(url, tmp_path)
     await other.add(a_mission())
-    assert await heard(told, 1)
+    assert await heard(told)
     assert await store.feed_version() == 1
     await other.close()
 
