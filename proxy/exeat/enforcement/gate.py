@@ -24,6 +24,9 @@ from exeat.enforcement.formats.asked import Asked, asked_by
 from exeat.enforcement.headers import framed, outgoing
 from exeat.enforcement.identified import Conflicting, Identity
 from exeat.enforcement.identify import Identifier
+from exeat.enforcement.limits.budgets import Budgets, Wanted
+from exeat.enforcement.limits.meter import Meter
+from exeat.enforcement.openings import Opening, Openings
 from exeat.enforcement.recorder import Recorder, where
 from exeat.enforcement.refusal import Refusal, render
 from exeat.enforcement.tally import Tally
@@ -79,6 +82,8 @@ class Gate:
         clock: Clock,
         keeper: Keeper,
         deviations: Deviations,
+        budgets: Budgets,
+        openings: Openings,
         *,
         deadline: float,
         pairwise_key: bytes,
@@ -92,6 +97,8 @@ class Gate:
         self._pairwise_key = pairwise_key
         self._keeper = keeper
         self._deviations = deviations
+        self._budgets = budgets
+        self._openings = openings
 
     @property
     def deviations(self) -> Deviations:
@@ -107,6 +114,10 @@ class Gate:
         """Return who a connection speaks for by what it shows, or why it speaks for nobody. Never raises."""
         return self._identifier.identify(shown)
 
+    def opening(self, identity: Identity, wire: WireRequest) -> Opening | None:
+        """How the mission is opened that a request begins, if it begins one: then ask anew for whom it speaks."""
+        return self._openings.opening(identity, wire)
+
     def refuse(
         self,
         verdict: Deny,
@@ -121,19 +132,25 @@ class Gate:
         return self._refuse(verdict, self._new_id(), identity, wire, now, close=close, challenge=challenge)
 
     def admit(
-        self, identity: Identity, wire: WireRequest, body: bytes | None = None, *, whole: bool = True
+        self,
+        identity: Identity,
+        wire: WireRequest,
+        body: bytes | None = None,
+        *,
+        whole: bool = True,
+        paid: Meter | Deny | None = None,
     ) -> Admission:
         """Judge one request.
 
         The answer is final unless a token has to be minted (Pending) or somebody outside has to be asked first (Waiting).
         NeedBody asks for the body first and is given only
-        once: the call with ``body`` returns anything but NeedBody. ``whole`` says that nothing of the body follows. Never
-        raises an Exception.
+        once: the call with ``body`` returns anything but NeedBody. ``whole`` says that nothing of the body follows,
+        ``paid`` what came of asking for what the permit costs. Never raises an Exception.
         """
         started = self._clock.monotonic()
         decision_id = self._new_id()
         try:
-            return self._admit(identity, wire, body, decision_id, started, whole=whole)
+            return self._admit(identity, wire, body, decision_id, started, whole=whole, paid=paid)
         except RefusalError as error:
             verdict = Deny(error.reason, detail=error.detail)
         except Exception:
@@ -150,6 +167,7 @@ class Gate:
         started: float,
         *,
         whole: bool,
+        paid: Meter | Deny | None,
     ) -> Admission:
         snapshot = self._world.snapshot
         request = normalize(wire)
@@ -160,6 +178,9 @@ class Gate:
         view = snapshot.sessions.get(identity.session)
         if view is None:
             return self._refuse(self._absent(identity), decision_id, identity, wire, started)
+        if self._world.lifetimes.over(view.mission.id, started):
+            ended = Deny(Reason.MISSION_ENDED, detail="expired; the clock was set back")
+            return self._refuse(ended, decision_id, identity, wire, started, view=view)
         if self._world.draining:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
         if self._world.stale:
@@ -181,7 +202,16 @@ class Gate:
             return decision
         if isinstance(decision, Deny | Hold):
             return self._refuse(decision, decision_id, identity, wire, started, view=view, body=body)
+        size = len(body) if body is not None and whole else 0
+        meter = paid or self._budgets.charge(view.mission.id, decision, request, size)
+        if isinstance(meter, Deny):
+            return self._refuse(meter, decision_id, identity, wire, started, view=view, body=body)
+        if meter is not None and not isinstance(meter, Meter):
+            return Waiting(partial(self._once_paid, meter, identity, wire, body, whole))
+        # After what may have to wait: a request is judged by the rules once.
         if stopped := self._deviations.permitted(view, decision, request, body, decision_id):
+            if meter is not None:
+                meter.refund()
             return self._refuse(stopped, decision_id, identity, wire, started, view=view, body=body, judged=True)
         exchange = Exchange(
             decision_id=decision_id,
@@ -199,6 +229,9 @@ class Gate:
             exchange.search_with(self._deviations.search(view, exchange))
         # Before anything is minted, resolved or dialled.
         self._recorder.permit(exchange, identity, view, snapshot.version)
+        if meter is not None:
+            exchange.meter = meter
+            meter.begin()
         inject = next((duty for duty in decision.obligations if isinstance(duty, Inject)), None)
         if inject is None:
             return self._stamped(exchange, view, None, None)
@@ -206,6 +239,18 @@ class Gate:
         if token is not None:
             return self._stamped(exchange, view, inject, token)
         return Pending(exchange, partial(self._mint, exchange, view, inject))
+
+    async def _once_paid(
+        self, wanted: Wanted, identity: Identity, wire: WireRequest, body: bytes | None, whole: bool
+    ) -> Exchange | Refusal | Pending:
+        """Judge anew once the ledger has said whether the budget suffices."""
+        paid = await wanted()
+        answer = self.admit(identity, wire, body, whole=whole, paid=paid)
+        if isinstance(paid, Meter) and not paid.begun:
+            paid.refund()
+        if isinstance(answer, NeedBody | Waiting):  # the policies were changed meanwhile
+            return self.refuse(Deny(Reason.STATE_STALE, detail="judged differently meanwhile"), identity, wire)
+        return answer
 
     async def _mint(self, exchange: Exchange, view: SessionView, inject: Inject) -> Exchange | Refusal:
         asked = self._clock.monotonic()
@@ -264,6 +309,8 @@ class Gate:
         if exchange.finished:
             return
         exchange.finished = True
+        if exchange.meter is not None:
+            exchange.meter.end()
         if not exchange.sent:
             outcome = Sent.NOT_SENT
         else:
@@ -271,11 +318,12 @@ class Gate:
             outcome = Sent.UNKNOWN if unsure else Sent.SENT
         self._recorder.outcome(exchange, outcome, status, reason, detail)
 
-    def fail(self, exchange: Exchange, reason: Reason, detail: str = "") -> Refusal:
+    def fail(self, exchange: Exchange, reason: Reason, detail: str = "", advice: str = "") -> Refusal:
         """End an admitted request that could not be sent, or whose answer may not pass, and render why."""
         request = exchange.request
         asked = asked_by(request, self._setting(request.host, request.port))
-        refusal = render(Deny(reason, exchange.permit.question, detail=detail), exchange.decision_id, asked)
+        verdict = Deny(reason, exchange.permit.question, advice=advice, detail=detail)
+        refusal = render(verdict, exchange.decision_id, asked)
         self.finish(exchange, refusal.status, reason, detail)
         return refusal
 

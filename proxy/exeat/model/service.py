@@ -100,7 +100,7 @@ class Operation:
     """What a request means: ``action`` without the service prefix, in ``group``, on ``resource`` (a type name or ``""``).
 
     With a ``reader`` it lies in the body, of at most ``max_body`` bytes: ``select`` is what the reader must find there, and
-    ``captures`` are (name, JSON Pointer) pairs that join those of the path.
+    ``captures`` are (name, JSON Pointer) pairs that join those of the path. ``cost`` is what it takes of a mission's budget.
     """
 
     action: str
@@ -113,6 +113,7 @@ class Operation:
     select: str = ""
     captures: tuple[tuple[str, str], ...] = ()
     max_body: int = 1024 * 1024
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

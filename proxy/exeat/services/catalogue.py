@@ -177,6 +177,7 @@ def _operation(given: OperationTable) -> Operation:
         given.select,
         tuple(sorted(given.captures.items())),
         given.max_body,
+        int(given.group != "read") if given.cost is None else given.cost,
     )
 
 

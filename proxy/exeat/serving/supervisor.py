@@ -18,6 +18,7 @@ from exeat.config.loading import Loaded
 from exeat.counting import LATEST, Counts, from_wire, merge
 from exeat.credentials.custody import Custody
 from exeat.errors import ExeatError, UnavailableError
+from exeat.fleet.asking import answers
 from exeat.fleet.crew import Crew
 from exeat.fleet.keepsakes import Keepsakes
 from exeat.fleet.member import RemoteMember
@@ -128,7 +129,10 @@ class Supervisor:
     def _slot(self, name: str) -> Slot:
         return Slot(
             name, self.common.loaded.file, self.common.listeners.descriptors,
-            calls={"report": self._report, "kept": partial(self._keepsakes.heard, name)},
+            calls={
+                **answers(self._plane.usage, self._plane.first_requests),
+                "report": self._report, "kept": partial(self._keepsakes.heard, name),
+            },
             joined=self._joined, left=self._left,
         )  # fmt: skip
 

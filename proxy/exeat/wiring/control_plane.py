@@ -16,6 +16,8 @@ from exeat.fleet.replica import Replica
 from exeat.fleet.standing import Sole, Standing
 from exeat.identity.passes import PassSigner
 from exeat.missions.control import MissionControl
+from exeat.missions.first_request import FirstRequests
+from exeat.missions.usage import Usage
 from exeat.ports import ChangeFeed
 from exeat.store import sqlite
 from exeat.store.holding import hold
@@ -31,6 +33,10 @@ class ControlPlane:
 
     store: Store
     control: MissionControl
+    usage: Usage
+    """What workers ask about budgets: ``ports.Lender``."""
+    first_requests: FirstRequests
+    """What workers ask to open: ``ports.Opener``."""
 
     async def close(self) -> None:
         """Let the store go."""
@@ -56,6 +62,8 @@ def build_standing(common: Common, store: Store, crew: Crew) -> Standing:
 def build_control_plane(common: Common, store: Store, feed: ChangeFeed) -> ControlPlane:
     """Put it together; ``feed`` tells every worker."""
     site = common.site
+    shared = not common.loaded.settings.store.url.startswith(sqlite.PREFIX)
+    usage = Usage(store.ledger, common.clock, shared=shared)
     control = MissionControl(
         store=store,
         clock=common.clock,
@@ -67,5 +75,7 @@ def build_control_plane(common: Common, store: Store, feed: ChangeFeed) -> Contr
         ceilings=site.ceilings,
         expand=site.services.expand,
         connection=connection_info(site, common.state, common.key, common.short_key, common.ports),
+        usage=usage,
     )
-    return ControlPlane(store, control)
+    first = FirstRequests(control, store, common.clock, site.templates, site.agents)
+    return ControlPlane(store, control, usage, first)

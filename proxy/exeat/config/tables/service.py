@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from exeat.config.values import Day, Duration, Name, Scope, ServerUrl, Size, SourceReference, Table
+from exeat.config.values import Count, Day, Duration, Name, Scope, ServerUrl, Size, SourceReference, Table
 
 
 class PlaceTable(Table):
@@ -120,6 +120,8 @@ class OperationTable(Table):
     or the params (jsonrpc, and mcp: ``/name``, ``/arguments/repo``)."""
     max_body: Annotated[Size, Field(ge=1)] = 1024 * 1024
     """The largest body that is read; ``proxy.limits.inspected_body`` bounds it too."""
+    cost: Count | None = None
+    """Units it takes of a mission's ``cost`` budget; default is 0 for reading and 1 for anything else."""
 
 
 class ExampleTable(Table):
