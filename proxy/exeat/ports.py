@@ -125,7 +125,7 @@ class MissionStore(Protocol):
     """Where missions live. Writes are durable when they return; all raise UnavailableError when the store is gone."""
 
     async def add(self, mission: Mission) -> None:
-        """Store a new mission."""
+        """Store a new mission; raise ConflictError when the one that delegates to it isn't open any more."""
         ...
 
     async def replace(self, mission: Mission, expected_revision: int) -> Mission:
@@ -140,8 +140,51 @@ class MissionStore(Protocol):
         """Every mission that is not in a final state."""
         ...
 
-    async def page(self, limit: int, before: str | None = None) -> Sequence[Mission]:
-        """Newest first, of any state; ``before`` is the id of the last one already seen."""
+    async def children(self, mission_id: str) -> Sequence[Mission]:
+        """The live missions that one mission has delegated to."""
+        ...
+
+    async def unfinished(self, template: str, environment: str, now: float) -> Sequence[Mission]:
+        """The missions of a template whose time isn't up at ``now``, live or ended early, newest first."""
+        ...
+
+    async def page(self, limit: int, before: str | None = None, states: Sequence[str] = ()) -> Sequence[Mission]:
+        """Newest first, of these states, or any; ``before`` is the id of the last one already seen."""
+        ...
+
+
+class Lender(Protocol):
+    """Whom a worker asks for parts of missions' budgets; every method may raise UnavailableError.
+
+    What was reserved counts as used until it is given back; the worker hands it out by itself.
+    """
+
+    async def reserve(self, mission: str, kind: str, wanted: int, bound: int) -> int:
+        """Set aside up to ``wanted`` units; return how many, so that never more than ``bound`` are used."""
+        ...
+
+    async def release(self, mission: str, kind: str, amount: int) -> None:
+        """Give back units that were not used."""
+        ...
+
+    async def visit(self, mission: str, host: str, port: int, bound: int) -> bool:
+        """Whether a mission may go there: it has been there before, or to fewer than ``bound`` other places."""
+        ...
+
+    async def activity(self, mission: str, at: float) -> None:
+        """A mission last did something at ``at`` (epoch seconds); that it is said means that it isn't over yet."""
+        ...
+
+
+class Opener(Protocol):
+    """Opens the missions that begin with a request."""
+
+    async def open(self, template: str, agent: str, evidence: Sequence[str]) -> None:
+        """Let an agent (its SPIFFE ID, proven by ``evidence``) have a mission of a template; workers know it on return.
+
+        However many ask at once, it is one mission. Raise RefusalError: MISSION_MISSING, MISSION_SUSPENDED, MISSION_ENDED when
+        the last one was ended and an operator has to open the next, STATE_STALE.
+        """
         ...
 
 
@@ -404,6 +447,20 @@ class Applied:
     workers: int = 1
     lapsed: tuple[str, ...] = ()
     left: tuple[TokenLeft, ...] = ()
+
+    def plus(self, other: Applied) -> Applied:
+        """Both together, one after the other."""
+        return Applied(
+            self.connections_cut + other.connections_cut,
+            self.tokens_dropped + other.tokens_dropped,
+            self.tokens_revoked + other.tokens_revoked,
+            self.milliseconds + other.milliseconds,
+            self.cut_ms + other.cut_ms,
+            self.tokens_ms + other.tokens_ms,
+            min(self.workers, other.workers),
+            tuple(dict.fromkeys((*self.lapsed, *other.lapsed))),
+            (*self.left, *other.left),
+        )
 
     def as_dict(self) -> Mapping[str, Any]:
         """For JSON."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -13,14 +12,12 @@ from wsproto.events import (
     Ping,
     Pong,
     RejectConnection,
-    Request,
     TextMessage,
 )
-from wsproto.extensions import PerMessageDeflate
 
 from rig.config import SHARED_KEY, operation
+from rig.websocket_agent import Agent
 from rig.websocket_origin import WebsocketOrigin
-from rig.wire import tunnel
 
 HOST = "api.example.test"
 
@@ -37,36 +34,6 @@ def config(config, chat):
     config.resolve(HOST, 443, chat.port)
     config.template["operations"].append("example:chat/join")
     return config
-
-
-class Agent:
-    """A WebSocket client inside a tunnel."""
-
-    def __init__(self, exeat, mission, path="/chat/1", *fields):
-        self.wire = tunnel(exeat, mission)
-        self.end = WSConnection(ConnectionType.CLIENT)
-        self.pending = []
-        offered = Request(host=HOST, target=path, extra_headers=list(fields), extensions=[PerMessageDeflate()])
-        self.wire.sock.sendall(self.end.send(offered))
-        self.answer = self.next()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.wire.close()
-
-    def send(self, event):
-        self.wire.sock.sendall(self.end.send(event))
-
-    def next(self):
-        while not self.pending:
-            data = self.wire.sock.recv(65536)
-            self.end.receive_data(data or None)
-            self.pending.extend(self.end.events())
-            if not data and not self.pending:
-                return None
-        return self.pending.pop(0)
 
 
 def _outcome(exeat, mission):

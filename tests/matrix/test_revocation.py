@@ -276,10 +276,9 @@ def test_policies_that_change_or_break_under_an_open_connection(exeat, mission, 
         becomes(200)
 
 
-@pytest.mark.row("R10")
-def test_a_clock_that_jumps(make_exeat, origin, tmp_path):
-    """Ahead: everything is over, at once. Behind: what was issued 'in the future' isn't believed. A little: nothing happens."""
-    off = tmp_path / "off"
+def _with_clock(off):
+    """The serving process's wall clock is off by what the file says."""
+    off.write_text("0")
 
     def wrong(config):
         inside = str(Path(__file__).parents[1] / "rig" / "inside_clock")
@@ -288,8 +287,14 @@ def test_a_clock_that_jumps(make_exeat, origin, tmp_path):
             "PYTHONPATH": os.pathsep.join(filter(None, (inside, os.environ.get("PYTHONPATH")))),
         }
 
-    off.write_text("0")
-    exeat = make_exeat(origin, change=wrong).start()
+    return wrong
+
+
+@pytest.mark.row("R10")
+def test_a_clock_that_jumps(make_exeat, origin, tmp_path):
+    """Ahead: everything is over, at once. Behind: what was issued 'in the future' isn't believed. A little: nothing happens."""
+    off = tmp_path / "off"
+    exeat = make_exeat(origin, change=_with_clock(off)).start()
     mission, unseen = exeat.open(ttl="30m"), exeat.open(ttl="30m", agent="report-bot")
     for seconds, code in ((20, ""), (-20, ""), (-3600, "identity_invalid"), (0, "")):
         off.write_text(str(seconds))
@@ -306,6 +311,34 @@ def test_a_clock_that_jumps(make_exeat, origin, tmp_path):
     refused(ask(exeat, mission, "GET", "/v1/refunds"), "mission_ended")
     off.write_text("0")  # what is over stays over
     refused(ask(exeat, mission, "GET", "/v1/refunds"), "mission_ended")
+
+
+@pytest.mark.row("R10")
+@pytest.mark.guard("clock-set-back", "clock-set-back-ends")
+def test_a_clock_set_back_prolongs_nothing(make_exeat, origin, tmp_path):
+    """Not for requests on open connections, and not for streams under way; a mission that is extended meanwhile goes on."""
+    off = tmp_path / "off"
+    exeat = make_exeat(origin, change=_with_clock(off)).start()
+    began = time.monotonic()
+    mission, kept = exeat.open(ttl="5s"), exeat.open(ttl="30m")
+    with tunnel(exeat, mission) as asking, tunnel(exeat, mission) as streaming, tunnel(exeat, kept) as near:
+        assert asking.request("GET", "/v1/refunds", host=HOST).status == 200
+        assert near.request("GET", "/v1/refunds", host=HOST).status == 200
+        streaming.send(f"GET /drip HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
+        off.write_text("-600")
+        exeat.admin("POST", f"/v1/missions/{kept['mission']}/extend", {"ttl": "50m"}).ok()
+        while time.monotonic() - began < 4.6:
+            assert asking.request("GET", "/v1/refunds", host=HOST).status == 200
+            time.sleep(0.1)
+        time.sleep(max(0.0, began + 5.2 - time.monotonic()))
+        count = len(origin.requests)
+        answer = asking.request("GET", "/v1/refunds", host=HOST)
+        assert answer.closed or answer.code == "mission_ended"
+        assert not streaming.response(limit=3).complete
+        assert len(origin.requests) == count
+        assert near.request("GET", "/v1/refunds", host=HOST).status == 200
+    view = exeat.admin("GET", f"/v1/missions/{mission['mission']}").ok()
+    assert (view["state"], view["cause"]) == ("expired", "time")
 
 
 @pytest.mark.row("R11")

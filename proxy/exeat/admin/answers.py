@@ -79,7 +79,19 @@ class MissionShape(Shape):
     ticket: str
     read_only: bool
     labels: dict[str, str]
+    models: list[str]
+    idle: float | None
+    budget: dict[str, int]
+    parent: str | None
+    cause: str
     revision: int
+
+
+class MissionShown(MissionShape):
+    """A mission with what it has used, or lent to workers, of each budget it has, and the live missions it delegated to."""
+
+    used: dict[str, int]
+    children: list[str]
 
 
 class MissionChanged(MissionShape):

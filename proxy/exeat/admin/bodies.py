@@ -17,7 +17,8 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from exeat.admin.problems import BodyTooLargeError, MalformedError, UnsupportedMediaTypeError
-from exeat.config.values import Duration
+from exeat.config.tables.mission import BudgetTable
+from exeat.config.values import Duration, Model
 from exeat.missions.errors import FieldError, InvalidFieldsError
 
 BODY_LIMIT = 64 * 1024
@@ -72,6 +73,10 @@ class OpenBody(Body):
     ticket: Short = ""
     read_only: bool = False
     labels: Annotated[dict[Short, Short], Field(max_length=32)] = {}
+    models: Annotated[list[Model], Field(max_length=32)] = []
+    idle: Duration | None = None
+    budget: BudgetTable = BudgetTable()
+    parent: Short = ""
 
 
 class ReasonBody(Body):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, final
 
-from exeat.admin.answers import MissionChanged, MissionList, MissionOpened, MissionShape
+from exeat.admin.answers import MissionChanged, MissionList, MissionOpened, MissionShown
 from exeat.admin.bodies import ExtendBody, OpenBody, ReasonBody
 from exeat.admin.call import Call
 from exeat.admin.paging import page
@@ -21,9 +21,10 @@ from exeat.missions.control import MissionControl
 from exeat.missions.ids import MISSION_ID
 from exeat.missions.request import OpenRequest
 from exeat.missions.times import rfc3339
-from exeat.model.mission import Mission
+from exeat.model.mission import Mission, MissionState
 
 _BEFORE = Text("before", "The id of the last mission already seen.", MISSION_ID.pattern, MISSION.hint)
+_STATE = Text("state", "Only missions in this state.", "|".join(MissionState), f"states are {', '.join(MissionState)}")
 
 _Move = Callable[[str, str, str], Awaitable[Change]]
 
@@ -47,11 +48,11 @@ class MissionCalls:
                 MissionOpened,
                 body=OpenBody,
                 status=201,
-                problems=(NotFoundError, CeilingError),
+                problems=(NotFoundError, CeilingError, ConflictError),
             ),
-            get("/v1/missions", self.list, read, "Missions, newest first", MissionList, query=(LIMIT, _BEFORE)),
+            get("/v1/missions", self.list, read, "Missions, newest first", MissionList, query=(LIMIT, _BEFORE, _STATE)),
             get(
-                "/v1/missions/{id}", self.show, read, "One mission", MissionShape,
+                "/v1/missions/{id}", self.show, read, "One mission", MissionShown,
                 segments=(MISSION,), problems=(NotFoundError,),
             ),
             post(
@@ -84,17 +85,27 @@ class MissionCalls:
             ticket=body.ticket,
             read_only=body.read_only,
             labels=body.labels,
+            models=tuple(body.models),
+            idle=body.idle,
+            budget=body.budget.value(),
+            parent=body.parent,
         )
         return (await self._control.open(wanted, call.by)).as_dict()
 
     async def list(self, call: Call) -> dict[str, Any]:
-        """Return missions of any state, newest first; ``before`` continues after the last one seen."""
-        found = await self._control.list(call.number("limit") + 1, call.text("before"))
+        """Return missions of one state or any, newest first; ``before`` continues after the last one seen."""
+        state = call.text("state")
+        found = await self._control.list(call.number("limit") + 1, call.text("before"), (state,) if state else ())
         return page(call, "missions", found, view, lambda mission: mission.id)
 
     async def show(self, call: Call) -> dict[str, Any]:
-        """Return one mission."""
-        return view(await self._control.get(call.path["id"]))
+        """Return one mission, what it has used of its budget, and the live missions it delegated to."""
+        mission = await self._control.get(call.path["id"])
+        used, children = await self._control.used(mission.id), await self._control.children(mission.id)
+        return view(mission) | {
+            "used": {kind: used.get(kind, 0) for kind in mission.budget.bounds()},
+            "children": [child.id for child in children],
+        }
 
     async def extend(self, call: Call, body: ExtendBody) -> dict[str, Any]:
         """Let a mission live longer; the answer holds new passes."""
@@ -138,5 +149,10 @@ def view(mission: Mission) -> dict[str, Any]:
         "ticket": mission.ticket,
         "read_only": mission.read_only,
         "labels": dict(mission.labels),
+        "models": list(mission.models),
+        "idle": mission.idle,
+        "budget": dict(mission.budget.bounds()),
+        "parent": mission.parent or None,
+        "cause": mission.cause,
         "revision": mission.revision,
     }

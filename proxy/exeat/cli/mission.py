@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from exeat.cli.options import ConfigOption, EnvironmentOption, JsonOption, TtlOption, load_settings
+from exeat.cli.options import (
+    BudgetOption,
+    ConfigOption,
+    EnvironmentOption,
+    IdleOption,
+    JsonOption,
+    TtlOption,
+    budget_of,
+    load_settings,
+)
 from exeat.cli.output import emit, line, paint, pairs, printable, say, table, until
 from exeat.errors import InvalidRequestError
 
@@ -33,6 +42,12 @@ def open_mission(
     ticket: Annotated[str, typer.Option("--ticket", metavar="TEXT")] = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="Nothing but reading, whatever is granted.")] = False,
     label: Annotated[_Texts, typer.Option("--label", metavar="KEY=VALUE", help="Repeatable.")] = None,
+    model: Annotated[
+        _Texts, typer.Option("--model", metavar="NAME", help="The only models it may use; repeatable.")
+    ] = None,
+    idle: IdleOption = "",
+    budget: BudgetOption = None,
+    parent: Annotated[str, typer.Option("--parent", metavar="ID", help="The mission that delegates to this one.")] = "",
     shell: Annotated[bool, typer.Option("--shell", help='Print lines for eval "$(…)", the pass among them.')] = False,
     show_pass: Annotated[bool, typer.Option("--show-pass", help="Print the pass and the proxy URL.")] = False,
     config: ConfigOption = None,
@@ -50,7 +65,8 @@ def open_mission(
     body: dict[str, Any] = {
         "template": template, "agents": agent, "environment": environment, "destinations": destination,
         "operations": operation, "ttl": ttl, "purpose": purpose, "owner": owner, "ticket": ticket,
-        "read_only": read_only, "labels": _labels(label or []),
+        "read_only": read_only, "labels": _labels(label or []), "models": model, "idle": idle,
+        "budget": budget_of(budget or []), "parent": parent,
     }  # fmt: skip
     answer = AdminClient.of(loaded).post("/v1/missions", {key: value for key, value in body.items() if value})
     if as_json:
@@ -89,20 +105,26 @@ def _show(mission: dict[str, Any]) -> None:
         "placeholders",
         "agents" if "agent" in mission else "",
     }
-    pairs({key: value for key, value in mission.items() if key not in hidden and value is not False})
+    shown = {key: value for key, value in mission.items() if key not in hidden and value is not False}
+    if "used" in shown:
+        used = shown.pop("used")
+        left = [f"{kind}: {used.get(kind, 0)} of {bound}" for kind, bound in shown.pop("budget", {}).items()]
+        shown["budget used"] = left or None
+    pairs(shown)
 
 
 @app.command("list")
 def list_missions(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000)] = 50,
     before: Annotated[str, typer.Option("--before", metavar="ID", help="Only those older than this one.")] = "",
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help="Only those: open, suspended, closed, …")] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show missions, newest first."""
     from exeat.cli.client import AdminClient
 
-    answer = AdminClient.of(load_settings(config)).get("/v1/missions", limit=limit, before=before)
+    answer = AdminClient.of(load_settings(config)).get("/v1/missions", limit=limit, before=before, state=state)
     if as_json:
         emit(answer)
         return

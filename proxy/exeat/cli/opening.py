@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 def open_for_one(
-    loaded: Loaded, template: str, agent: str, environment: str, ttl: str
+    loaded: Loaded, template: str, agent: str, environment: str, ttl: str, **terms: object
 ) -> tuple[AdminClient, dict[str, Any]]:
-    """Open a mission from a template; return the client that can end it, and the API's answer. Raises as the client."""
+    """Open a mission from a template; return the client that can end it, and the API's answer. Raises as the client.
+
+    ``terms`` are further fields of the call; empty ones are left out.
+    """
     client = AdminClient.of(loaded)
     body: dict[str, object] = {"template": template, "agents": [agent]}
     if environment:
         body["environment"] = environment
     if ttl:
         body["ttl"] = ttl
+    body |= {name: value for name, value in terms.items() if value}
     return client, dict(client.post("/v1/missions", body))

@@ -5,6 +5,7 @@ Must not know: any verb.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,29 @@ EnvironmentOption = Annotated[
     str, typer.Option("--environment", metavar="NAME", help="Where the agent lives, when its name alone doesn't say.")
 ]
 TtlOption = Annotated[str, typer.Option("--ttl", metavar="TIME", help="A shorter life than the template's: 10m, 2h.")]
+
+IdleOption = Annotated[str, typer.Option("--idle", metavar="TIME", help="End it after so long without a request: 10m.")]
+BudgetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--budget",
+        metavar="KIND=N",
+        help="What it may use up: requests, writes, bytes (with a unit), cost, destinations; repeatable.",
+    ),
+]
+
+
+def budget_of(texts: Sequence[str]) -> dict[str, object]:
+    """What ``--budget`` says, for the API, which knows the kinds; raise InvalidRequestError for what isn't KIND=N."""
+    from exeat.errors import InvalidRequestError
+
+    budget: dict[str, object] = {}
+    for text in texts:
+        kind, separator, number = text.partition("=")
+        if not separator or not kind or not number[:1].isdecimal():
+            raise InvalidRequestError(f"budget {text!r} is no KIND=N", "write --budget requests=100")
+        budget[kind] = int(number) if number.isdecimal() else number
+    return budget
 
 
 def load_settings(config: Path | None) -> Loaded:

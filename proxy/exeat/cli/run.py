@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from exeat.cli.exits import SIGNALLED, ChildEndedError, Exit
-from exeat.cli.options import AgentOption, ConfigOption, EnvironmentOption, JsonOption, TtlOption, load_settings
+from exeat.cli.options import (
+    AgentOption,
+    BudgetOption,
+    ConfigOption,
+    EnvironmentOption,
+    IdleOption,
+    JsonOption,
+    TtlOption,
+    budget_of,
+    load_settings,
+)
 from exeat.cli.output import SCHEMA, paint, printable, say, until
 from exeat.errors import ExeatError, InvalidRequestError
 
@@ -37,6 +47,12 @@ def run(
     agent: AgentOption,
     environment: EnvironmentOption = "",
     ttl: TtlOption = "",
+    idle: IdleOption = "",
+    budget: BudgetOption = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", metavar="NAME", help="The only models it may use; repeatable.")
+    ] = None,
+    parent: Annotated[str, typer.Option("--parent", metavar="ID", help="The mission that delegates to this one.")] = "",
     jail: Annotated[bool, typer.Option("--jail", help="Leave the command no way out but Exeat.")] = False,
     user: Annotated[
         str, typer.Option("--user", metavar="NAME", help="With --jail, as root: run it as this user.")
@@ -62,7 +78,17 @@ def run(
         raise InvalidRequestError("--user is for a jail", "add --jail")
     plan = prepared(loaded, user) if jail else None
     with Child() as child:
-        client, opened = open_for_one(loaded, mission, agent, environment, ttl)
+        client, opened = open_for_one(
+            loaded,
+            mission,
+            agent,
+            environment,
+            ttl,
+            idle=idle,
+            budget=budget_of(budget or []),
+            models=model,
+            parent=parent,
+        )
         cell = jail_at(plan, opened) if plan is not None else None
         try:
             _banner(opened, jailed=jail, as_json=as_json)

@@ -17,6 +17,7 @@ from exeat.config.listeners import Path, Problem, listener_problems
 from exeat.config.settings import Settings
 from exeat.config.tables.mission import DestinationTable
 from exeat.model.destination import DestinationPattern
+from exeat.model.mission import IDLE_LEAST
 
 
 def cross_check(settings: Settings) -> Iterator[Problem]:
@@ -142,6 +143,12 @@ def _templates(settings: Settings) -> Iterator[Problem]:
         elif template.ttl > settings.ceilings.longest_life:
             yield Problem(
                 (*at, "ttl"), "is longer than ceilings.longest_life", "shorten it, or let admins raise the ceiling"
+            )
+        if template.idle is not None and template.idle < IDLE_LEAST:
+            yield Problem((*at, "idle"), f"must be {IDLE_LEAST:g}s or more", 'idle = "10m"')
+        for kind in template.budget.value().beyond(settings.ceilings.budget.value()):
+            yield Problem(
+                (*at, "budget"), f"{kind}: is more than ceilings.budget", "lower it, or let admins raise the ceiling"
             )
 
 

@@ -85,6 +85,8 @@ Scope = Annotated[str, AfterValidator(_scope)]
 """Scopes with a space between (RFC 6749 §3.3)."""
 
 
+Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
+"""How many of something; what JSON can carry exactly."""
 Model = Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
 """A language model, as its provider calls it."""
 

@@ -27,7 +27,7 @@ _MODEL_CAPTURE = MODEL.lower()
 class Classified:
     """``service`` is None at a host no service describes; ``scope`` is what a token's scope claim should say.
 
-    ``model`` is the language model it names, else ``""``.
+    ``cost`` is how many units of a budget it takes, ``model`` the language model it names, else ``""``.
     """
 
     service: Service | None
@@ -35,6 +35,7 @@ class Classified:
     resource: Resource
     scope: str
     group: Group
+    cost: int
     model: str = ""
 
 
@@ -58,13 +59,9 @@ def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | 
         segments = tuple("/".join(segments).split("/"))
     if compiled is None:
         action = _HTTP_ACTIONS.get(request.verb, "http:write")
-        return Classified(
-            None,
-            action,
-            Resource(EntityUid(HOST_TYPE, request.host), (), "any", Sensitivity.NORMAL),
-            action,
-            HTTP_ACTIONS[action],
-        )
+        group = HTTP_ACTIONS[action]
+        host = Resource(EntityUid(HOST_TYPE, request.host), (), "any", Sensitivity.NORMAL)
+        return Classified(None, action, host, action, group, int(group is not Group.READ))
     matched = compiled.matcher.match(request.verb, segments, request.query)
     if matched is None:
         if compiled.matcher.knows(request.verb, segments):
@@ -111,6 +108,7 @@ def _listed(compiled: CompiledService, operation: Operation, captures: Mapping[s
         resource,
         operation.scope or operation.action,
         operation.group,
+        operation.cost,
         resource.uid.id if operation.resource == MODEL else captures.get(_MODEL_CAPTURE, ""),
     )
 
@@ -121,7 +119,8 @@ def _unlisted(compiled: CompiledService, group: Group, select: str = "") -> Clas
         what = f" {select}" if select else ""  # bounded and printable; the record's path can't tell it
         return _unknown(service, f"no operation of the service matches{what}")
     action = f"unlisted/{group}"
-    return Classified(service, f"{service.name}:{action}", compiled.chains[""].whole, action, group)
+    whole, cost = compiled.chains[""].whole, int(group is not Group.READ)
+    return Classified(service, f"{service.name}:{action}", whole, action, group, cost)
 
 
 def _unknown(service: Service, detail: str) -> Deny:

@@ -30,7 +30,7 @@ from exeat.model.decision import (
 )
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
-from exeat.model.service import GRADES, Grade, Sensitivity, Service
+from exeat.model.service import GRADES, Grade, Group, Sensitivity, Service
 
 _DEFAULT_TAG = Tag("spiffe")
 
@@ -87,7 +87,7 @@ def decide(
         _answer(snapshot.engine.judge(view.principal, each.action, each.resource, context), question)
         for each, question in zip(meanings, questions, strict=True)
     ]
-    return _all_of(answers, questions[0], _obligations(view, meanings, inject=issuer is not None))
+    return _all_of(answers, questions[0], meanings, _obligations(view, meanings, inject=issuer is not None))
 
 
 def _meanings(
@@ -161,6 +161,7 @@ def _obligations(view: SessionView, meanings: tuple[Classified, ...], *, inject:
         service=service.name,
         action=_joined([each.action for each in meanings]),
         resource=_joined([str(each.resource.uid) for each in meanings]),
+        act=view.delegators,
         scope=meanings[0].scope if len(meanings) == 1 else _joined(" ".join(each.scope for each in meanings).split()),
     )
     return (Inject(token, service.credential), tag)
@@ -187,7 +188,10 @@ def _answer(verdict: Verdict, question: Question) -> Permit | Deny | Hold:
 
 
 def _all_of(
-    answers: Sequence[Permit | Deny | Hold], question: Question, obligations: tuple[Obligation, ...]
+    answers: Sequence[Permit | Deny | Hold],
+    question: Question,
+    meanings: tuple[Classified, ...],
+    obligations: tuple[Obligation, ...],
 ) -> Permit | Deny | Hold:
     """Permit only when every answer is one; what no approval can change comes before what one could."""
     policies: dict[str, None] = {}
@@ -199,7 +203,8 @@ def _all_of(
             held.append(each)
         else:
             policies.update(dict.fromkeys(each.policies))
-    if not held:
-        return Permit(question, obligations, tuple(policies))
-    approvers = dict.fromkeys(name for each in held for name in each.approvers)  # all of it is asked for at once
-    return replace(held[0], approvers=tuple(approvers))
+    if held:
+        approvers = dict.fromkeys(name for each in held for name in each.approvers)  # all of it is asked for at once
+        return replace(held[0], approvers=tuple(approvers))
+    writes, cost = any(each.group is not Group.READ for each in meanings), sum(each.cost for each in meanings)
+    return Permit(question, obligations, tuple(policies), writes, cost)

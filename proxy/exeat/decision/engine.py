@@ -106,13 +106,15 @@ class Engine:
         self.version = digest.hexdigest()[:32]
         """A hash of schema and policies: equal versions judge alike."""
 
-    def open(self, session: Session, mission: Mission, operations: frozenset[str]) -> Principal:
+    def open(
+        self, session: Session, mission: Mission, operations: frozenset[str], lineage: Sequence[str] = ()
+    ) -> Principal:
         """Make a session ready to be judged; raise PolicyError when its record doesn't fit the schema.
 
-        ``operations`` are leaf action ids.
+        ``operations`` are leaf action ids, ``lineage`` the ids of the missions above a delegated one.
         """
         try:
-            record = session_record(session, mission, operations)
+            record = session_record(session, mission, operations, lineage)
             self._fitting.check(record)
         except (ValueError, TypeError) as error:
             message = f"the session {session.key!r} doesn't fit the policy schema: {error}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -92,15 +92,17 @@ class SessionRecord:
         )
 
 
-def session_record(session: Session, mission: Mission, operations: frozenset[str]) -> SessionRecord:
-    """The record of one agent in one mission; raise ValueError when the two don't belong together."""
+def session_record(
+    session: Session, mission: Mission, operations: frozenset[str], lineage: Sequence[str] = ()
+) -> SessionRecord:
+    """The record of one agent in one mission, which lies in the missions above it too; raise ValueError when the two don't belong together."""
     agent = session.agent
     if session.mission != mission.id or agent.name not in mission.agents or agent.environment != mission.environment:
         raise ValueError(f"the session {session.key!r} is not one of the mission {mission.id!r}")
     if not isinstance(mission.read_only, bool):  # never truthiness: the text "false" would be true
         raise ValueError("the mission's read_only is not a boolean")  # noqa: TRY004 a refused record, as above
     parents = {
-        ("Exeat::Mission", mission.id),
+        *(("Exeat::Mission", each) for each in (mission.id, *lineage)),
         ("Exeat::Agent", agent.name),
         ("Exeat::Environment", mission.environment),
         *(("Exeat::Group", group) for group in agent.groups),

@@ -26,12 +26,17 @@ _NOBODY: Mapping[str, tuple[SessionView, ...]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """One session and all that is judged about it. ``operations`` are action ids, groups and wildcards expanded."""
+    """One session and all that is judged about it. ``operations`` are action ids, groups and wildcards expanded.
+
+    ``lineage`` are the missions above a delegated one and ``delegators`` their agents by SPIFFE ID, the nearest first.
+    """
 
     session: Session
     mission: Mission
     operations: frozenset[str]
     principal: Principal
+    lineage: tuple[str, ...] = ()
+    delegators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +66,19 @@ class Snapshot:
             raise ValueError("sessions are added by with_missions")
 
 
-def open_session(engine: Engine, services: ServiceIndex, mission: Mission, agent: Agent) -> SessionView:
+def open_session(
+    engine: Engine, services: ServiceIndex, mission: Mission, agent: Agent, delegator: SessionView | None = None
+) -> SessionView:
     """Make one agent's view of a mission; raise PolicyError when it doesn't fit the policy schema.
 
     Operations nobody knows any more are left out: a mission only ever loses by a change of services.
     """
     session = Session(mission.id, agent)
     operations = services.expand_all(mission.operations)
-    return SessionView(session, mission, operations, engine.open(session, mission, operations))
+    lineage = () if delegator is None else (delegator.mission.id, *delegator.lineage)
+    delegators = () if delegator is None else (delegator.session.agent.spiffe_id, *delegator.delegators)
+    principal = engine.open(session, mission, operations, lineage)
+    return SessionView(session, mission, operations, principal, lineage, delegators)
 
 
 def with_mission(snapshot: Snapshot, mission: Mission, agents: Mapping[str, Agent]) -> Snapshot:
@@ -90,12 +100,23 @@ def with_missions(snapshot: Snapshot, missions: Iterable[Mission], agents: Mappi
             draft.put(mission.id, ())
             ended[mission.id] = mission.state
         else:
-            known = (agents.get(f"{mission.environment}/{name}") for name in dict.fromkeys(mission.agents))
-            views = (open_session(snapshot.engine, snapshot.services, mission, agent) for agent in known if agent)
-            draft.put(mission.id, tuple(views))
+            draft.put(mission.id, tuple(_views(draft, snapshot.engine, snapshot.services, mission, agents)))
     while len(ended) > _REMEMBERED:
         del ended[next(iter(ended))]
     return draft.finish(ended=MappingProxyType(ended))
+
+
+def _views(
+    draft: _Draft, engine: Engine, services: ServiceIndex, mission: Mission, agents: Mapping[str, Agent]
+) -> Iterable[SessionView]:
+    """A mission's sessions; none for a delegated one whose parent isn't known: nobody could say what it may do."""
+    delegator = draft.delegator(mission)
+    if mission.parent and delegator is None:
+        return
+    known = (agents.get(f"{mission.environment}/{name}") for name in dict.fromkeys(mission.agents))
+    for agent in known:
+        if agent is not None:
+            yield open_session(engine, services, mission, agent, delegator)
 
 
 def with_engine(snapshot: Snapshot, engine: Engine, services: ServiceIndex, version: str) -> Snapshot:
@@ -105,7 +126,9 @@ def with_engine(snapshot: Snapshot, engine: Engine, services: ServiceIndex, vers
     """
     draft = _Draft(snapshot)
     for mission, views in snapshot.by_mission.items():
-        draft.put(mission, tuple(open_session(engine, services, view.mission, view.session.agent) for view in views))
+        delegator = draft.delegator(views[0].mission)
+        opened = (open_session(engine, services, each.mission, each.session.agent, delegator) for each in views)
+        draft.put(mission, tuple(opened))
     return draft.finish(version=version, engine=engine, services=services)
 
 
@@ -146,6 +169,10 @@ class _Draft:
             self._by_mission[mission] = views
         for view in views:
             self._sessions[view.session.key] = self._of(view)[view.session.key] = view
+
+    def delegator(self, mission: Mission) -> SessionView | None:
+        """The session that delegated a mission: the only one of its parent."""
+        return next(iter(self._by_mission.get(mission.parent, ())), None) if mission.parent else None
 
     def _of(self, view: SessionView) -> dict[str, SessionView]:
         """The sessions of a view's agent, to be changed."""

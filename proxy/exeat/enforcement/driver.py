@@ -44,7 +44,7 @@ class Driver(ABC):
         self._pipes: dict[Connection, Pipe] = {client: pipe}
         self._connections: dict[Pipe, Connection] = {pipe: client}
         self._stalled: set[Pipe] = set()
-        self._held: set[Connection] = set()
+        self._held: dict[Connection, int] = {}
         self._events: deque[events.Event] = deque()
         self._feeding = False
         self._inner: Layer | None = None
@@ -107,7 +107,7 @@ class Driver(ABC):
         if connection is None:
             return
         known = self._pipes.pop(connection, None) is not None
-        self._held.discard(connection)
+        self._held.pop(connection, None)
         heard = connection.state & ConnectionState.CAN_READ
         connection.state = ConnectionState.CLOSED
         if known and heard and not self.dead:
@@ -131,15 +131,19 @@ class Driver(ABC):
         self._read_on()
 
     def hold(self, connection: Connection) -> None:
-        """Read nothing more from one connection until it is let go: what it sent waits for somebody else."""
-        self._held.add(connection)
+        """Read nothing more from one connection until it is let go as often: what it sent waits for somebody else."""
+        self._held[connection] = self._held.get(connection, 0) + 1
         pipe = self._pipes.get(connection)
         if pipe is not None:
             pipe.pause()
 
     def let_go(self, connection: Connection) -> None:
-        """Read on from a connection that was held."""
-        self._held.discard(connection)
+        """Read on from a connection that was held, once nobody holds it any more."""
+        left = self._held.get(connection, 0) - 1
+        if left > 0:
+            self._held[connection] = left
+            return
+        self._held.pop(connection, None)
         self._read_on()
 
     def _read_on(self) -> None:

@@ -10,8 +10,9 @@ from typing import final
 
 from exeat.enforcement.answers.keeping import Claim
 from exeat.enforcement.answers.models import ModelReader
-from exeat.enforcement.answers.scrub import BodyReader
+from exeat.enforcement.answers.scrub import AnswerError, BodyReader
 from exeat.enforcement.known_values import BodySearch
+from exeat.enforcement.limits.meter import Meter
 from exeat.model.decision import CredentialState, Permit
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.token import Token
@@ -22,7 +23,7 @@ class Exchange:
     """One permitted request on its way. The engine holds it from admission to outcome."""
 
     __slots__ = (
-        "_body", "_is_live", "_models", "_search", "agent", "answered", "claim", "decision_id", "finished", "headers", "method", "mission", "permit", "received", "request",
+        "_body", "_is_live", "_models", "_search", "agent", "answered", "claim", "decision_id", "finished", "headers", "meter", "method", "mission", "permit", "received", "request",
         "request_id", "sent", "sent_bytes", "session", "stamped", "started", "target", "token",
     )  # fmt: skip
 
@@ -56,6 +57,8 @@ class Exchange:
         """Exactly the path and query the origin gets."""
         self.claim: Claim | None = None
         """What it showed of what is kept for its session."""
+        self.meter: Meter | None = None
+        """What counts it against budgets, where anything of its mission is counted."""
         self.sent = False
         self.answered = False
         self.finished = False
@@ -87,12 +90,14 @@ class Exchange:
     def count_sent(self, chunk: bytes) -> bytes:
         """Pass a body chunk on towards the origin, counting it; b"" once the session is gone. An empty one ends the body.
 
-        Raise LeakError when it holds what must not leave.
+        Raise LeakError when it holds what must not leave, PermissionError when no budget has paid for it.
         """
         if not self.may_leave():
             return b""
         if self._search is not None:
             chunk = self._search.feed(chunk)
+        if self.meter is not None and not self.meter.spend(len(chunk)):
+            raise PermissionError("not paid for")
         self.sent_bytes += len(chunk)
         return chunk
 
@@ -113,6 +118,8 @@ class Exchange:
 
         Nothing to pass on is no chunk at all: in HTTP/1 an empty one would end the body. Raise AnswerError to cut it.
         """
+        if self.meter is not None and not self.meter.spend(len(chunk)):
+            raise AnswerError("the mission's budget of bytes is used up")
         self.received += len(chunk)
         if self._models is not None:
             self._models.look(chunk)

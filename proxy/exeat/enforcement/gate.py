@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from secrets import token_hex
 from typing import final
@@ -25,6 +25,9 @@ from exeat.enforcement.headers import framed, outgoing
 from exeat.enforcement.holding import NOT_APPROVED, Approved, Holding, question
 from exeat.enforcement.identified import Conflicting, Identity
 from exeat.enforcement.identify import Identifier
+from exeat.enforcement.limits.budgets import Budgets, Wanted
+from exeat.enforcement.limits.meter import Meter
+from exeat.enforcement.openings import Opening, Openings
 from exeat.enforcement.recorder import Recorder, where
 from exeat.enforcement.refusal import Refusal, render
 from exeat.enforcement.tally import Tally
@@ -64,6 +67,16 @@ class Waiting:
     judge: Callable[[], Awaitable[Exchange | Refusal | Pending]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What came of asking outside for a request that is judged again: people's approval, and the ledger's word."""
+
+    approved: Approved | None = None
+    paid: Meter | Deny | None = None
+
+
+_UNASKED = _Asked()
+
 Admission = Exchange | Refusal | NeedBody | Pending | Waiting
 
 
@@ -80,6 +93,8 @@ class Gate:
         clock: Clock,
         keeper: Keeper,
         deviations: Deviations,
+        budgets: Budgets,
+        openings: Openings,
         *,
         deadline: float,
         pairwise_key: bytes,
@@ -95,6 +110,8 @@ class Gate:
         self._keeper = keeper
         self._holding = holding
         self._deviations = deviations
+        self._budgets = budgets
+        self._openings = openings
 
     @property
     def deviations(self) -> Deviations:
@@ -109,6 +126,10 @@ class Gate:
     def identify(self, shown: Shown) -> Identity | Deny:
         """Return who a connection speaks for by what it shows, or why it speaks for nobody. Never raises."""
         return self._identifier.identify(shown)
+
+    def opening(self, identity: Identity, wire: WireRequest) -> Opening | None:
+        """How the mission is opened that a request begins, if it begins one: then ask anew for whom it speaks."""
+        return self._openings.opening(identity, wire)
 
     def refuse(
         self,
@@ -129,11 +150,10 @@ class Gate:
         """Judge one request.
 
         The answer is final unless a token has to be minted (Pending) or somebody outside has to be asked first (Waiting).
-        NeedBody asks for the body first and is given only
-        once: the call with ``body`` returns anything but NeedBody. ``whole`` says that nothing of the body follows. Never
-        raises an Exception.
+        NeedBody asks for the body first and is given only once: the call with ``body`` returns anything but NeedBody.
+        ``whole`` says that nothing of the body follows. Never raises an Exception.
         """
-        return self._judge(identity, wire, body, self._new_id(), whole, None)
+        return self._judge(identity, wire, body, self._new_id(), whole, _UNASKED)
 
     def _judge(
         self,
@@ -142,12 +162,12 @@ class Gate:
         body: bytes | None,
         decision_id: str,
         whole: bool,
-        approved: Approved | None,
+        asked: _Asked,
     ) -> Admission:
-        """As :meth:`admit`; with ``approved`` people were asked already, and nobody is asked again."""
+        """As :meth:`admit`, after some were asked: nobody is asked again."""
         started = self._clock.monotonic()
         try:
-            return self._admit(identity, wire, body, decision_id, started, approved, whole=whole)
+            return self._admit(identity, wire, body, decision_id, started, asked, whole=whole)
         except RefusalError as error:
             verdict = Deny(error.reason, detail=error.detail)
         except Exception:
@@ -162,7 +182,7 @@ class Gate:
         body: bytes | None,
         decision_id: str,
         started: float,
-        approved: Approved | None,
+        asked: _Asked,
         *,
         whole: bool,
     ) -> Admission:
@@ -175,6 +195,9 @@ class Gate:
         view = snapshot.sessions.get(identity.session)
         if view is None:
             return self._refuse(self._absent(identity), decision_id, identity, wire, started)
+        if self._world.lifetimes.over(view.mission.id, started):
+            ended = Deny(Reason.MISSION_ENDED, detail="expired; the clock was set back")
+            return self._refuse(ended, decision_id, identity, wire, started, view=view)
         if self._world.draining:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
         if self._world.stale:
@@ -187,7 +210,7 @@ class Gate:
         if isinstance(claim, Deny):
             return self._refuse(claim, decision_id, identity, wire, started, view=view, body=body)
         kept = _NOTHING_KEPT if claim is None else claim.placeholders
-        given = approved or NOT_APPROVED
+        given = asked.approved or NOT_APPROVED
         decision = decide(request, view, snapshot, self._clock.time(), approvals=given.groups, body=body, kept=kept)
         if not self._clock.monotonic() - started <= self._deadline:
             raise RefusalError(Reason.INTERNAL_ERROR, "the decision came too late")
@@ -195,8 +218,8 @@ class Gate:
             if body is not None:
                 raise RefusalError(Reason.REQUEST_MALFORMED, "the body did not settle the operation")
             return decision
-        if isinstance(decision, Hold) and approved is None:
-            judge = partial(self._judge, identity, wire, body, decision_id, whole)
+        judge = partial(self._judge, identity, wire, body, decision_id, whole)
+        if isinstance(decision, Hold) and asked.approved is None:
             refuse = partial(
                 self._refuse,
                 decision_id=decision_id,
@@ -209,7 +232,16 @@ class Gate:
             return self._hold(decision, request, view, judge, refuse, decision_id, body, whole=whole)
         if isinstance(decision, Deny | Hold):
             return self._refuse(decision, decision_id, identity, wire, started, view=view, body=body)
+        size = len(body) if body is not None and whole else 0
+        meter = asked.paid or self._budgets.charge(view.mission.id, decision, request, size)
+        if isinstance(meter, Deny):
+            return self._refuse(meter, decision_id, identity, wire, started, view=view, body=body)
+        if meter is not None and not isinstance(meter, Meter):
+            return Waiting(partial(self._once_paid, meter, judge, asked, identity, wire))
+        # After what may have to wait: a request is judged by the rules once.
         if stopped := self._deviations.permitted(view, decision, request, body, decision_id):
+            if meter is not None:
+                meter.refund()
             return self._refuse(stopped, decision_id, identity, wire, started, view=view, body=body, judged=True)
         exchange = Exchange(
             decision_id=decision_id,
@@ -227,6 +259,9 @@ class Gate:
             exchange.search_with(self._deviations.search(view, exchange))
         # Before anything is minted, resolved or dialled.
         self._recorder.permit(exchange, identity, view, snapshot.version, given.approval)
+        if meter is not None:
+            exchange.meter = meter
+            meter.begin()
         inject = next((duty for duty in decision.obligations if isinstance(duty, Inject)), None)
         if inject is None:
             return self._stamped(exchange, view, None, None)
@@ -240,7 +275,7 @@ class Gate:
         hold: Hold,
         request: CanonicalRequest,
         view: SessionView,
-        judge: Callable[[Approved], Admission],
+        judge: Callable[[_Asked], Admission],
         refuse: Callable[[Deny | Hold], Refusal],
         decision_id: str,
         body: bytes | None,
@@ -261,7 +296,7 @@ class Gate:
             outcome = await holding.verdict(hold, asked)
             if not isinstance(outcome, Approved):
                 return refuse(outcome)
-            admission = judge(outcome)
+            admission = judge(_Asked(outcome))
             while isinstance(admission, Waiting):
                 admission = await admission.judge()
             if isinstance(admission, NeedBody):
@@ -269,6 +304,18 @@ class Gate:
             return admission
 
         return Waiting(settle)
+
+    async def _once_paid(
+        self, wanted: Wanted, judge: Callable[[_Asked], Admission], asked: _Asked, identity: Identity, wire: WireRequest
+    ) -> Exchange | Refusal | Pending:
+        """Judge anew once the ledger has said whether the budget suffices."""
+        paid = await wanted()
+        answer = judge(replace(asked, paid=paid))
+        if isinstance(paid, Meter) and not paid.begun:
+            paid.refund()
+        if isinstance(answer, NeedBody | Waiting):  # the policies were changed meanwhile
+            return self.refuse(Deny(Reason.STATE_STALE, detail="judged differently meanwhile"), identity, wire)
+        return answer
 
     async def _mint(self, exchange: Exchange, view: SessionView, inject: Inject) -> Exchange | Refusal:
         asked = self._clock.monotonic()
@@ -327,6 +374,8 @@ class Gate:
         if exchange.finished:
             return
         exchange.finished = True
+        if exchange.meter is not None:
+            exchange.meter.end()
         if not exchange.sent:
             outcome = Sent.NOT_SENT
         else:
@@ -334,11 +383,12 @@ class Gate:
             outcome = Sent.UNKNOWN if unsure else Sent.SENT
         self._recorder.outcome(exchange, outcome, status, reason, detail)
 
-    def fail(self, exchange: Exchange, reason: Reason, detail: str = "") -> Refusal:
+    def fail(self, exchange: Exchange, reason: Reason, detail: str = "", advice: str = "") -> Refusal:
         """End an admitted request that could not be sent, or whose answer may not pass, and render why."""
         request = exchange.request
         asked = asked_by(request, self._setting(request.host, request.port))
-        refusal = render(Deny(reason, exchange.permit.question, detail=detail), exchange.decision_id, asked)
+        verdict = Deny(reason, exchange.permit.question, advice=advice, detail=detail)
+        refusal = render(verdict, exchange.decision_id, asked)
         self.finish(exchange, refusal.status, reason, detail)
         return refusal
 

@@ -21,7 +21,9 @@ from exeat.enforcement.arrivals import arrived, base_of, http_connect, next_laye
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Admission, Pending, Waiting
 from exeat.enforcement.identified import Identity
+from exeat.enforcement.openings import Opening
 from exeat.enforcement.parts import HostFace
+from exeat.enforcement.protocols.metering import Asked
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.translate import BEGINNING, STAMP, reframe, response_of, wire_of, write_request
 from exeat.model.decision import Deny, NeedBody
@@ -68,7 +70,30 @@ def requestheaders(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | Non
     if flow.error is not None:  # mitmproxy refused it already and answers itself; we write it down
         gate.refuse(Deny(Reason.REQUEST_MALFORMED, detail=str(flow.error.msg)), identity, wire)
         return None
+    opening = gate.opening(identity, wire)
+    if opening is not None:
+        return _when_opened(host, flow, wire, opening, identity)
     return _settle(host, flow, wire, gate.admit(identity, wire), identity)
+
+
+async def _when_opened(
+    host: HostFace, flow: http.HTTPFlow, wire: WireRequest, opening: Opening, identity: Identity
+) -> None:
+    """Judge a request whose mission begins with it, once that is open: then its connection speaks for that mission."""
+    verdict = await opening()
+    speaker = verdict or host.speaker(wire)
+    if isinstance(speaker, Deny):
+        challenge = host.entry.challenges and host.tunnel is None
+        _apply(host, flow, host.parts.gate.refuse(speaker, identity, wire, challenge=challenge))
+        return
+    then = _settle(host, flow, wire, host.parts.gate.admit(speaker, wire), speaker)
+    if then is not None:
+        await then
+
+
+def more_budget(_: HostFace, asked: Asked) -> Awaitable[None]:
+    """Ask whether a piece of a body is still within the mission's budget."""
+    return asked.answer()
 
 
 def request(host: HostFace, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -237,6 +262,7 @@ HOOKS: dict[str, HookFunction] = {
     "responseheaders": responseheaders,
     "response": response,
     "error": error,
+    "more_budget": more_budget,
 }
 
 PER_STREAM = frozenset({"requestheaders", "request", "responseheaders", "response"})

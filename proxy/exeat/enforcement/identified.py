@@ -16,7 +16,8 @@ from exeat.model.reason import Reason
 class Identity:
     """A session by name. ``ended`` when the pass was genuine but its time is over.
 
-    Without a ``mission`` it is an agent that may do nothing, and ``lacking`` says why. ``until`` (epoch seconds) bounds what
+    Without a ``mission`` it is an agent that may do nothing, and ``lacking`` says why; ``opens`` is the template of which a
+    mission opens at its first request. ``until`` (epoch seconds) bounds what
     it may begin, whatever else holds; ``evidence`` are the kinds that proved it. Two are equal when they speak for the same
     session, whatever proved it.
     """
@@ -28,6 +29,7 @@ class Identity:
     until: float = field(default=math.inf, compare=False)
     evidence: tuple[str, ...] = field(default=(), compare=False)
     lacking: str = field(default="", compare=False)
+    opens: str = field(default="", compare=False)
 
     @property
     def settled(self) -> bool:

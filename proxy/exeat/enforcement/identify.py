@@ -10,6 +10,7 @@ from typing import final
 
 from exeat.decision.snapshot import SessionView, Snapshot
 from exeat.enforcement.identified import Conflicting, Identity, Undecided
+from exeat.enforcement.openings import Openings
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
 from exeat.identity.prove import ConflictError, Proven, Prover
@@ -26,10 +27,11 @@ logger = logging.getLogger("exeat.identify")
 class Identifier:
     """Says for whom connections speak, by the current snapshot."""
 
-    def __init__(self, prover: Prover, world: World, clock: Clock) -> None:
+    def __init__(self, prover: Prover, world: World, clock: Clock, openings: Openings | None = None) -> None:
         self._prover = prover
         self._world = world
         self._clock = clock
+        self._openings = openings
 
     def identify(self, shown: Shown) -> Identity | Deny:
         """Return who a connection speaks for by what it shows, or why it speaks for nobody. Never raises."""
@@ -51,7 +53,7 @@ class Identifier:
 
     def _session(self, proven: Proven, way: Way, snapshot: Snapshot) -> Identity:
         """A pass names its mission; otherwise it is the only one the agent could mean here."""
-        mission, lacking = proven.mission, ""
+        mission, lacking, opens = proven.mission, "", ""
         if mission:
             view = snapshot.sessions.get(f"{mission}/{proven.name}")
             if way.template and view is not None and view.mission.template != way.template:
@@ -60,6 +62,8 @@ class Identifier:
             candidates = self._candidates(proven, way, snapshot)
             mission = candidates[0].mission.id if len(candidates) == 1 else ""
             lacking = f"{len(candidates)} missions are open: a pass has to choose" if candidates else "none is open"
+            if not candidates and self._openings is not None:
+                opens = self._openings.template_for(proven, way)
         return Identity(
             mission,
             proven.name,
@@ -67,6 +71,7 @@ class Identifier:
             until=proven.until,
             evidence=tuple(str(kind) for kind in proven.kinds),
             lacking=lacking,
+            opens=opens,
         )
 
     def _candidates(self, proven: Proven, way: Way, snapshot: Snapshot) -> list[SessionView]:

@@ -16,6 +16,7 @@ from exeat.decision.hypothetical import Asked, told, would_decide
 from exeat.decision.recognise import FingerprintTable
 from exeat.decision.snapshot import with_agents, with_engine, with_mission, with_missions
 from exeat.enforcement.host import Host
+from exeat.enforcement.limits.budgets import Budgets
 from exeat.enforcement.listener import Listeners
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
@@ -36,13 +37,21 @@ class Worker:
     """Serves agents; everything it does happens on one event loop."""
 
     def __init__(
-        self, parts: Parts, listeners: Listeners, broker: Broker, clock: Clock, agents: Mapping[str, Agent]
+        self,
+        parts: Parts,
+        listeners: Listeners,
+        broker: Broker,
+        clock: Clock,
+        agents: Mapping[str, Agent],
+        budgets: Budgets,
     ) -> None:
         self._parts = parts
         self._listeners = listeners
         self._broker = broker
         self._clock = clock
         self._agents = agents
+        self._budgets = budgets
+        self._rounds: asyncio.Task[None] | None = None
         self.refused_bundles = 0
         """Changed policies that weren't taken."""
 
@@ -63,6 +72,7 @@ class Worker:
 
     async def start(self) -> None:
         """Begin to accept connections."""
+        self._rounds = asyncio.create_task(self._budgets.run())
         await self._listeners.start(self._door)
 
     def evaluate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -107,6 +117,7 @@ class Worker:
                     self.change(replace(mission, state=MissionState.CLOSED))
             return
         for mission in changed:
+            self._note(mission)
             self._withdraw(mission)
 
     async def apply(self, mission: Mission) -> Applied:
@@ -133,6 +144,7 @@ class Worker:
         then its tokens are dropped.
         """
         world = self.world
+        self._note(mission)
         try:
             world.snapshot = with_mission(world.snapshot, mission, self._agents)
         except PolicyError:
@@ -140,6 +152,11 @@ class Worker:
                 raise
             world.snapshot = with_mission(world.snapshot, replace(mission, state=MissionState.CLOSED), self._agents)
         return self._withdraw(mission)
+
+    def _note(self, mission: Mission) -> None:
+        """What is counted and timed beside the snapshot."""
+        self.world.lifetimes.note(mission, self._clock.time(), self._clock.monotonic())
+        self._budgets.apply(mission)
 
     def _withdraw(self, mission: Mission) -> tuple[int, Awaitable[Ended] | None]:
         """Take back what a mission held that may not act any more, once the snapshot says so."""
@@ -189,3 +206,6 @@ class Worker:
         self.world.draining = True
         self.registry.cut_all()
         await asyncio.sleep(0)  # let the resets reach the sockets
+        if self._rounds is not None:
+            self._rounds.cancel()
+        await self._budgets.close()

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import final
 
+from exeat.decision.lifetimes import Lifetimes
 from exeat.decision.snapshot import Snapshot
 from exeat.model.mission import MissionState
 
@@ -28,6 +29,7 @@ class World:
         """Missions that a rule stopped here, by id, until the control plane has done the same everywhere."""
         self.fresh_until = fresh_until
         self._boot = boot
+        self.lifetimes = Lifetimes()
 
     @property
     def stale(self) -> bool:

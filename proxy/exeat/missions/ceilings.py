@@ -30,6 +30,9 @@ def check(mission: Mission, ceilings: Ceilings, now: float, expand: Expand) -> l
             findings.append(FieldError(f"operations[{index}]", f"no service knows {operation!r}"))
         elif operation in beyond:
             findings.append(FieldError(f"operations[{index}]", f"[ceilings] doesn't allow {operation!r}"))
+    allowed = ceilings.budget.bounds()
+    for kind in mission.budget.beyond(ceilings.budget):
+        findings.append(FieldError(f"budget.{kind}", f"[ceilings] allows {allowed[kind]}"))
     return findings
 
 

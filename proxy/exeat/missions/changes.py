@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import final
 from weakref import WeakValueDictionary
 
+from exeat.decision.lifetimes import Lifetimes
 from exeat.errors import ConflictError, NotFoundError, UnavailableError
 from exeat.missions.journal import Journal
 from exeat.missions.states import Verb, target
@@ -46,6 +47,7 @@ class Changes:
         self._journal = journal
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._live: dict[str, Mission] = {}
+        self._lifetimes = Lifetimes()
 
     def lock(self, mission_id: str) -> asyncio.Lock:
         """The lock that keeps two changes of one mission from overtaking each other on the way to the data path."""
@@ -57,11 +59,17 @@ class Changes:
 
     def seen(self, missions: Iterable[Mission]) -> None:
         """Remember missions as they are now."""
+        now, moment = self._clock.time(), self._clock.monotonic()
         for mission in missions:
+            self._lifetimes.note(mission, now, moment)
             if mission.state.final:
                 self._live.pop(mission.id, None)
             else:
                 self._live[mission.id] = mission
+
+    def out_of_time(self) -> list[Mission]:
+        """Live missions whose time is up, by the wall clock or by one that can't be set back."""
+        return self._lifetimes.due(self._live.values(), self._clock.time(), self._clock.monotonic())
 
     async def existing(self, mission_id: str) -> Mission:
         """Return a mission; raise NotFoundError when there is none."""
@@ -109,7 +117,8 @@ class Changes:
                 if isinstance(error, NotFoundError):
                     raise UnavailableError("the store has lost this mission; its traffic is cut") from error
             raise
-        changed = _moved(verb, mission, now, cause)
+        due = cause not in ("", "time") or self._lifetimes.over(mission_id, self._clock.monotonic())
+        changed = _moved(verb, mission, now, cause, due=due)
         try:
             with self._journal.change(verb, changed, by, reason, mission.state):
                 if changed is not mission:
@@ -130,7 +139,8 @@ class Changes:
 
         It stays among the live ones, so that repeating the change makes it whole.
         """
-        await self._confirmed(replace(_moved(verb, mission, now, cause), revision=mission.revision + 1))
+        cut = _moved(verb, mission, now, cause, due=True)
+        await self._confirmed(replace(cut, revision=mission.revision + 1))
 
     async def _confirmed(self, mission: Mission) -> Applied:
         try:
@@ -148,8 +158,8 @@ class _OvertakenError(Exception):
         self.conflict = conflict
 
 
-def _moved(verb: Verb, mission: Mission, now: float, cause: str) -> Mission:
-    state = target(verb, mission, now)
+def _moved(verb: Verb, mission: Mission, now: float, cause: str, *, due: bool) -> Mission:
+    state = target(verb, mission, now, due=due)
     if state is mission.state:
         return mission
     return replace(mission, state=state, ended_at=now if state.final else None, cause=cause)

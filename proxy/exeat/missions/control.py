@@ -14,10 +14,12 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, final
 
-from exeat.errors import ConflictError, ExeatError, NotFoundError, UnavailableError
+from exeat.errors import ConflictError, NotFoundError, UnavailableError
 from exeat.missions.agents import agents_of, resolve
 from exeat.missions.ceilings import Expand, check
 from exeat.missions.changes import Change, Changes
+from exeat.missions.delegation import CHILDREN, LEVELS, below, inherit
+from exeat.missions.endings import Endings
 from exeat.missions.errors import CeilingExceededError, FieldError, InvalidFieldsError
 from exeat.missions.ids import MissionIds
 from exeat.missions.journal import Journal
@@ -26,9 +28,11 @@ from exeat.missions.plan import plan
 from exeat.missions.request import OpenRequest
 from exeat.missions.states import Verb, require_live
 from exeat.missions.times import rfc3339
+from exeat.missions.trees import Trees
+from exeat.missions.usage import Usage
 from exeat.model.deviation import Firing, Then
 from exeat.model.identity import Agent
-from exeat.model.mission import Ceilings, Mission, MissionTemplate
+from exeat.model.mission import Ceilings, Mission, MissionState, MissionTemplate
 from exeat.model.secret import Secret
 from exeat.ports import AuditSink, ChangeFeed, Clock, MissionStore
 
@@ -62,6 +66,7 @@ class MissionControl:
         ceilings: Ceilings,
         expand: Expand,
         connection: ConnectionInfo,
+        usage: Usage,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -73,35 +78,45 @@ class MissionControl:
         self._connection = connection
         self._journal = Journal(audit, agents)
         self._changes = Changes(store, clock, feed, self._journal)
+        self._trees = Trees(store, self._changes)
+        self._usage = usage
+        self._endings = Endings(store, self._changes, self._trees, self._usage)
         self._new_id = MissionIds()
         self._told: dict[str, None] = {}
         self._running: set[asyncio.Task[Any]] = set()
 
-    async def open(self, request: OpenRequest, by: str) -> Opened:
+    async def open(self, request: OpenRequest, by: str, evidence: Sequence[str] = ()) -> Opened:
         """Open a mission and return it with a pass for each agent.
 
-        Raise NotFoundError for an unknown template or agent, InvalidFieldsError, CeilingExceededError, or
-        UnavailableError; after any of them no mission is open.
+        ``evidence`` is what proved the agent whose request asks for it. Raise NotFoundError for an unknown template, agent or
+        parent, InvalidFieldsError, CeilingExceededError, ConflictError when the parent isn't open, or UnavailableError; after
+        any of them no mission is open.
         """
         now = self._clock.time()
         template = self._template(request.template)
+        parent = await self._delegating(request.parent) if request.parent else None
+        if parent is not None:
+            request = inherit(request, parent)
         agents = resolve(request, template, self._agents)
         mission = plan(request, template, agents, now, self._expand)
+        if parent is not None:
+            mission = below(mission, parent, request, self._expand)
+        mission = replace(mission, id=self._new_id(now), budget=mission.budget.within(self._ceilings.budget))
         self._below_ceilings(mission, now)
-        mission = replace(mission, id=self._new_id(now), opened_by=by)
-        return await self._whole(self._open(self._sign(mission, agents), by))
+        mission = replace(mission, opened_by=by)
+        return await self._whole(self._open(self._sign(mission, agents), by, evidence))
 
-    async def close(self, mission_id: str, by: str, reason: str = "") -> Change:
+    async def close(self, mission_id: str, by: str, reason: str = "", cause: str = "") -> Change:
         """End a mission whose task is done. When this returns, nothing of it is sent any more."""
-        return await self._move(Verb.CLOSE, mission_id, by, reason)
+        return await self._move(Verb.CLOSE, mission_id, by, reason, cause)
 
-    async def revoke(self, mission_id: str, by: str, reason: str = "") -> Change:
+    async def revoke(self, mission_id: str, by: str, reason: str = "", cause: str = "") -> Change:
         """End a mission that must not go on. When this returns, nothing of it is sent any more."""
-        return await self._move(Verb.REVOKE, mission_id, by, reason)
+        return await self._move(Verb.REVOKE, mission_id, by, reason, cause)
 
-    async def suspend(self, mission_id: str, by: str, reason: str = "") -> Change:
+    async def suspend(self, mission_id: str, by: str, reason: str = "", cause: str = "") -> Change:
         """Stop a mission until it is resumed; its time runs on. Raise ConflictError when it has ended."""
-        return await self._move(Verb.SUSPEND, mission_id, by, reason)
+        return await self._move(Verb.SUSPEND, mission_id, by, reason, cause)
 
     async def resume(self, mission_id: str, by: str, reason: str = "") -> Change:
         """Let a suspended mission go on. Raise ConflictError when it has ended."""
@@ -124,9 +139,9 @@ class MissionControl:
         """Return one mission of any state; raise NotFoundError when there is none."""
         return await self._changes.existing(mission_id)
 
-    async def list(self, limit: int, before: str | None = None) -> Sequence[Mission]:
-        """Return missions of any state, newest first; ``before`` is the id of the last one already seen."""
-        return await self._store.page(limit, before)
+    async def list(self, limit: int, before: str | None = None, states: Sequence[str] = ()) -> Sequence[Mission]:
+        """Return missions of these states, or any, newest first; ``before`` is the id of the last one already seen."""
+        return await self._store.page(limit, before, states)
 
     async def restore(self) -> Sequence[Mission]:
         """Return every live mission, for a data path that starts."""
@@ -140,34 +155,15 @@ class MissionControl:
 
     def is_due(self) -> bool:
         """Whether the time of any mission is up, as far as is known without asking the store."""
-        now = self._clock.time()
-        return any(mission.expires_at <= now for mission in self._changes.live())
+        return bool(self._changes.out_of_time())
 
     async def expire_due(self) -> int:
-        """End every mission whose time is up and return how many; call it about once a second.
+        """End every mission whose time is up and return how many; call it about once a second."""
+        return await self._whole(self._endings.out_of_time())
 
-        One that fails doesn't keep the others; the last failure is raised when all were tried.
-        """
-        now, expired = self._clock.time(), 0
-        failure: ExeatError | None = None
-        live: Sequence[Mission] = ()
-        try:
-            live = await self._changes.stored(self._store.live())
-            self._changes.seen(live)
-        except UnavailableError as error:
-            failure, live = error, tuple(self._changes.live())
-        for mission in live:
-            if mission.expires_at <= now:
-                try:
-                    await self._move(Verb.EXPIRE, mission.id, "exeat", "its time is up")
-                    expired += 1
-                except UnavailableError as error:
-                    failure = error
-                except ExeatError:
-                    continue  # closed, extended or gone meanwhile: nothing is due any more
-        if failure is not None:
-            raise failure
-        return expired
+    async def end_unused(self) -> int:
+        """End every mission that does nothing any more or has nothing left of a budget; call it a few times a second."""
+        return await self._whole(self._endings.idle_and_used_up())
 
     async def report(self, firing: Firing) -> None:
         """Record that a rule has fired and do to its mission what the rule says; a firing told twice is one.
@@ -193,11 +189,32 @@ class MissionControl:
         if unrecorded is not None:
             raise unrecorded
 
-    async def _open(self, opened: Opened, by: str) -> Opened:
+    async def used(self, mission_id: str) -> Mapping[str, int]:
+        """Return what a mission has used up or lent to workers, by kind of budget."""
+        return await self._changes.stored(self._usage.used(mission_id))
+
+    async def children(self, mission_id: str) -> Sequence[Mission]:
+        """Return the live missions that one has delegated to."""
+        return await self._changes.stored(self._store.children(mission_id))
+
+    async def _delegating(self, mission_id: str) -> Mission:
+        """The mission that another one is to be delegated by; raise ConflictError unless it may have one more."""
+        parent = await self._changes.existing(mission_id)
+        if parent.state is not MissionState.OPEN:
+            raise ConflictError(f"mission {parent.id} is {parent.state}, and only an open one delegates")
+        if await self._trees.lineage(parent) > LEVELS:
+            raise ConflictError(f"mission {parent.id} has {LEVELS} missions above it, and may not delegate")
+        if len(await self.children(parent.id)) >= CHILDREN:
+            raise ConflictError(f"mission {parent.id} has {CHILDREN} delegated missions", "Close one of them.")
+        return parent
+
+    async def _open(self, opened: Opened, by: str, evidence: Sequence[str]) -> Opened:
         mission, stored = opened.mission, False
         try:
-            async with self._changes.lock(mission.id):
-                with self._journal.change("open", mission, by, "", None):
+            # The parent's lock too: a child that is told of after its parent has ended would be nobody's to end.
+            above = self._changes.lock(mission.parent) if mission.parent else contextlib.nullcontext()
+            async with above, self._changes.lock(mission.id):
+                with self._journal.change("open", mission, by, "", None, evidence):
                     await self._changes.stored(self._store.add(mission))
                     stored = True
                     await self._changes.tell(mission)
@@ -217,6 +234,8 @@ class MissionControl:
                 message = f"the mission already lives until {rfc3339(mission.expires_at)}"
                 raise InvalidFieldsError([FieldError("ttl", message)], "Name a later time, or close the mission.")
             self._below_ceilings(longer, now)
+            if longer.parent and longer.expires_at > (await self._changes.existing(longer.parent)).expires_at:
+                raise CeilingExceededError([FieldError("ttl", "its parent ends before")], "Extend the parent first.")
             agents = agents_of(longer, self._agents)
             opened = self._sign(longer, agents)
             with self._journal.change("extend", longer, by, reason, mission.state):
@@ -242,7 +261,7 @@ class MissionControl:
             raise CeilingExceededError(exceeded)
 
     async def _move(self, verb: Verb, mission_id: str, by: str, reason: str, cause: str = "") -> Change:
-        return await self._whole(self._changes.move(verb, mission_id, by, reason, cause))
+        return await self._whole(self._trees.move(verb, mission_id, by, reason, cause))
 
     async def _whole[Result](self, change: Coroutine[Any, Any, Result]) -> Result:
         """Carry a change through: a caller that goes away must not leave it recorded and stored but not applied."""

@@ -6,7 +6,7 @@ Never a pass: a mission's record could be read by anybody who may read the audit
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import final
 
 from exeat.errors import ExeatError, RefusalError, UnavailableError
@@ -27,14 +27,24 @@ class Journal:
         self._agents = agents
 
     @contextlib.contextmanager
-    def change(self, event: str, mission: Mission, by: str, reason: str, before: MissionState | None) -> Iterator[None]:
+    def change(
+        self,
+        event: str,
+        mission: Mission,
+        by: str,
+        reason: str,
+        before: MissionState | None,
+        evidence: Sequence[str] = (),
+    ) -> Iterator[None]:
         """Record a change before it is made inside the ``with`` block, and that it failed when the block raises.
 
-        ``mission`` is as it will be.
+        ``mission`` is as it will be; ``evidence`` is what proved who asked, where an agent's request set it off.
         """
         record = self._record(event, mission, by, reason)
         record["before"] = before.value if before else ""
         record["after"] = mission.state.value
+        if evidence:
+            record["evidence"] = list(evidence)
         if event in ("open", "extend"):
             record |= _terms(mission)
         self._append(record)
@@ -85,6 +95,8 @@ class Journal:
             "environment": mission.environment,
             "by": by,
             "reason": reason,
+            **({"cause": mission.cause} if mission.cause else {}),
+            **({"parent": mission.parent} if mission.parent else {}),
         }
 
     def _name(self, mission: Mission, name: str) -> str:
@@ -108,6 +120,9 @@ def _terms(mission: Mission) -> Record:
         "owner": mission.owner,
         "ticket": mission.ticket,
         "read_only": mission.read_only,
+        "models": list(mission.models),
+        "idle": mission.idle,
+        "budget": dict(mission.budget.bounds()),
     }
 
 

@@ -12,7 +12,7 @@ from exeat.missions.errors import CeilingExceededError, FieldError, InvalidField
 from exeat.missions.request import OpenRequest
 from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
-from exeat.model.mission import Mission, MissionTemplate
+from exeat.model.mission import IDLE_LEAST, Mission, MissionTemplate
 
 DEFAULT_TTL = 3600.0
 """An ad hoc mission's life in seconds when nobody says: the same hour as a template's."""
@@ -51,7 +51,9 @@ def plan(
         ticket=request.ticket,
         read_only=request.read_only or (template is not None and template.read_only),
         labels=labels,
-        models=template.models if template else (),
+        models=_unique(request.models) or (template.models if template else ()),
+        idle=template.idle if template is not None and request.idle is None else request.idle,
+        budget=request.budget.within(template.budget) if template else request.budget,
     )
 
 
@@ -70,6 +72,8 @@ def _read(request: OpenRequest, expand: Expand) -> tuple[DestinationPattern, ...
     ]
     if request.ttl is not None and not request.ttl > 0:
         errors.append(FieldError("ttl", "a mission lives longer than nothing"))
+    if request.idle is not None and not request.idle >= IDLE_LEAST:
+        errors.append(FieldError("idle", f"give it {IDLE_LEAST:g}s or more"))
     if errors:
         raise InvalidFieldsError(errors)
     return tuple(dict.fromkeys(patterns))
@@ -82,7 +86,10 @@ def _complete(request: OpenRequest) -> None:
         "purpose": (request.purpose.strip(), "a mission without a template needs a purpose"),
         "owner": (request.owner.strip(), "a mission without a template needs an owner"),
     }
-    errors = [FieldError(field, message) for field, (value, message) in needed.items() if not value]
+    inherited = {"purpose", "owner"} if request.parent else set()
+    errors = [
+        FieldError(field, message) for field, (value, message) in needed.items() if not value and field not in inherited
+    ]
     if errors:
         raise InvalidFieldsError(errors)
 
@@ -105,6 +112,20 @@ def _narrower(
         FieldError(f"labels.{key}", f"template {template.name!r} sets this label")
         for key, value in request.labels.items()
         if template.labels.get(key, value) != value
+    ]
+    if template.idle is not None and request.idle is not None and request.idle > template.idle:
+        errors.append(
+            FieldError("idle", f"template {template.name!r} allows {template.idle:g}s, not {request.idle:g}s")
+        )
+    errors += [
+        FieldError("models", f"template {template.name!r} doesn't include {model!r}")
+        for model in request.models
+        if template.models and model not in template.models
+    ]
+    allowed = template.budget.bounds()
+    errors += [
+        FieldError(f"budget.{kind}", f"template {template.name!r} allows {allowed[kind]}")
+        for kind in request.budget.beyond(template.budget)
     ]
     if errors:
         raise CeilingExceededError(errors, "Ask for less, or open a mission without a template.")

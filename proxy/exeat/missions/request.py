@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from exeat.model.mission import Budget
+
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
     """A mission from a template, perhaps narrowed, or an ad hoc one, which needs ``purpose`` and ``owner``.
 
-    ``agents`` are names, or ``environment/name``. ``ttl`` in seconds; None means the template's, or an hour.
+    ``agents`` are names, or ``environment/name``. ``ttl`` and ``idle`` in seconds; None means the template's, or an hour
+    and no bound. With a ``parent`` (a mission's id) it is delegated: what isn't said is the parent's.
     """
 
     agents: tuple[str, ...]
@@ -27,3 +30,7 @@ class OpenRequest:
     ticket: str = ""
     read_only: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    idle: float | None = None
+    budget: Budget = field(default_factory=Budget)
+    parent: str = ""

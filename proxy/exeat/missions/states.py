@@ -35,13 +35,13 @@ _TARGET = {
 }
 
 
-def target(verb: Verb, mission: Mission, now: float) -> MissionState:
+def target(verb: Verb, mission: Mission, now: float, *, due: bool = False) -> MissionState:
     """Return the state after ``verb``; the present one when there is nothing to do.
 
     Ending what has ended is nothing to do. Raise ConflictError for anything else with an ended mission, and for
-    expiring one whose time isn't up.
+    expiring one whose time isn't up, unless something else says that it is ``due``.
     """
-    if verb is Verb.EXPIRE and not mission.state.final and mission.expires_at > now:
+    if verb is Verb.EXPIRE and not mission.state.final and mission.expires_at > now and not due:
         raise ConflictError(f"mission {mission.id} isn't due yet")
     if verb in (Verb.SUSPEND, Verb.RESUME):
         require_live(mission, now)

@@ -30,7 +30,7 @@ class TokenRequest:
     """What to mint: one session's right to one action on one resource at one service.
 
     Equal requests may share a token; nothing else may. ``scope`` is what a scope claim should say, ``resource`` the
-    Cedar uid as text.
+    Cedar uid as text. ``act`` are the agents who delegated, by SPIFFE ID: the nearest first, the one an operator sent last.
     """
 
     session: str
@@ -40,6 +40,7 @@ class TokenRequest:
     action: str
     resource: str
     scope: str
+    act: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Go, if every obligation is done. ``policies`` are the determining policies, as ``file:line id``."""
+    """Go, if every obligation is done. ``policies`` are the determining policies, as ``file:line id``.
+
+    ``writes`` says that it asks for anything but reading, ``cost`` how many units all of it costs.
+    """
 
     question: Question
     obligations: tuple[Obligation, ...]
     policies: tuple[str, ...]
+    writes: bool = False
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

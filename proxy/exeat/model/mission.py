@@ -27,6 +27,15 @@ class MissionState(StrEnum):
         return self in (MissionState.CLOSED, MissionState.EXPIRED, MissionState.REVOKED)
 
 
+IDLE_LEAST = 1.0
+"""Seconds; activity is told about twice a second, so less would be chance."""
+
+
+def report_every(idle: float | None) -> float:
+    """Seconds between two words of a mission's activity: a small part of its idle time."""
+    return 1.0 if idle is None else min(5.0, max(0.25, idle / 8))
+
+
 BUDGET_KINDS = ("requests", "writes", "bytes", "cost", "destinations")
 
 
@@ -48,6 +57,15 @@ class Budget:
         """The kinds that are bounded, with their bounds."""
         every = {name: getattr(self, name) for name in BUDGET_KINDS}
         return {name: bound for name, bound in every.items() if bound is not None}
+
+    def within(self, wider: Budget) -> Budget:
+        """Return this budget, with what ``wider`` says for the kinds that it leaves open itself."""
+        return Budget(**{**wider.bounds(), **self.bounds()})
+
+    def beyond(self, wider: Budget) -> tuple[str, ...]:
+        """Return the kinds of which this budget names more than ``wider`` allows."""
+        allowed = wider.bounds()
+        return tuple(kind for kind, bound in self.bounds().items() if bound > allowed.get(kind, bound))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +136,12 @@ class AllowedDestination:
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """What no mission may exceed: destinations, operations (empty = any known one) and the longest life in seconds."""
+    """What no mission may exceed: destinations, operations (empty = any known one), the longest life in seconds, a budget.
+
+    A mission that names no budget of a kind has the ceiling's.
+    """
 
     destinations: tuple[AllowedDestination, ...]
     operations: tuple[str, ...]
     longest_life: float
+    budget: Budget = Budget()

@@ -110,7 +110,7 @@ class Operation:
 
     With a ``reader`` it lies in the body, of at most ``max_body`` bytes: ``select`` is what the reader must find there, and
     ``captures`` are (name, JSON Pointer) pairs that join those of the path. Whatever it acts on is at least of its
-    ``sensitivity``.
+    ``sensitivity``; ``cost`` is what it takes of a mission's budget.
     """
 
     action: str
@@ -124,6 +124,7 @@ class Operation:
     captures: tuple[tuple[str, str], ...] = ()
     max_body: int = 1024 * 1024
     sensitivity: Sensitivity = Sensitivity.LOW
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

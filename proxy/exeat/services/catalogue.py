@@ -179,6 +179,7 @@ def _operation(given: OperationTable) -> Operation:
         tuple(sorted(given.captures.items())),
         given.max_body,
         Sensitivity(given.sensitivity or "low"),
+        int(given.group != "read") if given.cost is None else given.cost,
     )
 
 

@@ -98,11 +98,12 @@ def of_process(common: Common, *, leads: bool) -> list[Chore]:
 
 
 def _expiry(plane: ControlPlane) -> Work:
-    """End what has run out; the store is asked only when something has."""
+    """End what has run out, in time or in budget, and what does nothing; the store is asked only when something may be due."""
 
     async def look() -> None:
         if plane.control.is_due():
             await plane.control.expire_due()
+        await plane.control.end_unused()
 
     return look
 

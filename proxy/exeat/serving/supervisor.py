@@ -18,6 +18,7 @@ from exeat.config.loading import Loaded
 from exeat.counting import LATEST, Counts, from_wire, merge
 from exeat.credentials.custody import Custody
 from exeat.errors import ExeatError, UnavailableError
+from exeat.fleet.asking import answers
 from exeat.fleet.crew import Crew
 from exeat.fleet.desk import ASK, answering
 from exeat.fleet.keepsakes import Keepsakes
@@ -130,6 +131,7 @@ class Supervisor:
         return Slot(
             name, self.common.loaded.file, self.common.listeners.descriptors,
             calls={
+                **answers(self._plane.usage, self._plane.first_requests),
                 "report": self._report, "kept": partial(self._keepsakes.heard, name),
                 ASK: answering(self._plane.desk.approvals),
             },

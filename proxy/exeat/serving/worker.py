@@ -21,6 +21,7 @@ from exeat.config.loading import load
 from exeat.counting import to_wire
 from exeat.enforcement.limits.quotas import raise_descriptor_limit
 from exeat.errors import ExeatError
+from exeat.fleet.asking import Asking
 from exeat.fleet.channel import Channel
 from exeat.fleet.desk import RemoteDesk
 from exeat.fleet.tower import RemoteTower
@@ -31,7 +32,7 @@ from exeat.serving.chores import Chores
 from exeat.serving.spec import REFUSED, Spec
 from exeat.serving.status import worker_status
 from exeat.wiring.common import Common, prepare
-from exeat.wiring.data_plane import DataPlane, build_data_plane
+from exeat.wiring.data_plane import Asks, DataPlane, build_data_plane
 from exeat.wiring.reload import read_news, take_over_in_worker
 
 
@@ -39,8 +40,8 @@ from exeat.wiring.reload import read_news, take_over_in_worker
 class WorkerProcess:
     """A worker and its end of the channel."""
 
-    def __init__(self, common: Common, data: DataPlane) -> None:
-        self._common, self._data = common, data
+    def __init__(self, common: Common, data: DataPlane, asking: Asking) -> None:
+        self._common, self._data, self._asking = common, data, asking
         self._worker = data.worker
         self._worker.grant(0.0)  # until the supervisor says otherwise, nothing is known
         self._ending: dict[str, Awaitable[Ended]] = {}
@@ -69,6 +70,7 @@ class WorkerProcess:
         data.worker.parts.gate.deviations.report_to(RemoteTower(channel))
         data.custody.tell = lambda *kept: channel.tell("kept", kept_to(*kept))
         data.holding.desk = RemoteDesk(channel)
+        self._asking.channel = channel
         await channel.call("hello", {"name": common.audit.chain, "version": common.version})
         await data.identities.refresher.start()
         await self._worker.start()
@@ -149,12 +151,13 @@ def main() -> int:
     sockets = [socket.socket(fileno=descriptor) for descriptor in spec.sockets]
     try:
         common = prepare(load(Path(spec.config)), chain=spec.name, sockets=sockets)
-        data = build_data_plane(common)
+        asking = Asking()
+        data = build_data_plane(common, Asks(asking, asking))
     except ExeatError as error:
         print(f"exeat: worker {spec.name}: {error}", file=sys.stderr, flush=True)  # noqa: T201 nobody else says it
         return REFUSED
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(WorkerProcess(common, data).run(end))
+        asyncio.run(WorkerProcess(common, data, asking).run(end))
     return 0
 
 

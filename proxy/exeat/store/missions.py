@@ -22,8 +22,12 @@ LIVE = tuple(state.value for state in MissionState if not state.final)
 
 
 def add(connection: Connection, mission: Mission) -> None:
-    """Store a new mission; raise ConflictError when its id is taken."""
+    """Store a new mission; raise ConflictError when its id is taken, or the one that delegates to it isn't open any more."""
     version = feed.count_up(connection)
+    if mission.parent:  # nobody can end it meanwhile: writers take turns
+        state = connection.execute(select(missions.c.state).where(missions.c.id == mission.parent)).scalar()
+        if state != MissionState.OPEN.value:
+            raise ConflictError(f"mission {mission.parent} isn't open, and only an open one delegates")
     try:
         connection.execute(insert(missions).values(**to_row(mission), changed=version))
     except IntegrityError as error:
@@ -60,9 +64,23 @@ def live(connection: Connection) -> list[Mission]:
     return read(connection, select(missions).where(missions.c.state.in_(LIVE)).order_by(missions.c.id))
 
 
-def page(connection: Connection, limit: int, before: str | None) -> list[Mission]:
-    """Newest first, of any state; ``before`` is the id of the last one already seen."""
+def children(connection: Connection, mission_id: str) -> list[Mission]:
+    """The live missions that one mission has delegated to, oldest first."""
+    below = select(missions).where(missions.c.parent == mission_id).where(missions.c.state.in_(LIVE))
+    return read(connection, below.order_by(missions.c.id))
+
+
+def unfinished(connection: Connection, template: str, environment: str, now: float) -> list[Mission]:
+    """The missions of a template whose time isn't up at ``now``, live or ended early, newest first."""
+    of_it = (missions.c.template == template, missions.c.environment == environment, missions.c.expires_at > now)
+    return read(connection, select(missions).where(*of_it).order_by(missions.c.id.desc()))
+
+
+def page(connection: Connection, limit: int, before: str | None, states: Sequence[str] = ()) -> list[Mission]:
+    """Newest first, of these states, or any; ``before`` is the id of the last one already seen."""
     statement = select(missions).order_by(missions.c.id.desc()).limit(max(0, limit))
+    if states:
+        statement = statement.where(missions.c.state.in_(states))
     return read(connection, statement if before is None else statement.where(missions.c.id < before))
 
 

@@ -48,9 +48,17 @@ class Store:
         """See ``ports.MissionStore``."""
         return await self.runner.run(missions.live)
 
-    async def page(self, limit: int, before: str | None = None) -> Sequence[Mission]:
+    async def children(self, mission_id: str) -> Sequence[Mission]:
         """See ``ports.MissionStore``."""
-        return await self.runner.run(missions.page, limit, before)
+        return await self.runner.run(missions.children, mission_id)
+
+    async def unfinished(self, template: str, environment: str, now: float) -> Sequence[Mission]:
+        """See ``ports.MissionStore``."""
+        return await self.runner.run(missions.unfinished, template, environment, now)
+
+    async def page(self, limit: int, before: str | None = None, states: Sequence[str] = ()) -> Sequence[Mission]:
+        """See ``ports.MissionStore``."""
+        return await self.runner.run(missions.page, limit, before, states)
 
     async def feed_version(self) -> int:
         """See ``ports.Feed``."""

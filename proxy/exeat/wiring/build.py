@@ -15,7 +15,7 @@ from exeat.fleet.crew import Crew
 from exeat.fleet.standing import Sole, Standing
 from exeat.wiring.common import Common, prepare
 from exeat.wiring.control_plane import ControlPlane, build_control_plane, build_standing, open_site_store
-from exeat.wiring.data_plane import DataPlane, build_data_plane
+from exeat.wiring.data_plane import Asks, DataPlane, build_data_plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     Without ``listen`` somebody else accepts the connections (stock mitmproxy).
     """
     common = prepare(loaded, environ, listen=listen)
-    data = build_data_plane(common)
     store = open_site_store(common)
     crew = Crew(common.clock, loaded.settings.store.lease)
     standing = build_standing(common, store, crew)
     plane = build_control_plane(common, store, standing.apply)
+    data = build_data_plane(common, Asks(plane.usage, plane.first_requests))
     data.worker.parts.gate.deviations.report_to(plane.control)
     data.holding.desk = plane.desk.approvals
     return Assembly(common, data, plane, crew, standing)

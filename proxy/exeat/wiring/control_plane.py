@@ -19,6 +19,8 @@ from exeat.fleet.replica import Replica
 from exeat.fleet.standing import Sole, Standing
 from exeat.identity.passes import PassSigner
 from exeat.missions.control import MissionControl
+from exeat.missions.first_request import FirstRequests
+from exeat.missions.usage import Usage
 from exeat.model.mission import Mission
 from exeat.ports import Applied, ChangeFeed
 from exeat.store import sqlite
@@ -39,6 +41,10 @@ class ControlPlane:
     store: Store
     control: MissionControl
     desk: Desk
+    usage: Usage
+    """What workers ask about budgets: ``ports.Lender``."""
+    first_requests: FirstRequests
+    """What workers ask to open: ``ports.Opener``."""
 
     async def close(self) -> None:
         """Let the store go, and those who are told of approvals."""
@@ -66,6 +72,8 @@ def build_control_plane(common: Common, store: Store, feed: ChangeFeed) -> Contr
     """Put it together; ``feed`` tells every worker."""
     site = common.site
     desk = build_desk(common, store)
+    shared = not common.loaded.settings.store.url.startswith(sqlite.PREFIX)
+    usage = Usage(store.ledger, common.clock, shared=shared)
     control = MissionControl(
         store=store,
         clock=common.clock,
@@ -77,8 +85,10 @@ def build_control_plane(common: Common, store: Store, feed: ChangeFeed) -> Contr
         ceilings=site.ceilings,
         expand=site.services.expand,
         connection=connection_info(site, common.state, common.key, common.short_key, common.ports),
+        usage=usage,
     )
-    return ControlPlane(store, control, desk)
+    first = FirstRequests(control, store, common.clock, site.templates, site.agents)
+    return ControlPlane(store, control, desk, usage, first)
 
 
 def _and_desk(feed: ChangeFeed, desk: Desk) -> ChangeFeed:

@@ -28,7 +28,9 @@ from exeat.enforcement.gate import Gate
 from exeat.enforcement.holding import Holding
 from exeat.enforcement.identify import Identifier
 from exeat.enforcement.known_values import KnownValues
+from exeat.enforcement.limits.budgets import Budgets
 from exeat.enforcement.lookup import SystemResolver
+from exeat.enforcement.openings import Openings
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.tls import AgentSide, OriginSide
@@ -38,9 +40,18 @@ from exeat.files import load_or_create
 from exeat.identity.passes import PassVerifier
 from exeat.identity.short import ShortOrLong
 from exeat.model.service import Handouts
+from exeat.ports import Lender, Opener
 from exeat.wiring.common import Common
 from exeat.wiring.holdings import load_client_secrets, load_honeytokens, read_overrides
 from exeat.wiring.identity import Identities, build_identities
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a worker asks of the control plane, in this process or another."""
+
+    ledger: Lender
+    opener: Opener
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ class DataPlane:
         await self.identities.refresher.close()
 
 
-def build_data_plane(common: Common) -> DataPlane:
+def build_data_plane(common: Common, asks: Asks) -> DataPlane:
     """Put a worker together; no mission is known yet."""
     settings, site, clock = common.loaded.settings, common.site, common.clock
     overrides = read_overrides(settings.upstream.resolve)
@@ -122,16 +133,20 @@ def build_data_plane(common: Common) -> DataPlane:
     )
     watch = Watch(site.rules, lambda: f"f_{secrets.token_hex(16)}")
     holding = Holding(limits.hold, limits.inspected_body)
+    budgets = Budgets(asks.ledger, clock)
+    openings = Openings(site.templates.values(), asks.opener)
     parts = Parts(
         answers=Answers(keeper, {each.name: each.handouts for each in site.services.services}.get),
         gate=Gate(
             world,
-            Identifier(identities.prover, world, clock),
+            Identifier(identities.prover, world, clock, openings),
             broker,
             common.audit,
             clock,
             keeper,
             Deviations(world, watch, known, registry, clock),
+            budgets,
+            openings,
             deadline=limits.decision,
             pairwise_key=load_or_create(common.state / "pairwise.key", lambda: secrets.token_bytes(32)),
             holding=holding,
@@ -143,5 +158,5 @@ def build_data_plane(common: Common) -> DataPlane:
         registry=registry,
         limits=limits,
     )
-    worker = Worker(parts, common.listeners, broker, clock, site.agents)
+    worker = Worker(parts, common.listeners, broker, clock, site.agents, budgets)
     return DataPlane(common.audit, broker, exchange, identities, custody, worker, holding)

@@ -53,7 +53,9 @@ def read_site(loaded: Loaded) -> Site:
     return Site(
         agents,
         {table.name: _template(table) for table in settings.mission_template},
-        Ceilings(allowed, settings.ceilings.operations, settings.ceilings.longest_life),
+        Ceilings(
+            allowed, settings.ceilings.operations, settings.ceilings.longest_life, settings.ceilings.budget.value()
+        ),
         services,
         names_in(settings, agents.values()),
         rules_in(settings),
@@ -114,6 +116,9 @@ def _template(table: MissionTemplateTable) -> MissionTemplate:
         read_only=table.read_only,
         labels=table.labels,
         models=table.models,
+        idle=table.idle,
+        budget=table.budget.value(),
+        on_request=table.on_request,
     )
 
 

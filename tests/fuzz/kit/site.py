@@ -18,6 +18,8 @@ from exeat.enforcement.answers.reader import Answers
 from exeat.enforcement.gate import Gate
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
+from exeat.enforcement.limits.budgets import Budgets
+from exeat.enforcement.openings import Openings
 from exeat.enforcement.world import World
 from exeat.identity.agents import AgentIndex
 from exeat.identity.prove import Prover
@@ -158,5 +160,5 @@ class Site:
         self.answers = Answers(keeper, rules.get)
         self.gate = Gate(
             world, Identifier(prover, world, clock), broker, self.audit, clock, keeper, quiet(world, clock),
-            deadline=1.0, pairwise_key=b"p" * 32,
+            Budgets(never, clock), Openings((), never), deadline=1.0, pairwise_key=b"p" * 32,
         )  # fmt: skip

@@ -63,7 +63,7 @@ class FakeEngine:
     asked: list = field(default_factory=list)
     opened: list = field(default_factory=list)
 
-    def open(self, session, mission, operations):
+    def open(self, session, mission, operations, lineage=()):
         self.opened.append((session.key, operations))
         return (self.version, session.key)
 

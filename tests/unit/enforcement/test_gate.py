@@ -22,6 +22,8 @@ from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Gate, Pending
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
+from exeat.enforcement.limits.budgets import Budgets
+from exeat.enforcement.openings import Openings
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
@@ -37,6 +39,7 @@ from exeat.model.secret import Secret
 from exeat.model.service import Grade, Handouts
 from exeat.model.token import Token
 from exeat.ports import VerifiedPass
+from unit.memory_ledger import MemoryLedger
 from unit.quiet_rules import quiet
 from unit.standing_clock import StandingClock
 
@@ -85,6 +88,11 @@ class Never:
         raise AssertionError("no token is shown")
 
 
+class NoOpener:
+    async def open(self, template: str, agent: str, evidence: Any) -> None:
+        raise AssertionError("nothing opens on request")
+
+
 class Rig:
     def __init__(self, engine: Any = None, broker: Broker | None = None, passes: Any = None) -> None:
         self.world = World(with_mission(empty_snapshot(engine), MISSION, AGENTS), lambda: 0.0)
@@ -98,6 +106,8 @@ class Rig:
             StandingClock(NOW),
             keeper,
             quiet(self.world, StandingClock(NOW)),
+            Budgets(MemoryLedger(), StandingClock(NOW)),
+            Openings((), NoOpener()),
             deadline=0.2,
             pairwise_key=b"k" * 32,
         )  # type: ignore[arg-type]
@@ -140,6 +150,15 @@ async def test_a_permit_is_recorded_then_stamped_with_the_token_and_one_tag() ->
     rig.gate.finish(exchange, 200)
     assert rig.kinds() == ["decision", "outcome"]
     assert "minted-token-value" not in str(rig.audit.records)
+
+
+@pytest.mark.guard("outlived-by-any-clock")
+async def test_a_mission_that_is_over_by_the_other_clock_is_over() -> None:
+    rig = Rig()
+    rig.world.lifetimes.note(MISSION, MISSION.expires_at - 1, StandingClock(NOW).monotonic())
+    assert isinstance(await rig.ask(), Exchange)
+    rig.world.lifetimes.note(MISSION, MISSION.expires_at, StandingClock(NOW).monotonic())
+    assert code(await rig.ask()) == "mission_ended"
 
 
 @pytest.mark.guard("write-ahead")

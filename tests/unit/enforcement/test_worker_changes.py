@@ -13,9 +13,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "decision"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from decision_world import AGENTS, MISSION, empty_snapshot
+from memory_ledger import MemoryLedger
 from standing_clock import StandingClock
 
 from exeat.decision.snapshot import with_missions
+from exeat.enforcement.limits.budgets import Budgets
 from exeat.enforcement.worker import Worker
 from exeat.enforcement.world import World
 from exeat.errors import Finding, PolicyError
@@ -57,7 +59,7 @@ def worker(holdings):
     clock = StandingClock(0.0)
     world = World(with_missions(empty_snapshot(), MISSIONS.values(), AGENTS), clock.boot)
     parts = SimpleNamespace(world=world, registry=holdings, answers=holdings)
-    return Worker(parts, None, holdings, clock, AGENTS)
+    return Worker(parts, None, holdings, clock, AGENTS, Budgets(MemoryLedger(), clock))
 
 
 @pytest.mark.guard("load-ends-the-rest")
@@ -92,7 +94,7 @@ async def test_one_that_may_not_act_loses_what_it_held(worker, holdings, state):
 async def test_one_that_does_not_fit_keeps_no_other_and_is_not_served_as_it_was(worker, holdings):
     """Suspended or open: what this worker can't judge, it doesn't let act."""
 
-    def fussy(session, mission, operations):
+    def fussy(session, mission, operations, lineage):
         if mission.purpose == "odd":
             raise PolicyError([Finding("", "it doesn't fit")])
         return session.key

@@ -10,12 +10,14 @@ from exeat.errors import ConflictError, RefusalError, UnavailableError
 from exeat.missions.control import MissionControl
 from exeat.missions.opened import ConnectionInfo, ProxyOffer
 from exeat.missions.request import OpenRequest
+from exeat.missions.usage import Usage
 from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
 from exeat.model.mission import AllowedDestination, Ceilings, Mission, MissionTemplate
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
 from exeat.ports import Applied
+from unit.memory_ledger import MemoryLedger
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -119,9 +121,17 @@ class World:
             raise UnavailableError("the store is gone")
         return [mission for mission in self.stored.values() if not mission.state.final]
 
-    async def page(self, limit: int, before: str | None = None) -> Sequence[Mission]:
+    async def page(self, limit: int, before: str | None = None, states: Sequence[str] = ()) -> Sequence[Mission]:
         ids = sorted((key for key in self.stored if before is None or key < before), reverse=True)
-        return [self.stored[key] for key in ids[:limit]]
+        found = [self.stored[key] for key in ids]
+        return [each for each in found if not states or each.state in states][:limit]
+
+    async def children(self, mission_id: str) -> Sequence[Mission]:
+        return [each for each in await self.live() if each.parent == mission_id]
+
+    async def unfinished(self, template: str, environment: str, now: float) -> Sequence[Mission]:
+        found = [each for each in self.stored.values() if (each.template, each.environment) == (template, environment)]
+        return [each for each in reversed(found) if each.expires_at > now]
 
     def _usable(self) -> None:
         if "store" in self.fail:
@@ -189,6 +199,7 @@ def control(world: World, clock: Clock, **changes: Any) -> MissionControl:
         "ceilings": CEILINGS,
         "expand": ACTIONS.get,
         "connection": CONNECTION,
+        "usage": Usage(MemoryLedger(), clock),
     }
     return MissionControl(**(parts | changes))
 

@@ -9,7 +9,27 @@ from typing import Annotated
 
 from pydantic import Field
 
-from exeat.config.values import Day, Duration, Model, Name, Table
+from exeat.config.values import Count, Day, Duration, Model, Name, Size, Table
+from exeat.model.mission import Budget
+
+
+class BudgetTable(Table):
+    """``budget = { … }``: what a mission may use up, all its agents together; a kind that isn't named has no bound."""
+
+    requests: Count | None = None
+    """Permitted requests."""
+    writes: Count | None = None
+    """Permitted requests that do anything but read."""
+    bytes: Annotated[Size, Field(ge=0, le=2**53)] | None = None
+    """Of bodies and WebSocket messages, both ways together."""
+    cost: Count | None = None
+    """Units, as many for each request as its operation costs."""
+    destinations: Count | None = None
+    """Distinct hosts and ports."""
+
+    def value(self) -> Budget:
+        """The budget it describes."""
+        return Budget(self.requests, self.writes, self.bytes, self.cost, self.destinations)
 
 
 class CeilingsTable(Table):
@@ -19,6 +39,8 @@ class CeilingsTable(Table):
     """Operations, groups or wildcards a mission may ask for; empty means every known one."""
     longest_life: Duration = 24 * 3600.0
     """A mission's longest life."""
+    budget: BudgetTable = BudgetTable()
+    """The largest budget of one mission; a mission that names none of a kind has this one."""
 
 
 class DestinationTable(Table):
@@ -46,3 +68,8 @@ class MissionTemplateTable(Table):
     labels: dict[str, str] = {}
     models: tuple[Model, ...] = ()
     """The only models that its calls to language models may name; empty means any."""
+    idle: Duration | None = None
+    """After so long without a request it ends."""
+    budget: BudgetTable = BudgetTable()
+    on_request: bool = False
+    """Open it by itself at the first request of one of its agents that proves who it is by anything but a pass."""

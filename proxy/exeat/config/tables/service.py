@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from exeat.config.values import Day, Duration, Name, Scope, ServerUrl, Size, SourceReference, Table
+from exeat.config.values import Count, Day, Duration, Name, Scope, ServerUrl, Size, SourceReference, Table
 
 Level = Literal["low", "normal", "high", "critical"]
 
@@ -125,6 +125,8 @@ class OperationTable(Table):
     """The largest body that is read; ``proxy.limits.inspected_body`` bounds it too."""
     sensitivity: Level | None = None
     """What it acts on is at least this sensitive."""
+    cost: Count | None = None
+    """Units it takes of a mission's ``cost`` budget; default is 0 for reading and 1 for anything else."""
 
 
 class ExampleTable(Table):

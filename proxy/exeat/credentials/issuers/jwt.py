@@ -35,7 +35,9 @@ class JwtIssuer:
     async def mint(self, request: TokenRequest, spec: IssuerSpec) -> Token:
         """Sign a token for exactly this request; it lives whole seconds, ``spec.ttl`` at most. No I/O.
 
-        ``authorization_details`` (RFC 9396 §2) carries the decision: an origin that checks it grants nothing more.
+        ``authorization_details`` (RFC 9396 §2) carries the decision: an origin that checks it grants nothing more. ``client_id`` is
+        always the agent that acts. Where the mission was delegated, ``sub`` is the agent that an operator sent, whose right it is,
+        and ``act`` (RFC 8693 §4.1) who acts on it: outermost the acting agent, inside whoever delegated to it, and so on.
         Raise RefusalError(TOKEN_UNAVAILABLE) when the service names no audience or a life below a second.
         """
         issued = int(self._clock.time())
@@ -50,7 +52,7 @@ class JwtIssuer:
             {
                 "iss": self._issuer,
                 "aud": spec.audience,
-                "sub": request.agent,
+                "sub": request.act[-1] if request.act else request.agent,
                 "client_id": request.agent,
                 "jti": jti,
                 "iat": issued,
@@ -61,6 +63,7 @@ class JwtIssuer:
                 "authorization_details": [
                     {"type": "exeat", "action": request.action, "resource": request.resource},
                 ],
+                **_acting(request),
             },
         )
         return Token(value, jti, Grade.A, float(expires))
@@ -68,3 +71,13 @@ class JwtIssuer:
     async def revoke(self, token: Token, spec: IssuerSpec) -> bool:  # noqa: ARG002 the port's signature
         """Say False: a self-contained token lives until its ``exp``, which is why ``ttl`` is short."""
         return False
+
+
+def _acting(request: TokenRequest) -> dict[str, object]:
+    """The ``act`` claim of a delegated request; the first delegator is the token's subject and no actor."""
+    if not request.act:
+        return {}
+    chain: dict[str, object] = {}
+    for agent in reversed((request.agent, *request.act[:-1])):
+        chain = {"sub": agent, "act": chain} if chain else {"sub": agent}
+    return {"act": chain}

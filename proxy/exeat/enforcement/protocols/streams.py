@@ -40,6 +40,7 @@ from exeat.decision.fields import UnfitError, check_trailers
 from exeat.enforcement.answers.scrub import AnswerError
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.known_values import LeakError
+from exeat.enforcement.protocols.metering import pay, why_cut
 from exeat.enforcement.protocols.tellings import LateBody
 from exeat.enforcement.protocols.websocket import GovernedWebsocket
 from exeat.enforcement.translate import BEGINNING, STAMP, ends_with_head, mark_head, response_of
@@ -129,6 +130,11 @@ class GovernedStream(HttpStream):
                 return
         elif isinstance(event, RequestEndOfMessage):
             host.settled(self.flow.id)
+        cut, paid = False, 0
+        if isinstance(event, RequestData):
+            paid = yield from pay(host, self.flow.metadata[STAMP], len(event.data))
+            if cut := paid < len(event.data):
+                event = RequestData(self.stream_id, event.data[:paid])
         if isinstance(event, RequestTrailers):
             try:
                 check_trailers(event.trailers.fields)
@@ -139,9 +145,13 @@ class GovernedStream(HttpStream):
                 yield from self.check_killed(True)
                 return
         try:
-            yield from super().state_stream_request_body(event)
+            if paid or not cut:  # an empty piece would end a body in HTTP/1
+                yield from super().state_stream_request_body(event)
         except LeakError as leak:
             yield from self._stop(leak, ended=isinstance(event, RequestEndOfMessage))
+            return
+        if cut:
+            yield from self._stop_upload()
 
     def _stop(self, leak: LeakError, *, ended: bool) -> Commands:
         """Answer a request whose body may not go on. Its mission has no rights any more: its connections are about to be cut."""
@@ -154,12 +164,24 @@ class GovernedStream(HttpStream):
         yield from self._answer()
         self.server_state = self.state_discard_response
 
-    def _break_off(self, detail: str) -> Commands:
+    def _break_off(self, detail: str, reason: Reason = Reason.REQUEST_MALFORMED, advice: str = "") -> Commands:
         """End a request that is under way to its origin, and answer why."""
         host = self.context.options.host
-        refusal = host.parts.gate.fail(self.flow.metadata[STAMP], Reason.REQUEST_MALFORMED, detail)
+        refusal = host.parts.gate.fail(self.flow.metadata[STAMP], reason, detail, advice)
         self.flow.response = response_of(refusal)
         yield from self._answer_instead()
+
+    def _stop_upload(self) -> Commands:
+        """End a request of whose body no more may pass; one that is being answered already just ends."""
+        exchange = self.flow.metadata[STAMP]
+        reason, detail, advice = why_cut(exchange)
+        if self.flow.response is None:
+            yield from self._break_off(detail, reason, advice)
+            return
+        self.context.options.host.parts.gate.finish(exchange, self.flow.response.status_code, reason, detail)
+        self.flow.error = Error(Error.KILLED_MESSAGE)
+        yield SendHttp(RequestProtocolError(self.stream_id, "cut", ErrorCode.KILL), self.context.server)
+        yield from self.check_killed(True)
 
     def check_killed(self, emit_error_hook: bool) -> Commands:
         """As mitmproxy's; a killed stream is forgotten, and its connection to an origin serves nobody else."""
@@ -211,11 +233,24 @@ class GovernedStream(HttpStream):
     def state_stream_response_body(self, event: ResponseData | ResponseTrailers | ResponseEndOfMessage) -> Commands:
         """As mitmproxy's; a body that may not go on is cut, at the origin too."""
         try:
+            if isinstance(event, ResponseData):
+                exchange = self.flow.metadata[STAMP]
+                paid = yield from pay(self.context.options.host, exchange, len(event.data), self.context.server)
+                if paid < len(event.data):
+                    if paid:
+                        yield from super().state_stream_response_body(ResponseData(self.stream_id, event.data[:paid]))
+                    self._note_cut(exchange)
+                    raise AnswerError("no more of it may pass")
             yield from super().state_stream_response_body(event)
         except AnswerError as error:
             self.flow.error = Error(Error.KILLED_MESSAGE)
             yield SendHttp(RequestProtocolError(self.stream_id, str(error), ErrorCode.KILL), self.context.server)
             yield from self.check_killed(True)
+
+    def _note_cut(self, exchange: Exchange) -> None:
+        reason, detail, _ = why_cut(exchange)
+        status = None if self.flow.response is None else self.flow.response.status_code
+        self.context.options.host.parts.gate.finish(exchange, status, reason, detail)
 
     def _give_up(self, detail: str) -> Commands:
         """Answer ourselves where the origin's answer can't be understood: mitmproxy's own page would quote it."""

@@ -22,6 +22,7 @@ from exeat.enforcement.answers.forms import Needles
 from exeat.enforcement.answers.scrub import Scrubber
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.known_values import LeakError
+from exeat.enforcement.protocols.metering import pay, why_cut
 
 Commands = Generator[commands.Command, Any, Any]
 
@@ -34,6 +35,7 @@ class GovernedWebsocket(Layer):
         self._exchange = exchange
         self._needles = needles
         self._scrubber = Scrubber(needles)
+        self._over = False
         self._ends = {
             context.client: WebsocketEnd(ConnectionType.SERVER),
             context.server: WebsocketEnd(ConnectionType.CLIENT),
@@ -50,6 +52,8 @@ class GovernedWebsocket(Layer):
             self._ends[source].receive_data(event.data if isinstance(event, events.DataReceived) else None)
             for frame in self._ends[source].events():
                 yield from self._relay(frame, source, target)
+                if self._over:
+                    return
         except (RemoteProtocolError, LocalProtocolError):
             yield from self._finish(ws.CloseConnection(1002))
 
@@ -57,9 +61,16 @@ class GovernedWebsocket(Layer):
         if isinstance(frame, ws.CloseConnection):
             yield from self._finish(ws.CloseConnection(frame.code, self._masked_reason(frame, source)))
         elif isinstance(frame, ws.TextMessage | ws.BytesMessage):
-            yield from self._pass(frame, from_agent=source is self.context.client, target=target)
+            data = frame.data.encode() if isinstance(frame, ws.TextMessage) else bytes(frame.data)
+            if (yield from self._afford(data, source)):
+                yield from self._pass(frame, data, from_agent=source is self.context.client, target=target)
         elif isinstance(frame, ws.Ping | ws.Pong):
             payload = bytes(frame.payload)
+            if not (yield from self._afford(payload, source)):
+                return
+            meter = self._exchange.meter
+            if meter is not None and not meter.spend(len(payload)):
+                raise PermissionError("not paid for")
             if source is self.context.server:
                 payload = self._needles.mask(payload)
             yield from self._send(target, type(frame)(payload))
@@ -69,9 +80,20 @@ class GovernedWebsocket(Layer):
             return frame.reason
         return self._needles.mask(frame.reason.encode()).decode("utf-8", "replace")
 
-    def _pass(self, frame: ws.TextMessage | ws.BytesMessage, *, from_agent: bool, target: Connection) -> Commands:
+    def _afford(self, data: bytes, source: Connection) -> Generator[commands.Command, Any, bool]:
+        """Whether the mission's budget covers a piece; where it doesn't, both ends are closed (RFC 6455 §7.4.1, 1008)."""
+        host = self.context.options.host
+        if (yield from pay(host, self._exchange, len(data), source)) == len(data):
+            return True
+        reason, detail, _ = why_cut(self._exchange)
+        host.parts.gate.finish(self._exchange, 101, reason, detail)
+        yield from self._finish(ws.CloseConnection(1008, str(reason)))
+        return False
+
+    def _pass(
+        self, frame: ws.TextMessage | ws.BytesMessage, data: bytes, *, from_agent: bool, target: Connection
+    ) -> Commands:
         text = isinstance(frame, ws.TextMessage)
-        data = frame.data.encode() if isinstance(frame, ws.TextMessage) else bytes(frame.data)
         if from_agent:
             try:
                 data = self._exchange.count_sent(data)
@@ -81,6 +103,9 @@ class GovernedWebsocket(Layer):
                 yield from self._stop(leak)
                 return
         else:
+            meter = self._exchange.meter
+            if meter is not None and not meter.spend(len(data)):
+                raise PermissionError("not paid for")
             self._exchange.received += len(data)
             if self._needles:
                 data = self._scrubber.feed(data)
@@ -102,6 +127,7 @@ class GovernedWebsocket(Layer):
         for connection in (self.context.server, self.context.client):
             yield from self._send(connection, frame)
             yield commands.CloseConnection(connection)
+        self._over = True
         self.context.options.host.finish(self._exchange, 101)
         self._handle_event = self._done  # type: ignore[method-assign,assignment]
 

@@ -1,0 +1,59 @@
+"""What a worker in another process asks of the control plane, and how it is answered there.
+
+Must not know: what the answers are for, how workers are started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from exeat.errors import UnavailableError
+from exeat.fleet.channel import Channel, Handler
+from exeat.ports import Lender, Opener
+
+
+@final
+class Asking:
+    """The worker's side: implements ``ports.Lender`` and ``ports.Opener`` over its channel, once it has one."""
+
+    def __init__(self) -> None:
+        self.channel: Channel | None = None
+
+    async def reserve(self, mission: str, kind: str, wanted: int, bound: int) -> int:
+        """See ``ports.Lender``."""
+        granted: int = await self._call("reserve", [mission, kind, wanted, bound])
+        return granted
+
+    async def release(self, mission: str, kind: str, amount: int) -> None:
+        """See ``ports.Lender``."""
+        await self._call("release", [mission, kind, amount])
+
+    async def visit(self, mission: str, host: str, port: int, bound: int) -> bool:
+        """See ``ports.Lender``."""
+        may: bool = await self._call("visit", [mission, host, port, bound])
+        return may
+
+    async def activity(self, mission: str, at: float) -> None:
+        """See ``ports.Lender``."""
+        await self._call("activity", [mission, at])
+
+    async def open(self, template: str, agent: str, evidence: Sequence[str]) -> None:
+        """See ``ports.Opener``."""
+        await self._call("open", [template, agent, list(evidence)])
+
+    async def _call(self, name: str, arguments: list[Any]) -> Any:
+        if self.channel is None:
+            raise UnavailableError("the control plane isn't known yet")
+        return await self.channel.call(name, arguments)
+
+
+def answers(ledger: Lender, opener: Opener) -> Mapping[str, Handler]:
+    """The control plane's side: handlers for the channel."""
+    return {
+        "reserve": lambda arguments: ledger.reserve(*arguments),
+        "release": lambda arguments: ledger.release(*arguments),
+        "visit": lambda arguments: ledger.visit(*arguments),
+        "activity": lambda arguments: ledger.activity(*arguments),
+        "open": lambda arguments: opener.open(*arguments),
+    }
