@@ -21,12 +21,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rig import matrix
 from rig import postgres as postgresql
 from rig.certs import Authority
-from rig.config import SHARED_KEY, Config
+from rig.config import Config
 from rig.faults import World
 from rig.island import Island, why_not
 from rig.origin import Origin
 from rig.postgres import Postgres
-from rig.proxy import Exeat
+from rig.proxy import Exeat, check_what_was_written
 
 HOSTS = ("*.example.test",)
 
@@ -145,18 +145,6 @@ def exeat(tmp_path_factory: pytest.TempPathFactory, config: Config) -> Iterator[
     with Exeat(tmp_path_factory.mktemp("exeat"), config) as running:
         yield running
     check_what_was_written(running)
-
-
-def check_what_was_written(exeat: Exeat) -> None:
-    """No key, no stack trace, an audit that verifies; and, unless it was killed or its disk was full, no open account."""
-    assert SHARED_KEY.encode() not in exeat.everything_written(), "the shared key was written down"
-    assert "Traceback" not in exeat.log_text(), exeat.log_text()[-6000:]
-    verified = exeat.cli("audit", "verify")
-    assert verified.returncode == 0, verified.stdout + verified.stderr
-    if not exeat.lossy and "RIG_INSIDE" not in exeat.config.environ:
-        decided = [record["decision_id"] for record in exeat.audit_records("decision")]
-        ended = [record["decision_id"] for record in exeat.audit_records("outcome")]
-        assert sorted(ended) == sorted(decided), "decisions and outcomes don't match"
 
 
 @pytest.fixture

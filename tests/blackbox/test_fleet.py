@@ -10,9 +10,8 @@ import time
 
 import pytest
 
-from conftest import check_what_was_written
 from rig.config import Config
-from rig.proxy import Exeat
+from rig.proxy import Exeat, check_what_was_written
 from rig.wire import ask, refused, tunnel
 
 HOST = "api.example.test"

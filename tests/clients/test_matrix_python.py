@@ -18,10 +18,10 @@ from client_origin import SIZE
 from client_world import PYTHON as INTERPRETER
 from client_world import Ran, World, script
 
-from conftest import check_what_was_written
 from matrix import CELLS, CLIENTS, REFUSALS, Client
 from rig.certs import Authority
 from rig.config import SHARED_KEY
+from rig.proxy import check_what_was_written
 
 ROWS = [(client, cell) for client in CLIENTS for cell in client.cells]
 CODES = {

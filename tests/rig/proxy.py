@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import orjson
 
-from rig.config import Config
+from rig.config import SHARED_KEY, Config
 
 COMMAND = shlex.split(os.environ.get("RIG_EXEAT", "")) or [sys.executable, "-m", "exeat.cli.main"]
 
@@ -218,3 +218,15 @@ class Exeat:
         """Log and audit, to search for canaries."""
         files = [self.log, *self.audit.rglob("*")]
         return b"\n".join(file.read_bytes() for file in files if file.is_file())
+
+
+def check_what_was_written(exeat: Exeat) -> None:
+    """No key, no stack trace, an audit that verifies; and, unless it was killed or its disk was full, no open account."""
+    assert SHARED_KEY.encode() not in exeat.everything_written(), "the shared key was written down"
+    assert "Traceback" not in exeat.log_text(), exeat.log_text()[-6000:]
+    verified = exeat.cli("audit", "verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    if not exeat.lossy and "RIG_INSIDE" not in exeat.config.environ:
+        decided = [record["decision_id"] for record in exeat.audit_records("decision")]
+        ended = [record["decision_id"] for record in exeat.audit_records("outcome")]
+        assert sorted(ended) == sorted(decided), "decisions and outcomes don't match"
