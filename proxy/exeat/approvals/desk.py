@@ -34,8 +34,6 @@ logger = logging.getLogger("exeat.approvals")
 
 _LONGEST = 60.0
 """Seconds one question may wait at the desk; whoever wants to wait longer asks again."""
-_LOOK = 1.0
-"""Seconds after which a waiting question looks again: another process may have taken the answer."""
 _OPEN = 20
 """Questions of one session that wait for people at a time: an agent must not bury one among thousands."""
 _AGAIN = 10
@@ -80,7 +78,9 @@ class Approvals:
         groups: Approvers,
         lives: Lives,
         notify: Notify,
+        look: float = 1.0,
     ) -> None:
+        """``look`` is after how many seconds a waiting question looks again: another replica may have taken the answer."""
         self._store = store
         self._missions = missions
         self._journal = Journal(audit)
@@ -88,6 +88,7 @@ class Approvals:
         self.groups = groups
         self._lives = lives
         self._notify = notify
+        self._look_again = look
         self._new_id = MissionIds("a_")
         self._forget_at = 0.0
         self._deciding = asyncio.Lock()
@@ -107,7 +108,7 @@ class Approvals:
                 if answer.state != ApprovalState.PENDING or left <= 0:
                     return answer
                 try:
-                    async with asyncio.timeout(min(left, _LOOK)):
+                    async with asyncio.timeout(min(left, self._look_again)):
                         await bell.wait()
                 except TimeoutError:
                     continue
