@@ -57,6 +57,9 @@ def test_the_mission_stays_without_rights_and_is_revoked_in_the_end(exeat, world
     )
     assert exeat.admin("GET", f"/v1/missions/{mission['mission']}").ok()["state"] == "revoked"
     refused(ask(exeat, mission, "GET", "/v1/refunds"), "mission_ended")
+    assert [
+        each["path"] for each in exeat.audit_records("decision", mission=mission["mission"], decision="permit")
+    ] == ["/drip"]
     origin.wait_quiet(0.05)
     assert [each.path for each in origin.requests] == ["/drip"]
 

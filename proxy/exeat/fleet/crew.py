@@ -152,13 +152,13 @@ class Crew:
         await member.status()
         return 0
 
-    async def configure(self) -> None:
-        """Have every worker read the configuration again, then open what didn't fit the old one.
+    async def configure(self, said: Mapping[str, Any]) -> None:
+        """Have every worker go by other tables of the configuration, then open what didn't fit the old ones.
 
         Raise UnavailableError when one can't.
         """
         for member in self.members:
-            await member.configure()
+            await member.configure(said)
             member.load(tuple(self._known.values()))
 
     async def status(self) -> Mapping[str, Mapping[str, Any]]:

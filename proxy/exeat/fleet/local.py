@@ -40,7 +40,7 @@ class LocalMember:
         self,
         worker: Face,
         status: Callable[[], Mapping[str, Any]],
-        configure: Callable[[], Awaitable[None]],
+        configure: Callable[[Mapping[str, Any]], Awaitable[None]],
         *,
         leased: bool,
     ) -> None:
@@ -76,6 +76,6 @@ class LocalMember:
         """See :class:`exeat.fleet.member.Member`."""
         return self._status()
 
-    async def configure(self) -> None:
+    async def configure(self, said: Mapping[str, Any]) -> None:
         """See :class:`exeat.fleet.member.Member`."""
-        await self._configure()
+        await self._configure(said)

@@ -43,8 +43,8 @@ class Member(Protocol):
         """How it is doing."""
         ...
 
-    async def configure(self) -> None:
-        """Read the configuration again and go by it; raise UnavailableError when it can't."""
+    async def configure(self, said: Mapping[str, Any]) -> None:
+        """Go by these tables of the configuration from now on; raise UnavailableError when it can't."""
         ...
 
 
@@ -81,6 +81,6 @@ class RemoteMember:
         status: Mapping[str, Any] = await self.channel.call("status")
         return status
 
-    async def configure(self) -> None:
+    async def configure(self, said: Mapping[str, Any]) -> None:
         """See :class:`Member`."""
-        await self.channel.call("configure")
+        await self.channel.call("configure", said)

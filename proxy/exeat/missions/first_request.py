@@ -36,12 +36,13 @@ class FirstRequests:
         self._store = store
         self._clock = clock
         self._templates = templates
-        self._agents = {agent.spiffe_id: agent for agent in agents.values()}
+        self._agents = agents
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def open(self, template: str, agent: str, evidence: Sequence[str]) -> None:
         """Let an agent have a mission of a template; see ``ports.Opener``."""
-        known, found = self._agents.get(agent), self._templates.get(template)
+        known = next((each for each in self._agents.values() if each.spiffe_id == agent), None)
+        found = self._templates.get(template)
         if known is None or found is None or not found.on_request:
             raise RefusalError(Reason.MISSION_MISSING, f"{template!r} doesn't open on request")
         async with self._locks.setdefault((template, agent), asyncio.Lock()):

@@ -67,9 +67,11 @@ def _groups(schema: EngineSchema) -> Iterator[str]:
 def _base(id_: str, rule: Rule, schema: EngineSchema) -> Iterator[str]:
     """A built-in forbid has to stop its own example, and to let pass what it is not about."""
     engine = Engine([_permit_all(), rule], schema)
-    action = schema.actions[_WRITE]
+    action, elsewhere = schema.actions[_WRITE], _other_environment(schema)
+    if elsewhere is None:
+        return  # without agents there is nobody to separate, and nothing to stop
     examples: Mapping[str, Verdict] = {
-        "environment-separation": _ask(engine, action, environment=_other_environment(schema)),
+        "environment-separation": _ask(engine, action, environment=elsewhere),
         "read-only-mission": _ask(engine, action, mission=replace(_MISSION, read_only=True)),
         "foreign-credential": _ask(engine, action, context=replace(_CONTEXT, credential=CredentialState.FOREIGN)),
         "retired-credential": _ask(engine, action, context=replace(_CONTEXT, credential=CredentialState.RETIRED)),
@@ -83,11 +85,11 @@ def _base(id_: str, rule: Rule, schema: EngineSchema) -> Iterator[str]:
         yield f"{id_} stops what it is not about: {harmless}"
 
 
-def _other_environment(schema: EngineSchema) -> str:
-    # The schema lists "any" and at least one more; the canary itself lives in "any".
+def _other_environment(schema: EngineSchema) -> str | None:
+    # The schema lists "any", where the canary itself lives, and one more for each that agents live in.
     listed = schema.text.partition("entity Environment enum [")[2].partition("]")[0]
     names: Sequence[str] = orjson.loads(f"[{listed}]")
-    return next(name for name in names if name != "any")
+    return next((name for name in names if name != "any"), None)
 
 
 def _ask(

@@ -17,7 +17,7 @@ from exeat.serving.operators import acted, admin_server
 from exeat.serving.reload import Reload
 from exeat.serving.status import worker_status
 from exeat.wiring.build import Assembly
-from exeat.wiring.reload import read_news, take_over_in_worker
+from exeat.wiring.reload import news_from, take_over_in_worker
 
 logger = logging.getLogger("exeat")
 
@@ -70,8 +70,8 @@ class Running:
     async def _evaluate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._assembly.worker.evaluate(asked)
 
-    async def _configure(self) -> None:
-        news = await asyncio.to_thread(read_news, self._assembly.common)
+    async def _configure(self, said: Mapping[str, Any]) -> None:
+        news = await asyncio.to_thread(news_from, self._assembly.common, said)
         take_over_in_worker(self._assembly.common, self._assembly.data, news)
 
     async def renew(self) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from exeat.deviation.events import Event, Subject
@@ -41,14 +41,19 @@ class Reload:
         self._plane = plane
         self._crew = crew
         self._file = common.state / "agents.json"
-        self._seen = self._signature()
+        self._seen = self._last = self._signature()
         self._settled = False
 
     async def look(self) -> None:
-        """Take over what changed; a file that doesn't hold together changes nothing. Call it about once a second."""
+        """Take over what changed; a file that doesn't hold together changes nothing. Call it about once a second.
+
+        A file that has just changed may be half written, which could read like one with fewer agents: it is looked at when
+        it is the same the next time.
+        """
         signature = await asyncio.to_thread(self._signature)
-        if signature != self._seen:
+        if signature not in (self._seen, ()) and signature == self._last:
             await self._take_over(signature)
+        self._last = signature
         if not self._settled:
             await self._end_changed()
 
@@ -59,17 +64,19 @@ class Reload:
 
     async def _take_over(self, signature: tuple[int, ...]) -> None:
         try:
-            news = await asyncio.to_thread(read_news, self._common)
+            news, restart = await asyncio.to_thread(read_news, self._common)
         except FindingsError as error:
             self._seen = signature
             logger.error("the changed configuration is refused, the old one stays:\n%s", error)  # noqa: TRY400 findings say it
             self._note("configuration_refused", {"findings": [str(finding) for finding in error.findings[:20]]})
             return
+        if await asyncio.to_thread(self._signature) != signature:
+            return  # changed while it was read
         async with asyncio.timeout(_SLOW):
-            await self._crew.configure()
+            await self._crew.configure(news.said())
         take_over(self._common, news)
         self._settled, self._seen = False, signature
-        self._tell(news)
+        self._tell(news, restart)
 
     async def _end_changed(self) -> None:
         """Have the rule ``agent_changed`` fire for each live mission of an agent that isn't what it was."""
@@ -103,10 +110,10 @@ class Reload:
             return ()
         return (found.st_mtime_ns, found.st_size, found.st_ino)
 
-    def _tell(self, news: News) -> None:
+    def _tell(self, news: News, restart: Sequence[str]) -> None:
         agents, rules = len(news.site.agents), len(news.site.rules)
-        self._note("configuration_loaded", {"agents": agents, "rules": rules, "restart": list(news.restart)})
-        needs = f"; restart to take over {', '.join(news.restart)}" if news.restart else ""
+        self._note("configuration_loaded", {"agents": agents, "rules": rules, "restart": list(restart)})
+        needs = f"; restart to take over {', '.join(restart)}" if restart else ""
         logger.warning("configuration read again: %d agents, %d rules%s", agents, rules, needs)
 
     def _note(self, event: str, more: Mapping[str, Any]) -> None:

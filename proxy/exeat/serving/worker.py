@@ -33,7 +33,7 @@ from exeat.serving.spec import REFUSED, Spec
 from exeat.serving.status import worker_status
 from exeat.wiring.common import Common, prepare
 from exeat.wiring.data_plane import Asks, DataPlane, build_data_plane
-from exeat.wiring.reload import read_news, take_over_in_worker
+from exeat.wiring.reload import news_from, take_over_in_worker
 
 
 @final
@@ -61,7 +61,7 @@ class WorkerProcess:
                 "grant": self._worker.grant,
                 "status": lambda _: self._status(),
                 "evaluate": self._worker.evaluate,
-                "configure": lambda _: self._configure(),
+                "configure": self._configure,
                 "kept": self._kept,
                 "drain": self._drain,
             },
@@ -114,8 +114,8 @@ class WorkerProcess:
         tokens = self._ending.pop(mission, None)
         return ended_to(Ended() if tokens is None else await tokens)
 
-    async def _configure(self) -> None:
-        news = await asyncio.to_thread(read_news, self._common)
+    async def _configure(self, said: Mapping[str, Any]) -> None:
+        news = await asyncio.to_thread(news_from, self._common, said)
         take_over_in_worker(self._common, self._data, news)
 
     def _status(self) -> Mapping[str, Any]:

@@ -1,16 +1,21 @@
 """What of a changed configuration is taken over without a restart: agents and rules, validated whole.
 
-Anything else that changed is named, and needs one. Must not know: when to look, who else has to hear of it.
+The process that changes missions reads the file, once, and says what is in it; workers go by what they are told. Anything else
+that changed is named, and needs a restart. Must not know: when to look, how workers are told.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from exeat.config.checks import cross_check
 from exeat.config.fields import name
 from exeat.config.loading import Loaded, load
 from exeat.config.settings import Settings
+from exeat.config.tables.deviation import RuleTable
+from exeat.config.tables.identity import AgentTable
 from exeat.credentials.fingerprints import build_table
 from exeat.errors import ConfigurationError, Finding
 from exeat.policy.bundle import Bundle, load_bundle
@@ -25,16 +30,20 @@ RELOADED = ("agent", "rule")
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A configuration as it can be from now on. ``restart`` are the tables that changed besides."""
+    """A configuration as it can be from now on. ``bundle`` is None where policies may name what they could before."""
 
     loaded: Loaded
     site: Site
-    bundle: Bundle
-    restart: tuple[str, ...]
+    bundle: Bundle | None
+
+    def said(self) -> Mapping[str, Any]:
+        """The tables that are taken over, for another process."""
+        settings = self.loaded.settings
+        return {table: [each.model_dump(mode="json") for each in getattr(settings, table)] for table in RELOADED}
 
 
-def read_news(common: Common) -> News:
-    """Read the file again; takes a moment, so call it in a thread.
+def read_news(common: Common) -> tuple[News, tuple[str, ...]]:
+    """Read the file again: what can be taken over, and the tables that changed besides. Call it in a thread.
 
     Raise ConfigurationError or PolicyError when it doesn't hold together, also when it does only with what needs a restart.
     """
@@ -46,13 +55,26 @@ def read_news(common: Common) -> News:
     ]
     if problems:
         raise ConfigurationError(problems)
+    others = [table for table in Settings.model_fields if table not in RELOADED]
+    restart = tuple(table for table in others if getattr(found.settings, table) != getattr(running, table))
+    return _news(common, settings), restart
+
+
+def news_from(common: Common, said: Mapping[str, Any]) -> News:
+    """What another process of this installation has read. Call it in a thread."""
+    tables = {
+        "agent": tuple(AgentTable.model_validate(each) for each in said["agent"]),
+        "rule": tuple(RuleTable.model_validate(each) for each in said["rule"]),
+    }
+    return _news(common, common.loaded.settings.model_copy(update=tables))
+
+
+def _news(common: Common, settings: Settings) -> News:
     loaded = replace(common.loaded, settings=settings)
     agents = agents_in(settings)
     site = replace(common.site, agents=agents, names=names_in(settings, agents.values()), rules=rules_in(settings))
-    bundle = load_bundle(policy_folder(loaded), site.services.services, site.names)
-    others = [table for table in Settings.model_fields if table not in RELOADED]
-    restart = tuple(table for table in others if getattr(found.settings, table) != getattr(running, table))
-    return News(loaded, site, bundle, restart)
+    same = site.names == common.site.names
+    return News(loaded, site, None if same else load_bundle(policy_folder(loaded), site.services.services, site.names))
 
 
 def take_over(common: Common, news: News) -> None:
@@ -60,7 +82,7 @@ def take_over(common: Common, news: News) -> None:
     agents = common.site.agents
     agents.clear()
     agents.update(news.site.agents)
-    common.loaded, common.bundle = news.loaded, news.bundle
+    common.loaded, common.bundle = news.loaded, news.bundle or common.bundle
     common.site = replace(news.site, agents=agents)
 
 
@@ -69,10 +91,12 @@ def take_over_in_worker(common: Common, data: DataPlane, news: News) -> None:
 
     Raise PolicyError when an open session doesn't fit; then all is as it was.
     """
-    site, rules = news.site, common.site.rules
+    site, rules, snapshot = news.site, common.site.rules, data.worker.world.snapshot
     table = build_table(common.key, site.services.services, site.agents.values(), common.stored)
-    version = f"{news.bundle.version[:12]}.{data.worker.world.snapshot.version.rpartition('.')[2]}"
-    data.worker.replace_agents(site.agents, news.bundle.engine, table, version)
+    engine, version = snapshot.engine, snapshot.version
+    if news.bundle is not None:
+        engine, version = news.bundle.engine, f"{news.bundle.version[:12]}.{version.rpartition('.')[2]}"
+    data.worker.replace_agents(site.agents, engine, table, version)
     data.identities.prover.replace(agent_index(news.loaded.settings, site))
     if site.rules != rules:
         data.worker.parts.gate.deviations.watch.replace(site.rules)

@@ -23,7 +23,7 @@ def started(monkeypatch):
         calls.append(keep)
         return 7
 
-    monkeypatch.setitem(sys.modules, "exeat.serving", SimpleNamespace(serve=serve))
+    monkeypatch.setitem(sys.modules, "exeat.serving.main", SimpleNamespace(serve=serve))
     monkeypatch.setitem(sys.modules, "exeat.demo", SimpleNamespace(main=demo))
     return calls
 
