@@ -59,8 +59,8 @@ def routes_of(context: AdminContext, guard: Guard, sessions: Sessions) -> list[R
     """Return every call there is. Its description is one of them, and describes itself."""
     questions = EvaluationCalls(context.evaluate, context.url)
 
-    def counts() -> Counts:
-        return merge([context.counts(), questions.read(), guard.read()])
+    async def counts() -> Counts:
+        return merge([await context.counts(), questions.read(), guard.read()])
 
     routes = [
         *MissionCalls(context.control).routes(),
