@@ -17,7 +17,7 @@ from aiohttp import web
 
 from exeat.admin.call import ADMIN, CALLER, NOBODY, Caller
 from exeat.admin.login.cookies import Cookies
-from exeat.admin.login.sessions import Sessions
+from exeat.admin.login.sessions import SESSION, Sessions
 from exeat.admin.problems import BrowserRefusedError, MisdirectedError
 from exeat.admin.tokens import Tokens
 from exeat.counting import Counts
@@ -97,6 +97,8 @@ class Guard:
             return None
         if self._is_ours(token):
             return ADMIN
+        if token.startswith(SESSION):
+            return self._sessions.caller(token.removeprefix(SESSION))
         return await self._tokens.caller(token)
 
     def _is_ours(self, token: str) -> bool:
