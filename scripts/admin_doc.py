@@ -64,6 +64,10 @@ session = "1h"
 ```
 
 Authorization code with PKCE, state and nonce; the ID token is verified, an answer counts once and only in the browser that asked.
+On a command line, `exeat login` prints a link; the browser that logs in there shows a code, and whoever types it into that terminal has the
+session, in a file of their own, used where there is no `admin.token_file`. A link that somebody else made somebody open is worth nothing
+without the code.
+
 Sessions are in memory: a restart ends them, `POST /logout` ends one. A change made with a cookie needs `Origin` equal to our own and
 the header `Exeat-Csrf` (any value); a call with a token may have no `Origin` at all. Over plain HTTP on loopback every local
 program that a browser visits on the same address, whatever its port, is sent the cookie: give people an `https://` URL, where the

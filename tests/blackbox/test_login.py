@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import urllib.parse
 
 import pytest
 import requests
 
+from rig.proxy import COMMAND, clean_environment
 from servers.oidc.launch import CLIENT_SECRET, LoginServer, missing
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"the provider needs Node: {missing()}")
@@ -161,6 +163,60 @@ def test_the_code_is_of_no_use_to_whoever_sees_it_go_by(exeat, browser, provider
     everything = exeat.everything_written()
     assert CLIENT_SECRET.encode() not in everything
     assert first["state"].encode() not in everything
+
+
+def terminal(exeat, home):
+    """``exeat login`` that waits for its code, and where it sends its user."""
+    environ = {
+        "EXEAT_CONFIG": str(exeat.file),
+        "XDG_STATE_HOME": str(home),
+        "EXEAT_ADMIN__TOKEN_FILE": str(home / "none"),
+    }
+    process = subprocess.Popen(
+        [*COMMAND, "login"], cwd=exeat.folder, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=clean_environment() | environ,
+    )  # fmt: skip
+    url = re.search(r"open (\S+)", process.stderr.readline())[1]
+    return process, url, environ
+
+
+def shown_code(browser, provider, person, url):
+    away = browser.call("GET", url.removeprefix(browser.base))
+    back = provider.browse(person, away.headers["Location"], f"{browser.base}/callback")
+    page = browser.call("GET", back.removeprefix(browser.base))
+    assert page.status_code == 200, page.text
+    assert "exeat_session" not in browser.session.cookies
+    return re.search(r"<h1>([2-9A-Z]{5}-[2-9A-Z]{5})</h1>", page.text)[1]
+
+
+def test_the_command_line_gets_a_session_for_the_code_that_the_browser_shows(exeat, browser, provider, tmp_path):
+    process, url, environ = terminal(exeat, tmp_path)
+    out, err = process.communicate(shown_code(browser, provider, "oscar", url).lower() + "\n", timeout=20)
+    assert (process.returncode, out) == (0, "logged in as oidc:oscar, operator, for 5 min\n"), err
+    kept = next((tmp_path / "exeat").iterdir())
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert exeat.cli("mission", "list", **environ).returncode == 0
+    opened = exeat.cli("mission", "open", "refunds", "--agent", "invoice-bot", "--json", **environ)
+    assert opened.returncode == 0, opened.stderr
+    assert exeat.audit_records("mission", event="open")[-1]["by"] == "oidc:oscar"
+    assert exeat.audit_records("admin", event="login", terminal=True)
+    secret = kept.read_text().strip()
+    assert secret.encode() not in exeat.everything_written()
+    assert exeat.admin("POST", "/logout", {}, token=secret).ok() == {"done": True}
+    assert exeat.cli("mission", "list", **environ).returncode == 4
+
+
+@pytest.mark.guard("login-code")
+def test_a_link_that_somebody_sends_gives_them_no_session(exeat, browser, provider, tmp_path):
+    """They have the verifier and made a person log in, but not the code, and may guess once."""
+    process, url, _ = terminal(exeat, tmp_path)
+    code = shown_code(browser, provider, "root", url)
+    process.communicate("AAAAA-AAAAA\n", timeout=20)
+    assert process.returncode == 5
+    assert not list(tmp_path.rglob("*.token"))
+    for verifier in ("x" * 43, "y" * 43):
+        answer = exeat.admin("POST", "/v1/login", {"verifier": verifier, "code": code}, token=None)
+        assert answer.body["code"] == "login_refused"
 
 
 def test_a_provider_that_is_away_is_said_to_be(exeat, browser, provider):

@@ -289,6 +289,15 @@ class AuthZenConfiguration(Shape):
     access_evaluations_endpoint: str
 
 
+class LoggedIn(Shape):
+    """A session for a command line; ``token`` goes into Authorization."""
+
+    token: str
+    name: str
+    role: Literal["viewer", "operator", "approver", "admin"]
+    seconds: int
+
+
 class Done(Shape):
     """Whether there was something to do."""
 

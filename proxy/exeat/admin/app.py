@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -18,7 +19,7 @@ from exeat.admin.answers import OpenApi
 from exeat.admin.approvals import ApprovalCalls
 from exeat.admin.authzen import EvaluationCalls
 from exeat.admin.bodies import BODY_LIMIT
-from exeat.admin.call import CALLER, NOBODY, Call, write
+from exeat.admin.call import CALLER, NOBODY, RECHECK, Call, Recheck, write
 from exeat.admin.context import AdminContext
 from exeat.admin.description import describe
 from exeat.admin.dispatch import REPEATED, handler_of
@@ -59,8 +60,8 @@ def routes_of(context: AdminContext, guard: Guard, sessions: Sessions) -> list[R
     """Return every call there is. Its description is one of them, and describes itself."""
     questions = EvaluationCalls(context.evaluate, context.url)
 
-    def counts() -> Counts:
-        return merge([context.counts(), questions.read(), guard.read()])
+    async def counts() -> Counts:
+        return merge([await context.counts(), questions.read(), guard.read()])
 
     routes = [
         *MissionCalls(context.control).routes(),
@@ -118,6 +119,7 @@ def build_app(context: AdminContext) -> web.Application:
         resource = request.match_info.route.resource
         called = (request.method, "" if resource is None else resource.canonical)
         request[CALLER] = await guard.check(request, is_open=called in opened)
+        request[RECHECK] = Recheck(partial(guard.still, request))
         return await handler(request)
 
     @web.middleware

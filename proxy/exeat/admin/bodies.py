@@ -121,6 +121,13 @@ class TokenBody(Body):
     expires: Duration | None = None
 
 
+class FetchBody(Body):
+    """``POST /v1/login``: ``code`` as the browser shows it."""
+
+    verifier: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43,128}$")]
+    code: Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_plain)]
+
+
 class Loose(Body):
     """A JSON object of a standard that lets others add members: those nobody here knows are left alone."""
 

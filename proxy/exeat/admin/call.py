@@ -5,7 +5,7 @@ Must not know: how the caller was authenticated, what a handler does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -37,7 +37,18 @@ class Caller:
 NOBODY = Caller("", None, "nobody")
 ADMIN = Caller("admin", Role.ADMIN, "file")
 CALLER = web.RequestKey("caller", Caller)
-"""Set on every request that the guard lets through."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Whether a caller would be let through now."""
+
+    again: Callable[[], Awaitable[bool]]
+
+
+RECHECK = web.RequestKey("recheck", Recheck)
+"""Both keys are set on every request that the guard lets through."""
 
 
 @final
@@ -63,6 +74,10 @@ class Call:
     def text(self, name: str) -> str | None:
         """A parameter that was given, or None."""
         return str(self.query[name]) if name in self.query else None
+
+    async def still(self) -> bool:
+        """Whether the caller may still call: for answers that last, every few seconds."""
+        return await self.request[RECHECK].again()
 
     def record(self, event: str, **more: Any) -> None:
         """Write an admin record of what is about to be done; raise UnavailableError when it can't be written.

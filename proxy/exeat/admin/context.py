@@ -43,7 +43,7 @@ class AdminContext:
     services: Callable[[], Sequence[Mapping[str, Any]]]
     status: Callable[[], Mapping[str, Any]]
     ready: Callable[[], Awaitable[Mapping[str, bool]]]
-    counts: Callable[[], Counts]
+    counts: Callable[[], Awaitable[Counts]]
     evaluate: Evaluate
     url: str
     jwks: Callable[[], Mapping[str, Any]]

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from exeat.admin.call import ADMIN, NOBODY, Caller
+from exeat.admin.call import ADMIN, CALLER, NOBODY, Caller
 from exeat.admin.login.cookies import Cookies
-from exeat.admin.login.sessions import Sessions
+from exeat.admin.login.sessions import SESSION, Sessions
 from exeat.admin.problems import BrowserRefusedError, MisdirectedError
 from exeat.admin.tokens import Tokens
 from exeat.counting import Counts
-from exeat.errors import NotAuthenticatedError
+from exeat.errors import NotAuthenticatedError, UnavailableError
 from exeat.model.destination import host_port
 from exeat.model.secret import Secret
 
@@ -75,6 +75,16 @@ class Guard:
             raise BrowserRefusedError(f"a change needs Origin and {_CSRF}", "Only our own pages change something.")
         return self._sessions.caller(word)
 
+    async def still(self, request: web.Request) -> bool:
+        """Whether the call would be let through now as the same caller: a long answer ends with its token or session."""
+        shown = request.headers.getall("Authorization", [])
+        word = None if shown else self._cookies.session(request)
+        try:
+            caller = await self._by_token(shown) if word is None else self._sessions.caller(word)
+        except UnavailableError:
+            return False
+        return caller == request[CALLER]
+
     def read(self) -> Counts:
         """What was counted, by metric."""
         return {"exeat_admin_refused_logins_total": {(): self.refused_logins}}
@@ -87,6 +97,8 @@ class Guard:
             return None
         if self._is_ours(token):
             return ADMIN
+        if token.startswith(SESSION):
+            return self._sessions.caller(token.removeprefix(SESSION))
         return await self._tokens.caller(token)
 
     def _is_ours(self, token: str) -> bool:

@@ -6,7 +6,7 @@ Must not know: who counted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -106,7 +106,7 @@ def render(counts: Counts) -> bytes:
 class MetricCalls:
     """The handler of the figures."""
 
-    def __init__(self, counts: Callable[[], Counts]) -> None:
+    def __init__(self, counts: Callable[[], Awaitable[Counts]]) -> None:
         self._counts = counts
 
     def routes(self) -> list[Route]:
@@ -116,4 +116,4 @@ class MetricCalls:
 
     async def read(self, _call: Call) -> Answer:
         """Return what was counted."""
-        return web.Response(body=render(self._counts()), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        return web.Response(body=render(await self._counts()), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -45,7 +45,7 @@ class Text:
 
     def schema(self) -> Mapping[str, Any]:
         """As JSON Schema."""
-        shape = {"pattern": f"^{self.pattern}$"} if self.pattern else {"maxLength": _LONGEST}
+        shape = {"pattern": f"^(?:{self.pattern})$"} if self.pattern else {"maxLength": _LONGEST}
         return {"type": "string", **shape}
 
 

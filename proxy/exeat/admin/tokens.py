@@ -55,6 +55,8 @@ class Tokens:
         same = hmac.compare_digest(_digest(shown), _NO_DIGEST if token is None else token.digest)
         if token is None or not same or not token.live(now):
             return None
+        if token.role not in Role:
+            return None  # a newer version's
         return Caller(token.name, Role(token.role), "token")
 
     def plan(self, name: str, role: Role, life: float, by: str) -> tuple[AdminToken, Secret]:

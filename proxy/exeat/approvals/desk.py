@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from exeat.approvals import rules
 from exeat.approvals.journal import Journal
+from exeat.counting import Counts, Durations
 from exeat.errors import ConflictError, ExeatError, NotFoundError, RefusalError, UnavailableError
 from exeat.missions.ids import MissionIds
 from exeat.model.approval import (
@@ -41,6 +42,9 @@ _AGAIN = 10
 _KEPT = 30 * 86400.0
 """Seconds that decided ones stay in the list; the audit keeps them for good."""
 _FORGET = 3600.0
+_WAITS = (1, 5, 15, 60, 300, 900, 3600, 14400)
+_COUNTED = 10_000
+"""Questions counted at most for the gauge of those that wait."""
 
 Notify = Callable[[str, Approval], None]
 """Told of each event after it is stored; never waits and never raises."""
@@ -94,6 +98,7 @@ class Approvals:
         self._deciding = asyncio.Lock()
         self._putting = asyncio.Lock()
         self._bells: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+        self._durations = Durations(_WAITS)
 
     # --- workers ----------------------------------------------------------------------------------------------------------
 
@@ -188,6 +193,7 @@ class Approvals:
             done = changed.state is ApprovalState.APPROVED
             stored = await self._store_said("approval_approved" if done else "approval_voted", changed)
         if done:
+            self._waited(stored)
             self._tell("approved", stored)
         return stored
 
@@ -199,6 +205,7 @@ class Approvals:
             vote = Vote(word.by, counts, now, word.via, reason=word.reason)
             changed = rules.denied(approval, vote, now + self._lives.denied)
             stored = await self._store_said("approval_denied", changed)
+        self._waited(stored)
         self._tell("denied", stored)
         return stored
 
@@ -234,6 +241,11 @@ class Approvals:
             self._journal.said(f"{event}_failed", changed, error.code)
             raise
 
+    async def read(self) -> Counts:
+        """What was counted, by metric."""
+        pending = await self._store.page(_COUNTED, ApprovalState.PENDING, "", None)
+        return {"exeat_approvals_pending": {(): len(pending)}, **self._durations.read("exeat_approval_wait_seconds")}
+
     # --- ends -------------------------------------------------------------------------------------------------------------
 
     async def ended(self, mission_id: str) -> None:
@@ -258,8 +270,13 @@ class Approvals:
             stored = await self._store.replace(rules.over(approval, cause))  # before its record: it takes a right away
         except ConflictError:
             return  # decided or used meanwhile, or ended by another process
+        if approval.state is ApprovalState.PENDING:
+            self._waited(stored)
         self._tell("expired", stored)
         self._journal.expired(stored)
+
+    def _waited(self, approval: Approval) -> None:
+        self._durations.add((), max(0.0, self._clock.time() - approval.created_at))
 
     def _tell(self, event: str, approval: Approval) -> None:
         bell = self._bells.pop(approval.asked.session, None)

@@ -7,8 +7,10 @@ Must not know: any verb, what an answer means.
 from __future__ import annotations
 
 import http.client
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode
 
@@ -48,7 +50,7 @@ class AdminClient:
     """One proxy's admin API. ``timeout`` in seconds; a revoke may wait for workers to acknowledge."""
 
     listener: Listener
-    token: Secret
+    token: Secret | None
     timeout: float = 30.0
 
     @classmethod
@@ -60,8 +62,11 @@ class AdminClient:
         listener = parse_listener(loaded.settings.admin.listen)
         path = loaded.path(loaded.settings.admin.token_file)
         if not path.exists():
+            path = login_file(listener)
+        if not path.exists():
             raise UnavailableError(
-                f"there is no admin token at {path}; is exeat serve running with this configuration?"
+                f"there is no admin token at {loaded.path(loaded.settings.admin.token_file)}; is exeat serve running"
+                " with this configuration? exeat login gets a session where [admin.oidc] is set"
             )
         return cls(listener, Secret(read_private(path).decode("ascii", "replace").strip()))
 
@@ -79,7 +84,9 @@ class AdminClient:
 
         Raise UnavailableError when nobody answers sensibly, else the AdminError that the answer's status stands for.
         """
-        headers = {"Authorization": f"Bearer {self.token.reveal()}", "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token.reveal()}"
         content = None
         if body is not None:
             content = orjson.dumps(body)
@@ -99,6 +106,12 @@ class AdminClient:
         finally:
             connection.close()
         return _read(self.listener, response.status, answer)
+
+
+def login_file(listener: Listener) -> Path:
+    """Where ``exeat login`` keeps a session, for whoever has no ``admin.token_file``."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "exeat" / f"{listener.host}_{listener.port}.token"
 
 
 def segment(text: str) -> str:

@@ -25,6 +25,7 @@ from exeat.cli import (
     doctor,
     env,
     init,
+    login,
     mission,
     network,
     policy,
@@ -47,7 +48,7 @@ app = typer.Typer(
     help="The permission an AI agent needs for each request that leaves the network.",
     epilog=HELP,
 )
-for verb in (init, serve, run, demo, doctor, env, why):
+for verb in (init, serve, run, demo, doctor, env, why, login):
     verb.register(app)
 for group in (mission, approval, policy, audit, store, service, network, ca, config, admin, api):
     app.add_typer(group.app)

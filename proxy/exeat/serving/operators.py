@@ -16,7 +16,7 @@ from exeat.admin.token import load_or_create_token
 from exeat.admin.tokens import Tokens
 from exeat.audit.query import find, last, tail
 from exeat.config.endpoints import parse_listener
-from exeat.counting import Counts
+from exeat.counting import Counts, merge
 from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.standing import Acted
 from exeat.model.mission import Mission
@@ -47,6 +47,9 @@ def admin_server(
     def query(filters: Mapping[str, str], limit: int, before: str | None) -> list[dict[str, Any]]:
         return tail(folder, limit, filters=filters, before=before)
 
+    async def counted() -> Counts:
+        return merge([counts(), await plane.desk.approvals.read()])
+
     async def ready() -> Mapping[str, bool]:
         try:
             await plane.store.page(1)
@@ -69,7 +72,7 @@ def admin_server(
         services=lambda: describe_services(common.site.services),
         status=status,
         ready=ready,
-        counts=counts,
+        counts=counted,
         evaluate=evaluate,
         url=(settings.admin.url or settings.admin.listen).rstrip("/"),
         login=build_login(common),

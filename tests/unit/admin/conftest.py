@@ -101,6 +101,9 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         refused = {"reason": "" if permit else "policy_denied", "policies": [], "obligations": [], "approvers": []}
         return {"decision": permit, "context": refused | {"advice": "", "hint": "", "snapshot": "v1"}}
 
+    async def counts() -> dict[str, Any]:
+        return {"exeat_decisions_total": {("permit", "", "example"): 3}}
+
     parts: dict[str, Any] = {
         "control": control(world, clock),
         "approvals": None,
@@ -116,7 +119,7 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "ready": ready,
         "evaluate": evaluate,
         "url": "http://127.0.0.1:8081",
-        "counts": lambda: {"exeat_decisions_total": {("permit", "", "example"): 3}},
+        "counts": counts,
         "jwks": lambda: {"keys": []},
     }
     return AdminContext(**(parts | changes))

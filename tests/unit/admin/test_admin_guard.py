@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 from typing import Any
 
@@ -174,3 +175,17 @@ async def test_a_stopped_server_lets_its_port_go(api: Any) -> None:
     with socket.socket() as free:
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         free.bind(("127.0.0.1", api.server.port))
+
+
+async def test_every_call_there_is_minds_host_and_origin(api: Any) -> None:
+    """Also the open ones, and those that other parts add."""
+    for route in api.routes:
+        path = re.sub(r"{\w+}", "x", route.path)
+        body = {} if route.changes else None
+        rebound = await api.call(route.method, path, body, Host="evil.test")
+        assert (rebound.status, rebound.body["code"]) == (421, "misdirected"), path
+        for shown in (f"Bearer {TOKEN}", None):
+            page = await api.call(route.method, path, body, Origin="https://evil.test", Authorization=shown)
+            assert (page.status, page.body["code"]) == (403, "origin_refused"), path
+            assert "Access-Control-Allow-Origin" not in page.headers
+    assert api.world.effects == []

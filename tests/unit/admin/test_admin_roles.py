@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from exeat.admin.dispatch import handler_of
+from exeat.admin.replay import Replays
 from exeat.admin.roles import GRANTS, Permission, Role
 
 OPEN = {
@@ -176,3 +180,37 @@ async def test_lists_come_in_pages_that_name_the_next(api: Any) -> None:
         path = answer.body["next"]
     assert sorted(seen) == [f"t{number}" for number in range(5)]
     assert seen[0] in ("t3", "t4")
+
+
+async def test_a_long_answer_can_ask_whether_its_caller_still_may(api: Any) -> None:
+    """A stream ends with the token it was asked for with."""
+    secret = await make(api, "viewer")
+    asked: list[bool] = []
+    started, going = asyncio.Event(), asyncio.Event()
+
+    async def status() -> Any:
+        started.set()
+        await going.wait()
+        return {}
+
+    async def slow(call: Any) -> Any:
+        asked.append(await call.still())
+        await status()
+        asked.append(await call.still())
+        return {"status": "ok"}
+
+    route = next(route for route in api.routes if route.path == "/v1/whoami")
+    app = api.server._runner.app
+    context = api.server._context
+    handler = handler_of(replace(route, handler=slow), context.audit, Replays(context.clock))
+    resource = next(each for each in app.router.resources() if each.canonical == "/v1/whoami")
+    resource._routes["GET"]._handler = handler
+    waiting = asyncio.create_task(
+        api.session.get(f"http://127.0.0.1:{api.server.port}/v1/whoami", headers=bearer(secret))
+    )
+    await asyncio.wait_for(started.wait(), 5)
+    token = (await api.call("GET", "/v1/tokens")).body["tokens"][0]["id"]
+    await api.call("POST", f"/v1/tokens/{token}/revoke", {})
+    going.set()
+    async with await waiting:
+        assert asked == [True, False]

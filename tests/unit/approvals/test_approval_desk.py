@@ -135,6 +135,21 @@ async def test_what_lapses_is_written_down_and_can_not_be_answered(rig: Rig) -> 
     assert await asked(rig) != approval
 
 
+async def test_questions_that_wait_and_how_long_they_waited_are_counted(rig: Rig) -> None:
+    approval = await asked(rig)
+    await asked(rig, binding="another")
+    assert (await rig.desk.read())["exeat_approvals_pending"] == {(): 2}
+    rig.clock.now = NOW + 4
+    await rig.desk.approve(approval, Word("alice"))
+    rig.clock.now = NOW + 600
+    await rig.desk.sweep()  # the grant lapses too, and nobody waited for that
+    counts = await rig.desk.read()
+    assert counts["exeat_approvals_pending"] == {(): 0}
+    waited = {bound: number for (bound,), number in counts["exeat_approval_wait_seconds_bucket"].items() if number}
+    assert waited == {"5": 1, "900": 1}
+    assert counts["exeat_approval_wait_seconds_sum"] == {(): 604.0}
+
+
 @pytest.mark.guard("approval-too-late")
 async def test_the_sweep_finds_what_nobody_told(rig: Rig) -> None:
     approval = await asked(rig)

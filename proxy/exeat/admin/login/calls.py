@@ -11,23 +11,30 @@ from typing import ClassVar, final
 
 from aiohttp import web
 
-from exeat.admin.answers import Done
-from exeat.admin.bodies import ReasonBody
+from exeat.admin.answers import Done, LoggedIn
+from exeat.admin.bodies import FetchBody, ReasonBody
 from exeat.admin.call import Call, Caller, write
 from exeat.admin.login.claims import groups_of, name_of, role_of
 from exeat.admin.login.cookies import Cookies
 from exeat.admin.login.provider import Provider
-from exeat.admin.login.sessions import LOGIN_SECONDS, Pending, Sessions
+from exeat.admin.login.sessions import LOGIN_SECONDS, SESSION, Pending, Sessions
 from exeat.admin.parameters import Text
 from exeat.admin.roles import Permission, Role
 from exeat.admin.route import Answer, Route, get, post
 from exeat.errors import AdminError, RefusalError
+from exeat.model.secret import Secret
 
 _log = logging.getLogger(__name__)
 _PAGE = (
     '<!doctype html><meta charset="utf-8"><title>Exeat</title>'
     '<meta http-equiv="refresh" content="0;url={url}"><p><a href="{url}">Go on</a></p>'
 )
+_CODE_PAGE = (
+    '<!doctype html><meta charset="utf-8"><title>Exeat</title><h1>{code}</h1>'
+    "<p>Type this into the terminal in which you ran <code>exeat login</code>."
+    "<p>If you ran no such command, somebody else wants to act as you: close this page and tell your security team."
+)
+_TERMINAL = Text("terminal", "The challenge of a command line that waits for the session.", "[A-Za-z0-9_-]{43}")
 _ANSWER = tuple(
     Text(name, "As the provider sends it.") for name in ("code", "state", "iss", "error")
 )  # fmt: skip
@@ -54,7 +61,11 @@ class LoginCalls:
         """Return the routes of the login."""
         page = "text/html"
         return [
-            get("/login", self.login, None, "Go to the login provider", media=page, status=302),
+            get("/login", self.login, None, "Go to the login provider", media=page, status=302, query=(_TERMINAL,)),
+            post(
+                "/v1/login", self.fetch, None, "Fetch the session that a person logged in for in a browser", LoggedIn,
+                body=FetchBody, asks=True, problems=(LoginRefusedError,),
+            ),
             get(
                 "/callback", self.callback, None, "Come back from it", media=page, query=_ANSWER, others=True,
                 problems=(LoginRefusedError,),
@@ -62,9 +73,9 @@ class LoginCalls:
             post("/logout", self.logout, Permission.SCRAPE, "End the session", Done, body=ReasonBody, asks=True),
         ]  # fmt: skip
 
-    async def login(self, _call: Call) -> Answer:
+    async def login(self, call: Call) -> Answer:
         """Send a person to the provider."""
-        pending, word = self._sessions.begin()
+        pending, word = self._sessions.begin(call.text("terminal") or "")
         url = await self._provider.login_url(
             redirect=self._redirect, state=pending.state, nonce=pending.nonce, challenge=pending.challenge
         )
@@ -86,6 +97,9 @@ class LoginCalls:
             if isinstance(error, LoginRefusedError):
                 raise
             raise LoginRefusedError("the login provider's answer proves no login", "The log has the cause.") from None
+        if pending.terminal:
+            code = self._sessions.show(caller, pending.terminal).reveal()
+            return web.Response(text=_CODE_PAGE.format(code=code), content_type="text/html")
         write(call.audit, {"event": "login", "by": caller.name, "role": caller.role})
         seconds = self._provider.account.session
         # Not a redirect: a browser sends no SameSite=Strict cookie on a way that began at another site.
@@ -109,9 +123,23 @@ class LoginCalls:
             raise LoginRefusedError("none of your groups has a role here", "Ask an admin: admin.oidc.roles.")
         return Caller(name_of(claims, account.name), Role(role), "person")
 
+    async def fetch(self, call: Call, body: FetchBody) -> Answer:
+        """Hand a session to the command line that began the login, for the code that the browser shows."""
+        caller = self._sessions.fetch(Secret(body.verifier), body.code)
+        if caller is None:
+            raise LoginRefusedError("no login waits for this code", "Codes count once, for minutes: begin again.")
+        write(call.audit, {"event": "login", "by": caller.name, "role": caller.role, "terminal": True})
+        seconds = self._provider.account.session
+        word = self._sessions.open(caller, seconds).reveal()
+        return {"token": SESSION + word, "name": caller.name, "role": caller.role, "seconds": int(seconds)}
+
     async def logout(self, call: Call, _body: ReasonBody) -> Answer:
         """End the session that the call came with; a token is none."""
-        word = self._cookies.session(call.request)
+        shown = call.request.headers.get("Authorization")
+        bearer = "" if shown is None else shown.partition(" ")[2]
+        word = self._cookies.session(call.request) if shown is None else None
+        if bearer.startswith(SESSION):
+            word = bearer.removeprefix(SESSION)
         if word is not None:
             self._sessions.end(word)
             call.record("logout")
