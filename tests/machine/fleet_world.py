@@ -18,6 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "decision"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "missions"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from decision_world import empty_snapshot
 from mission_world import AD_HOC as AD_HOC  # noqa: PLC0414 for those who drive a fleet
 from mission_world import AGENTS, CEILINGS, NOW
@@ -25,14 +26,17 @@ from mission_world import World as Effects
 from mission_world import control as make_control
 from sqlalchemy import Connection
 
+from exeat.enforcement.limits.budgets import Budgets
+from exeat.enforcement.limits.meter import Meter
 from exeat.enforcement.worker import Worker
 from exeat.enforcement.world import World
 from exeat.errors import UnavailableError
 from exeat.fleet.crew import Crew
 from exeat.fleet.replica import Replica
 from exeat.missions.control import MissionControl
+from exeat.missions.usage import Usage
 from exeat.model.mission import Mission
-from exeat.ports import Ended
+from exeat.ports import Ended, Lender
 from exeat.store import notices, sqlite
 from exeat.store.notices import Channel, Hub
 from exeat.store.opening import open_store
@@ -121,12 +125,13 @@ class Holdings:
 class Process:
     """A worker process behind a channel: what it is told is done in order, and not while it is stopped."""
 
-    def __init__(self, name: str, clock: Clock) -> None:
+    def __init__(self, name: str, clock: Clock, lender: Lender) -> None:
         self.name, self.granted, self.current = name, 0.0, True
+        self.budgets = Budgets(lender, clock)
         self.world = World(empty_snapshot(), clock.boot, 0.0)
         gate = SimpleNamespace(deviations=Holdings())
         parts: Any = SimpleNamespace(world=self.world, registry=Holdings(), answers=Holdings(), gate=gate)
-        self._worker = Worker(parts, None, Holdings(), clock, AGENTS)  # type: ignore[arg-type]
+        self._worker = Worker(parts, None, Holdings(), clock, AGENTS, self.budgets)  # type: ignore[arg-type]
         self._told: deque[tuple[Callable[[], Any], asyncio.Future[Any] | None]] = deque()
         self.stopped = self.dead = False
 
@@ -150,6 +155,24 @@ class Process:
             result = work()
             if answer is not None and not answer.done():
                 answer.set_result(result)
+
+    async def act(self, session: str, mission: str, place: str, cost: int) -> bool:
+        """Judge one request as the gate does: whether it may go, having paid for it."""
+        if self.stopped or self.dead or not self.world.is_live(session):
+            return False
+        permit: Any = SimpleNamespace(writes=False, cost=cost, question=None)
+        request: Any = SimpleNamespace(host=place, port=443)
+        paid = self.budgets.charge(mission, permit, request, 0)
+        if callable(paid):
+            paid = await paid()
+        if not isinstance(paid, Meter) or self.dead or not self.world.is_live(session):
+            if isinstance(paid, Meter):
+                paid.refund()
+            return False
+        paid.begin()
+        await asyncio.sleep(0.02)
+        paid.end()
+        return True
 
     def kill(self) -> None:
         """It ends; whoever waits for it hears so."""
@@ -201,9 +224,16 @@ class Host:
         self.standing = Replica(
             f"{self.name}-{self.starts}", self.name, self.store, self.store.replicas, self.crew, self.clock, LEASE
         )
+        self.usage = Usage(self.store.ledger, self.clock, shared=True)
         sink = Effects(records=self.audit)
         self.control: MissionControl = make_control(
-            sink, self.clock, store=self.store, audit=sink, feed=self.standing.apply, ceilings=CEILINGS
+            sink,
+            self.clock,
+            store=self.store,
+            audit=sink,
+            feed=self.standing.apply,
+            ceilings=CEILINGS,
+            usage=self.usage,
         )
         self.standing.told = self.control.seen
         self.processes: list[Process] = []
@@ -211,10 +241,19 @@ class Host:
         self.crew.restore(await self.control.restore())
         self.processes = [self.spawn(number) for number in range(WORKERS)]
         await self.standing.start()
+        self._going_round = asyncio.ensure_future(self._rounds())
+
+    async def _rounds(self) -> None:
+        """What workers do again and again."""
+        while True:
+            await asyncio.sleep(0.5)
+            for process in self.processes:
+                if not process.stopped and not process.dead:
+                    await process.budgets.tick()
 
     def spawn(self, number: int) -> Process:
         """A new worker process."""
-        process = Process(f"{self.name}.w{number}", self.clock)
+        process = Process(f"{self.name}.w{number}", self.clock, self.usage)
         self.crew.join(process)
         return process
 

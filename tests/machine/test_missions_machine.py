@@ -7,8 +7,10 @@ no worker of any host would send one more byte of the mission: neither one that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from exeat.errors import ExeatError
-from exeat.model.mission import MissionState
+from exeat.model.mission import Budget, MissionState
 from machine.fleet_world import AD_HOC, LEASE, WORKERS, Fleet, Host
 
+BUDGET = Budget(requests=5, cost=7, destinations=2)
+BOUNDED = replace(AD_HOC, budget=BUDGET)
 HOSTS = st.integers(0, 2)
 DELAYS = st.sampled_from([0.0, 0.005, 0.01, 0.012, 0.05, 0.3])
 
@@ -42,6 +46,8 @@ class Missions(RuleBasedStateMachine):
         self.until: dict[str, float] = {}
         self.revisions: dict[str, int] = {}
         self.acknowledged: list[tuple[Host, str, str]] = []
+        self.sent: list[tuple[str, str, int]] = []
+        """Requests that went out: of which mission, where to, at which cost."""
 
     def teardown(self) -> None:
         self.fleet.close()
@@ -92,7 +98,7 @@ class Missions(RuleBasedStateMachine):
         if not host.up:
             return ""
         try:
-            opened = self.fleet.run(self.fleet.on(host, host.control.open(AD_HOC, "ana"))).mission
+            opened = self.fleet.run(self.fleet.on(host, host.control.open(BOUNDED, "ana"))).mission
         except ExeatError as error:
             note(f"open at {host.name}: {error!r}")
             return ""
@@ -116,6 +122,37 @@ class Missions(RuleBasedStateMachine):
         if mission:
             self.attempt(*((number, verb, mission, later) for number, verb, later in work))
 
+    @rule(
+        mission=missions,
+        work=st.lists(
+            st.tuples(HOSTS, st.integers(0, WORKERS - 1), st.sampled_from("abc"), st.integers(1, 3), DELAYS),
+            min_size=1,
+            max_size=6,
+        ),
+    )
+    def agents_act(self, mission: str, work: list[tuple[int, int, str, int, float]]) -> None:
+        """Several requests at once, through any workers."""
+        session = f"{mission}/invoice-bot"
+
+        async def one(number: int, worker: int, place: str, cost: int, later: float) -> None:
+            await asyncio.sleep(later)
+            host = self.fleet.hosts[number]
+            if host.up and await host.processes[worker].act(session, mission, place, cost):
+                self.sent.append((mission, place, cost))
+
+        async def all_of_them() -> None:
+            await asyncio.gather(*(one(*each) for each in work))
+
+        if mission:
+            self.fleet.run(all_of_them())
+
+    @rule(number=HOSTS)
+    def end_unused(self, number: int) -> None:
+        host = self.fleet.hosts[number]
+        if host.up:
+            with contextlib.suppress(ExeatError):
+                self.fleet.run(self.fleet.on(host, host.control.end_unused()))
+
     # --- time and faults -------------------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([0.01, 0.2, 1.0, 2.5]))
@@ -135,14 +172,8 @@ class Missions(RuleBasedStateMachine):
         host = self.fleet.hosts[number]
         if not host.up:
             return
-        now = self.fleet.clock.time()
-        try:
+        with contextlib.suppress(ExeatError):
             self.fleet.run(self.fleet.on(host, host.control.expire_due()))
-        except ExeatError as error:
-            note(f"expire at {host.name}: {error!r}")
-            return
-        for mission in self.fleet.run(self.fleet.truth.live()):
-            assert mission.expires_at > now, f"{mission.id} is due and wasn't ended"
 
     @rule(number=HOSTS, delay=DELAYS)
     def the_line_is_slow(self, number: int, delay: float) -> None:
@@ -188,7 +219,11 @@ class Missions(RuleBasedStateMachine):
             for process in host.processes:
                 if process.stopped:
                     process.go_on()
-        self.fleet.pass_time(5 * LEASE)
+        self.fleet.pass_time(3 * LEASE)
+        now = self.fleet.clock.time()
+        host = self.fleet.hosts[0]
+        self.fleet.run(self.fleet.on(host, host.control.expire_due()))
+        assert [mission.id for mission in self.fleet.run(self.fleet.truth.live()) if mission.expires_at <= now] == []
         for mission in self.opened:
             stored = self.fleet.run(self.fleet.truth.get(mission))
             assert stored is not None, f"{mission} is lost"
@@ -227,6 +262,14 @@ class Missions(RuleBasedStateMachine):
         """Once final it stays; whoever tried may not have been told."""
         self.final = getattr(self, "final", {})
         assert self.final.setdefault(mission, state) is state
+
+    @invariant()
+    def no_budget_is_exceeded(self) -> None:
+        for mission in self.opened:
+            sent = [(place, cost) for id_, place, cost in self.sent if id_ == mission]
+            assert len(sent) <= (BUDGET.requests or 0), mission
+            assert sum(cost for _, cost in sent) <= (BUDGET.cost or 0), mission
+            assert len({place for place, _ in sent}) <= (BUDGET.destinations or 0), mission
 
     @invariant()
     def what_was_acknowledged_is_recorded(self) -> None:

@@ -58,7 +58,8 @@ def holdings():
 def worker(holdings):
     clock = StandingClock(0.0)
     world = World(with_missions(empty_snapshot(), MISSIONS.values(), AGENTS), clock.boot)
-    parts = SimpleNamespace(world=world, registry=holdings, answers=holdings)
+    gate = SimpleNamespace(deviations=SimpleNamespace(forget=lambda _: None))
+    parts = SimpleNamespace(world=world, registry=holdings, answers=holdings, gate=gate)
     return Worker(parts, None, holdings, clock, AGENTS, Budgets(MemoryLedger(), clock))
 
 
