@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from exeat.admin.context import AdminContext
+from exeat.admin.context import AdminContext, Places
 from exeat.admin.server import AdminServer
 from exeat.admin.token import load_or_create_token
 from exeat.admin.tokens import Tokens
-from exeat.audit.query import find, last, tail
+from exeat.audit.query import find, follow, last, tail
 from exeat.config.endpoints import parse_listener
 from exeat.counting import Counts
 from exeat.errors import ExeatError, UnavailableError
@@ -74,6 +74,10 @@ def admin_server(
         url=(settings.admin.url or settings.admin.listen).rstrip("/"),
         login=build_login(common),
         jwks=common.token_keys.jwks,
+        places=Places(plane.destinations, plane.uses, common.site.templates),
+        traffic=plane.traffic,
+        live=plane.store.live,
+        follow=lambda stop: follow(folder, stop=stop),
     )
     return AdminServer(context, address.host, address.port)
 

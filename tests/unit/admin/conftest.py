@@ -16,15 +16,17 @@ from sqlalchemy.pool import StaticPool
 sys.path.insert(0, str(Path(__file__).parents[1] / "missions"))
 
 from described import check
-from mission_world import Clock, World, control
+from mission_world import TEMPLATES, Clock, World, control, destinations
 
 from exeat.admin.app import routes_of
-from exeat.admin.context import AdminContext
+from exeat.admin.context import AdminContext, Places
 from exeat.admin.description import describe
 from exeat.admin.guard import Guard
 from exeat.admin.login.sessions import Sessions
 from exeat.admin.server import AdminServer
 from exeat.admin.tokens import Tokens
+from exeat.missions.traffic import TrafficTotals
+from exeat.missions.uses import LastUses
 from exeat.model.secret import Secret
 from exeat.store.admin_tokens import StoredAdminTokens
 from exeat.store.tables import metadata
@@ -101,6 +103,8 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         refused = {"reason": "" if permit else "policy_denied", "policies": [], "obligations": [], "approvers": []}
         return {"decision": permit, "context": refused | {"advice": "", "hint": "", "snapshot": "v1"}}
 
+    places = destinations(world, clock)
+    uses = LastUses(places.ceilings, world.places, clock)
     parts: dict[str, Any] = {
         "control": control(world, clock),
         "approvals": None,
@@ -118,6 +122,10 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "url": "http://127.0.0.1:8081",
         "counts": lambda: {"exeat_decisions_total": {("permit", "", "example"): 3}},
         "jwks": lambda: {"keys": []},
+        "places": Places(places, uses, TEMPLATES),
+        "traffic": TrafficTotals(uses, clock),
+        "live": world.live,
+        "follow": lambda stop: iter(()),
     }
     return AdminContext(**(parts | changes))
 

@@ -10,7 +10,17 @@ import pytest
 from exeat.admin.roles import GRANTS, Permission, Role
 
 OPEN = {
-    ("GET", path) for path in ("/healthz", "/readyz", "/.well-known/jwks.json", "/.well-known/authzen-configuration")
+    ("GET", path)
+    for path in (
+        "/healthz",
+        "/readyz",
+        "/.well-known/jwks.json",
+        "/.well-known/authzen-configuration",
+        "/",
+        "/page.js",
+        "/page.css",
+        "/icon.svg",
+    )
 } | {("POST", "/hooks/approvals")}
 """The only calls without a caller: to add one here is a decision. The last one is signed instead."""
 WRITES = {Permission.OPERATE, Permission.APPROVE, Permission.ADMINISTER}
