@@ -31,8 +31,10 @@ _QUEUE = 500
 _BEHIND = 10_000
 """Records the loop may be behind; then they are only counted."""
 _LISTENERS = 32
+_LOOK = 1.0
+"""Seconds after which a listener that left without a word is noticed."""
 _QUIET = 15.0
-"""Seconds after which a comment is sent, so that a connection which is gone is noticed."""
+"""Seconds after which a comment is sent, for whatever lies between and ends quiet connections."""
 
 
 @final
@@ -87,20 +89,21 @@ class Events:
         if len(self._listeners) >= _LISTENERS:
             raise UnavailableError(f"{_LISTENERS} listeners are the most")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
-        listener = Listener()
+        listener, loop = Listener(), asyncio.get_running_loop()
         self._add(listener)
         try:
             await response.prepare(call.request)
             await response.write(b": exeat\n\n")
-            while not listener.ended:
-                try:
-                    async with asyncio.timeout(_QUIET):
+            written = loop.time()
+            while not listener.ended and call.request.transport is not None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK):
                         await listener.awake.wait()
-                except TimeoutError:
-                    await response.write(b": quiet\n\n")
                 listener.awake.clear()
-                if text := listener.take():
-                    await response.write(text)
+                text = listener.take()
+                if text or loop.time() - written > _QUIET:
+                    await response.write(text or b": quiet\n\n")
+                    written = loop.time()
         except ConnectionError:
             pass  # gone; nobody is left to tell
         finally:
