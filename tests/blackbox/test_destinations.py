@@ -83,6 +83,7 @@ def test_an_open_stream_to_a_removed_destination_is_cut_and_no_other(exeat, orig
         assert applied["connections_cut"] == 1
         assert not wire.response().complete
         assert time.monotonic() - returned < 0.5
+        origin.wait_quiet()
         assert connection.closed_at is not None
         assert kept.closed_at is None, "a stream to another destination was cut"
     outcomes = exeat.audit_records("outcome", mission=mission["mission"], code="destination_not_allowed")

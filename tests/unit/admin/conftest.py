@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
@@ -128,6 +129,12 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "follow": lambda stop: iter(()),
     }
     return AdminContext(**(parts | changes))
+
+
+@pytest.fixture
+def given() -> Any:
+    """What a test needs that starts a server of its own."""
+    return SimpleNamespace(context=context, database=database, headers={"Authorization": f"Bearer {TOKEN}"})
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import orjson
 import pytest
 from mission_world import Clock, World
 
-from conftest import TOKEN, context, database
 from exeat.admin.events import Listener
 from exeat.admin.server import AdminServer
 
@@ -41,9 +40,9 @@ def log() -> Log:
 
 
 @pytest.fixture
-async def url(log: Log) -> AsyncIterator[str]:
-    engine = database()
-    server = AdminServer(context(World(), Clock(), engine, follow=log.follow), "127.0.0.1", 0)
+async def url(log: Log, given: Any) -> AsyncIterator[str]:
+    engine = given.database()
+    server = AdminServer(given.context(World(), Clock(), engine, follow=log.follow), "127.0.0.1", 0)
     await server.start()
     yield f"http://127.0.0.1:{server.port}/v1/events"
     await server.stop()
@@ -60,10 +59,9 @@ async def until(holds: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_every_listener_gets_what_is_written_and_the_log_is_followed_once(log: Log, url: str) -> None:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
+async def test_every_listener_gets_what_is_written_and_the_log_is_followed_once(log: Log, url: str, given: Any) -> None:
     async with (
-        aiohttp.ClientSession(headers=headers) as session, session.get(url) as one, session.get(url) as two,
+        aiohttp.ClientSession(headers=given.headers) as session, session.get(url) as one, session.get(url) as two,
     ):  # fmt: skip
         assert one.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         await until(lambda: log.following == 1)
@@ -105,12 +103,12 @@ async def test_who_is_too_slow_loses_records_and_is_told_how_many() -> None:
     assert listener.take().count(b"event: ") == 1
 
 
-async def test_listeners_are_let_go_when_the_process_ends(log: Log) -> None:
-    engine = database()
-    server = AdminServer(context(World(), Clock(), engine, follow=log.follow), "127.0.0.1", 0)
+async def test_listeners_are_let_go_when_the_process_ends(log: Log, given: Any) -> None:
+    engine = given.database()
+    server = AdminServer(given.context(World(), Clock(), engine, follow=log.follow), "127.0.0.1", 0)
     await server.start()
-    url, headers = f"http://127.0.0.1:{server.port}/v1/events", {"Authorization": f"Bearer {TOKEN}"}
-    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as stream:
+    url = f"http://127.0.0.1:{server.port}/v1/events"
+    async with aiohttp.ClientSession(headers=given.headers) as session, session.get(url) as stream:
         await until(lambda: log.following == 1)
         async with asyncio.timeout(1.5):  # less than calls under way are waited for
             await server.stop()

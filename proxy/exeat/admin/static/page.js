@@ -1,11 +1,11 @@
 // The page's whole behaviour. Everything that is shown came from outside and goes into the page as text, never as markup.
-// Must not know: the token beyond this page's life; it is kept in a variable, and in no storage.
+// A token is kept in a variable and in no storage; somebody who logged in has a cookie that no script can read.
 'use strict';
 
 const ROWS = 200;          // decisions kept on the page
 const LOOK = 2000;         // milliseconds between two looks at missions
 const byId = (id) => document.getElementById(id);
-const state = { token: '', may: [], paused: false, mission: null };
+const state = { token: '', inside: false, may: [], paused: false, mission: null };
 
 // --- the API -----------------------------------------------------------------------------------------------------------
 
@@ -17,7 +17,8 @@ class Refused extends Error {
 }
 
 async function call(method, path, body) {
-  const headers = { Authorization: `Bearer ${state.token}` };
+  const headers = { 'Exeat-Csrf': '1' };
+  if (state.token) headers.Authorization = `Bearer ${state.token}`;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   const options = { method, headers, cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer' };
   const answer = await fetch(path, body === undefined ? options : { ...options, body: JSON.stringify(body) });
@@ -169,11 +170,11 @@ async function look() {
 }
 
 async function keepLooking() {
-  while (state.token) {
+  while (state.inside) {
     try {
       await look();
     } catch (error) {
-      if (error.status === 401) return signOut('The token is not accepted any more.');
+      if (error.status === 401) return outside('Sign in again: you are not known any more.');
       byId('summary').textContent = `No answer: ${error.message}`;
     }
     await pause(LOOK);
@@ -181,7 +182,7 @@ async function keepLooking() {
 }
 
 async function listen() {
-  while (state.token) {
+  while (state.inside) {
     try {
       const answer = await call('GET', '/v1/events');
       byId('link').textContent = 'live';
@@ -223,33 +224,46 @@ function readEvent(text) {
 
 // --- signing in --------------------------------------------------------------------------------------------------------
 
-async function signIn(event) {
-  event.preventDefault();
-  state.token = byId('token').value.trim();
-  byId('sign-in-error').textContent = '';
+async function signIn() {
+  const error = byId('sign-in-error');
+  error.textContent = '';
   try {
     const who = await (await call('GET', '/v1/whoami')).json();
     state.may = who.permissions;
-    byId('token').value = '';
-    byId('sign-in').hidden = true;
-    byId('signed-in').hidden = false;
-    keepLooking();
-    listen();
-  } catch (error) {
+    byId('who').textContent = who.name;
+  } catch (refused) {
     state.token = '';
-    byId('sign-in-error').textContent = error.message;
+    error.textContent = refused.message;
+    return;
   }
+  state.inside = true;
+  byId('token').value = '';
+  byId('sign-in').hidden = true;
+  byId('signed-in').hidden = false;
+  keepLooking();
+  listen();
 }
 
-function signOut(why) {
+function outside(why) {
   state.token = '';
+  state.inside = false;
   byId('signed-in').hidden = true;
   byId('sign-in').hidden = false;
   byId('sign-in-error').textContent = why;
   byId('token').focus();
 }
 
-byId('sign-in').addEventListener('submit', signIn);
+async function signOut() {
+  if (!state.token) await call('POST', '/logout', {}).catch(() => undefined);
+  location.reload(); // forgets the token and everything shown
+}
+
+byId('sign-in').addEventListener('submit', (event) => {
+  event.preventDefault();
+  state.token = byId('token').value.trim();
+  signIn();
+});
+byId('sign-out').addEventListener('click', signOut);
 byId('confirm-yes').addEventListener('click', revoke);
 byId('confirm-no').addEventListener('click', () => byId('confirm').close());
 byId('revoked-close').addEventListener('click', () => { byId('revoked').hidden = true; });
@@ -257,3 +271,5 @@ byId('pause').addEventListener('click', () => {
   state.paused = !state.paused;
   byId('pause').setAttribute('aria-pressed', String(state.paused));
 });
+byId('log-in').hidden = document.body.dataset.login !== '1';
+if (document.body.dataset.session === '1') signIn();
