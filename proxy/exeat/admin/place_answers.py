@@ -81,11 +81,11 @@ class WorkerLine(Shape):
 
 
 class MissionLine(MissionShape):
-    """A live mission with its counts since this process began."""
+    """A live mission with its counts since this process began, and what it has used of each budget it has."""
 
     requests: int
     refusals: int
-    budget: dict[str, int]
+    used: dict[str, int]
 
 
 class Top(Shape):

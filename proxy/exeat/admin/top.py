@@ -50,13 +50,14 @@ class TopCall:
             "refusals": traffic.reasons(),
             "approvals_pending": pending,
             "workers": traffic.workers(),
-            "missions": [self._mission(mission) for mission in shown],
+            "missions": [await self._mission(mission) for mission in shown],
         }
 
-    def _mission(self, mission: Mission) -> dict[str, Any]:
-        counts = self._context.traffic.mission(mission.id)
+    async def _mission(self, mission: Mission) -> dict[str, Any]:
+        counts, bounds = self._context.traffic.mission(mission.id), mission.budget.bounds()
+        used = await self._context.control.used(mission.id) if bounds else {}
         return view(mission) | {
             "requests": counts.permitted + counts.refused,
             "refusals": counts.refused,
-            "budget": dict(mission.budget.bounds()),
+            "used": {kind: used.get(kind, 0) for kind in bounds},
         }

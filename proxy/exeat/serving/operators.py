@@ -28,6 +28,9 @@ from exeat.wiring.control_plane import ControlPlane
 from exeat.wiring.login import build_login
 from exeat.wiring.site import describe_services
 
+_MOST_PENDING = 1000
+"""Approvals that are counted; nobody needs to know how many more there are."""
+
 
 def admin_server(
     common: Common,
@@ -55,6 +58,9 @@ def admin_server(
             reachable = False
         return {"audit": common.audit.healthy, "store": reachable, "workers": healthy()}
 
+    async def pending() -> int:
+        return len(await plane.desk.approvals.list(_MOST_PENDING, "pending"))
+
     address = parse_listener(settings.admin.listen)
     context = AdminContext(
         control=plane.control,
@@ -78,6 +84,7 @@ def admin_server(
         traffic=plane.traffic,
         live=plane.store.live,
         follow=lambda stop: follow(folder, stop=stop),
+        pending_approvals=pending,
     )
     return AdminServer(context, address.host, address.port)
 
