@@ -16,11 +16,12 @@ from exeat.model.admin_token import AdminToken
 from exeat.model.approval import Approval, ApprovalAnswer, ApprovalAsked
 from exeat.model.decision import TokenRequest
 from exeat.model.deviation import Firing
-from exeat.model.mission import Mission
+from exeat.model.mission import AllowedDestination, Ceilings, Mission
 from exeat.model.record import Record
 from exeat.model.secret import Secret
 from exeat.model.service import IssuerSpec
 from exeat.model.token import Token
+from exeat.model.traffic import LastUse, Traffic
 
 
 class Clock(Protocol):
@@ -483,6 +484,46 @@ class Applied:
 def _moment(seconds: float | None) -> str | None:
     """RFC 3339, in whole seconds and never too early; None stays."""
     return None if seconds is None else f"{datetime.fromtimestamp(math.ceil(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+class DestinationStore(Protocol):
+    """Where added entries of the ceiling live. Writes are durable when they return; all raise UnavailableError."""
+
+    async def add(self, entry: AllowedDestination) -> None:
+        """Store a new entry, which has an id."""
+        ...
+
+    async def get(self, entry_id: str) -> AllowedDestination | None:
+        """One entry, removed or not."""
+        ...
+
+    async def remove(self, entry_id: str, by: str, now: float) -> None:
+        """Mark an entry as removed; of one that isn't there, or not any more, nothing changes."""
+        ...
+
+    async def kept(self) -> Sequence[AllowedDestination]:
+        """Every entry that wasn't removed, oldest first, expired ones too."""
+        ...
+
+    async def uses(self) -> Mapping[str, LastUse]:
+        """When each entry was last used, by ``host:port`` as written."""
+        ...
+
+    async def used(self, uses: Mapping[str, LastUse]) -> None:
+        """Remember uses; one that is older than what is known changes nothing."""
+        ...
+
+
+CeilingsFeed = Callable[[Ceilings], Awaitable[Applied]]
+"""Tells every worker of this host about changed ceilings; returns when nothing goes any more to what they don't allow."""
+
+
+class TrafficReports(Protocol):
+    """Whom workers tell what passed them; a report that is lost costs figures, never a decision."""
+
+    async def report(self, traffic: Traffic) -> None:
+        """Add one worker's figures since its last report."""
+        ...
 
 
 ChangeFeed = Callable[[Mission], Awaitable[Applied]]

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,6 +26,7 @@ def fleet(tmp_path_factory, origin, authority, postgres):
     with contextlib.ExitStack() as stack:
         for number in range(3):
             config = Config(origin, authority.file)
+            config.resolve("added.example.test", 443, origin.port)
             config.tables["store"]["url"] = url
             config.tables["state"]["path"] = str(home / "state")
             config.tables["audit"]["path"] = str(home / "audit")
@@ -71,6 +73,28 @@ def test_what_one_opens_all_serve_and_what_one_ends_is_ended_everywhere(fleet, m
         refused(ask(replica, mission, "GET", "/v1/refunds"), "mission_ended", status=403)
     records = fleet[0].audit_records("mission", event="applied", mission=mission["mission"])
     assert [record["connections_cut"] for record in records] == [1, 1]
+
+
+@pytest.mark.guard("replica-reads-destinations")
+def test_a_destination_is_added_and_removed_everywhere_at_once(fleet, origin):
+    """At the moment each call returns, whoever is asked; and what is under way is cut at each."""
+    host = "added.example.test"
+    ends = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    asked = {"destination": host, "owner": "net", "reason": "a trial", "expires": ends}
+    added = fleet[0].admin("POST", "/v1/destinations", asked).ok()
+    body = {
+        "agents": ["invoice-bot"], "destinations": [host], "operations": ["http:read"], "purpose": "a trial", "owner": "net",
+    }  # fmt: skip
+    mission = fleet[1].admin("POST", "/v1/missions", body).ok()
+    kept = [tunnel(replica, mission, host) for replica in fleet]
+    assert [wire.request("GET", "/echo", host=host).status for wire in kept] == [200, 200, 200]
+    removed = fleet[2].admin("DELETE", f"/v1/destinations/{added['id']}").ok()
+    assert removed["applied"]["lapsed"] == []
+    for replica, wire in zip(fleet, kept, strict=True):
+        assert wire.request("GET", "/echo", host=host).closed
+        wire.close()
+        refused(ask(replica, mission, "GET", "/echo", host=host), "destination_not_allowed")
+        assert replica.admin("POST", "/v1/missions", body).body["code"] == "ceiling_exceeded"
 
 
 def test_a_suspended_mission_is_suspended_everywhere(fleet, mission, origin):

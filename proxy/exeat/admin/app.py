@@ -22,18 +22,22 @@ from exeat.admin.bodies import BODY_LIMIT
 from exeat.admin.call import CALLER, NOBODY, RECHECK, Call, Recheck, write
 from exeat.admin.context import AdminContext
 from exeat.admin.description import describe
+from exeat.admin.destinations import DestinationCalls
 from exeat.admin.dispatch import REPEATED, handler_of
+from exeat.admin.events import Events
 from exeat.admin.guard import Guard
 from exeat.admin.login.calls import LoginCalls
 from exeat.admin.login.sessions import Sessions
 from exeat.admin.metrics import MetricCalls
 from exeat.admin.missions import MissionCalls
+from exeat.admin.pages import page_routes
 from exeat.admin.problems import ForbiddenError, problem, status_and_code
 from exeat.admin.reading import ReadingCalls
 from exeat.admin.replay import Replays
 from exeat.admin.roles import Permission
 from exeat.admin.route import Answer, Route, get
 from exeat.admin.token_calls import TokenCalls
+from exeat.admin.top import TopCall
 from exeat.counting import Counts, merge
 from exeat.errors import ExeatError, UnavailableError
 from exeat.missions.ids import MISSION_ID
@@ -56,7 +60,7 @@ _HEADERS = {
 """No page ever shows, frames or keeps an answer: some hold passes."""
 
 
-def routes_of(context: AdminContext, guard: Guard, sessions: Sessions) -> list[Route]:
+def routes_of(context: AdminContext, guard: Guard, sessions: Sessions, events: Events | None = None) -> list[Route]:
     """Return every call there is. Its description is one of them, and describes itself."""
     questions = EvaluationCalls(context.evaluate, context.url)
 
@@ -70,6 +74,10 @@ def routes_of(context: AdminContext, guard: Guard, sessions: Sessions) -> list[R
         *MetricCalls(counts).routes(),
         *TokenCalls(context.tokens).routes(),
         *questions.routes(),
+        *DestinationCalls(context.places, context.live, context.clock).routes(),
+        *TopCall(context).routes(),
+        *(events or Events(context.follow)).routes(),
+        *page_routes(context.url, login=context.login is not None),
     ]
 
     if context.login is not None:
@@ -101,7 +109,8 @@ def build_app(context: AdminContext) -> web.Application:
     """Return the admin API over ``context``."""
     sessions = Sessions(context.clock)
     guard = Guard(context.token, context.tokens, context.url, sessions)
-    routes = routes_of(context, guard, sessions)
+    events = Events(context.follow)
+    routes = routes_of(context, guard, sessions, events)
     opened = {(route.method, route.path) for route in routes if route.permission is None}
 
     @web.middleware
@@ -149,6 +158,7 @@ def build_app(context: AdminContext) -> web.Application:
     replays = Replays(context.clock)
     for route in routes:
         app.router.add_route(route.method, route.path, handler_of(route, context.audit, replays))
+    app.on_shutdown.append(events.end)
     app.on_response_prepare.append(_secure)
     return app
 

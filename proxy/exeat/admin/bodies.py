@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import difflib
 import json
+import re
 import unicodedata
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -26,6 +27,7 @@ BODY_LIMIT = 64 * 1024
 APPROVAL_ID = r"a_[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _SLOW = 10.0
 """Seconds a body may take to arrive."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _JOINERS = frozenset("\u200c\u200d")
 """Invisible, but part of how Persian and emoji are written."""
 
@@ -47,6 +49,13 @@ def _moment(text: str) -> str:
     if not zoned:
         raise ValueError("write a time with its zone, as in '2027-06-30T12:00:00Z'")
     return text
+
+
+def _day_or_moment(text: str) -> str:
+    try:
+        return str(date.fromisoformat(text)) if _DAY.fullmatch(text) else _moment(text)
+    except ValueError:
+        raise ValueError("write a day, as in '2027-06-30', or a time with its zone") from None
 
 
 Line = Annotated[str, Field(max_length=1000), AfterValidator(_plain)]
@@ -190,6 +199,23 @@ class EvaluationsBody(PartBody):
 
     evaluations: Annotated[list[PartBody], Field(max_length=100)] = []
     options: EvaluationOptions = EvaluationOptions()
+
+
+class DestinationBody(Body):
+    """``POST /v1/destinations``: ``expires`` is a day, which still counts whole, or a time in RFC 3339."""
+
+    destination: Short
+    owner: Short
+    reason: Line
+    ticket: Short = ""
+    expires: Annotated[Short, AfterValidator(_day_or_moment)]
+
+    @property
+    def expires_seconds(self) -> float:
+        """The first second at which it doesn't hold any more, since the epoch."""
+        if _DAY.fullmatch(self.expires):
+            return datetime.fromisoformat(self.expires).replace(tzinfo=UTC).timestamp() + 86400.0
+        return datetime.fromisoformat(self.expires).timestamp()
 
 
 async def read_bytes(request: web.Request) -> bytes:

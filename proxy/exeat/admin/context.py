@@ -5,7 +5,8 @@ Must not know: how any of it is done.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,22 @@ from exeat.approvals.desk import Approvals
 from exeat.approvals.inbox import Inbox
 from exeat.counting import Counts
 from exeat.missions.control import MissionControl
+from exeat.missions.destinations import Destinations
+from exeat.missions.traffic import TrafficTotals
+from exeat.missions.uses import LastUses
+from exeat.model.mission import Mission, MissionTemplate
+from exeat.model.record import Record
 from exeat.model.secret import Secret
 from exeat.ports import AuditSink, Clock, Evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The admins' ceiling: who changes it, when its entries were used, and the templates that rely on it."""
+
+    destinations: Destinations
+    uses: LastUses
+    templates: Mapping[str, MissionTemplate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +43,8 @@ class AdminContext:
     that has it. Both may read files: they are
     called in a thread. ``tokens`` are the callers beside the one in the file. ``ready`` says of each
     thing that has to hold for requests to be served whether it does; ``counts`` is what all processes counted. ``url`` is where
-    people reach the API, ``login`` where they log in.
+    people reach the API, ``login`` where they log in. ``live`` are the missions that haven't ended; ``follow`` yields records
+    as they are written, in a thread, until its event is set.
     """
 
     control: MissionControl
@@ -47,4 +63,9 @@ class AdminContext:
     evaluate: Evaluate
     url: str
     jwks: Callable[[], Mapping[str, Any]]
+    places: Places
+    traffic: TrafficTotals
+    live: Callable[[], Awaitable[Sequence[Mission]]]
+    follow: Callable[[threading.Event], Iterator[Record]]
+    pending_approvals: Callable[[], Awaitable[int]] | None = None
     login: Provider | None = None

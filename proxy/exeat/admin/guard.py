@@ -1,9 +1,9 @@
 """Who calls: this machine's own clients, each with a token of its own, and people who have logged in.
 
-The Host header must be the listener's, or that of the URL people use (a rebound DNS name isn't). Beside a token there may
-be no Origin: no page calls with one. A session's cookie counts for our own pages alone: Origin must be where they come
-from, and what changes something carries a header that no form can send. Secrets are compared in constant time. Must not
-know: what the calls do, what a caller may do.
+The Host header must be the listener's, or that of the URL people use (a rebound DNS name isn't). Of pages
+only our own may call: Origin must be where it comes from. A session's cookie counts for it alone, and what changes something
+carries a header that no form can send. Secrets are compared in constant time. Must not know: what the calls do, what a
+caller may do.
 """
 
 from __future__ import annotations
@@ -55,10 +55,15 @@ class Guard:
         shown = request.headers.getall("Authorization", [])
         word = None if shown else self._cookies.session(request)
         origin = self._origin if host == self._host else f"http://{host}"
-        if "Origin" in request.headers and (shown or request.headers.getall("Origin") != [origin]):
-            raise BrowserRefusedError("calls from browser pages are refused", "Use the exeat command line.")
+        if request.headers.getall("Origin", [origin]) != [origin]:
+            raise BrowserRefusedError("calls from other pages are refused", "Open the page of this listener itself.")
         if is_open:
             return NOBODY
+        if request.headers.get("Sec-Fetch-Site", "none") not in (
+            "same-origin",
+            "none",
+        ):  # browsers say so without Origin too
+            raise BrowserRefusedError("this comes from another site's page", "Open the page itself.")
         caller = await self._by_token(shown) if word is None else self._by_session(request, word)
         if caller is None:
             self.refused_logins += 1
@@ -68,8 +73,6 @@ class Guard:
         return caller
 
     def _by_session(self, request: web.Request, word: str) -> Caller | None:
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-            raise BrowserRefusedError("this comes from another site's page", "Open the page itself.")
         own = "Origin" in request.headers and _CSRF in request.headers
         if request.method not in ("GET", "HEAD") and not own:
             raise BrowserRefusedError(f"a change needs Origin and {_CSRF}", "Only our own pages change something.")

@@ -79,6 +79,11 @@ class AuditLog:
         return self._writer.whole and not (self._low or self._failing or self._closed)
 
     @property
+    def worker(self) -> str:
+        """Who writes it."""
+        return self._worker
+
+    @property
     def chain(self) -> str:
         """The chain's name, as in its files."""
         return str(self._writer.name)

@@ -75,6 +75,11 @@ class AdminClient:
         chosen = {key: value for key, value in query.items() if value not in (None, "")}
         return self.request("GET", path + ("?" + urlencode(chosen) if chosen else ""))
 
+    def delete(self, path: str, **query: object) -> Any:
+        """Take something away; empty query values are left out. Raises as :meth:`request`."""
+        chosen = {key: value for key, value in query.items() if value not in (None, "")}
+        return self.request("DELETE", path + ("?" + urlencode(chosen) if chosen else ""))
+
     def post(self, path: str, body: Mapping[str, object]) -> Any:
         """Change something. Raises as :meth:`request`."""
         return self.request("POST", path, body)

@@ -22,6 +22,7 @@ from exeat.cli import (
     ca,
     config,
     demo,
+    destination,
     doctor,
     env,
     init,
@@ -33,6 +34,7 @@ from exeat.cli import (
     serve,
     service,
     store,
+    top,
     why,
 )
 from exeat.cli.exits import HELP, SIGNALLED, ChildEndedError, Exit
@@ -48,9 +50,9 @@ app = typer.Typer(
     help="The permission an AI agent needs for each request that leaves the network.",
     epilog=HELP,
 )
-for verb in (init, serve, run, demo, doctor, env, why, login):
+for verb in (init, serve, run, demo, doctor, env, why, login, top):
     verb.register(app)
-for group in (mission, approval, policy, audit, store, service, network, ca, config, admin, api):
+for group in (mission, destination, approval, policy, audit, store, service, network, ca, config, admin, api):
     app.add_typer(group.app)
 
 

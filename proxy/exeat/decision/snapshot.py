@@ -119,6 +119,11 @@ def _views(
             yield open_session(engine, services, mission, agent, delegator)
 
 
+def with_ceilings(snapshot: Snapshot, ceilings: Ceilings) -> Snapshot:
+    """Return a snapshot under other ceilings; sessions stay, since destinations are judged at each request."""
+    return replace(snapshot, ceilings=ceilings)
+
+
 def with_engine(snapshot: Snapshot, engine: Engine, services: ServiceIndex, version: str) -> Snapshot:
     """Return a snapshot for another bundle, every session opened anew.
 

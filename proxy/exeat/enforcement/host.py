@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from itertools import count
 from typing import Any
 
@@ -111,6 +111,19 @@ class Host(Driver):
         self.close_all(reset=reset)
         for exchange in list(self._exchanges):
             self.finish(exchange, None)
+
+    def leave(self, gone: Callable[[str, int], bool]) -> bool:
+        """End everything, like :meth:`cut`, if any of it leads where nobody may go any more; whether it did."""
+        unwanted = [each for each in self._exchanges if gone(each.request.host, each.request.port)]
+        origins = [server.address for server in self._pipes if isinstance(server, Server) and server.address]
+        if not unwanted and not any(gone(*place[:2]) for place in (*origins, *filter(None, (self.tunnel,)))):
+            return False
+        self.close_all(reset=True)
+        for exchange in unwanted:
+            self._exchanges.discard(exchange)
+            self.parts.gate.finish(exchange, None, Reason.DESTINATION_NOT_ALLOWED, "not allowed any more")
+        self.cut()
+        return True
 
     def busy(self) -> bool:
         """Whether a request is under way."""

@@ -5,6 +5,7 @@ Must not know: any engine, why a mission ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 from exeat.enforcement.limits.quotas import Cuttable, Quotas
@@ -47,6 +48,10 @@ class Registry:
         for connection in connections:
             connection.cut()
         return len(connections)
+
+    def leave(self, gone: Callable[[str, int], bool]) -> int:
+        """Reset every connection that leads to a host and port which is ``gone``; return how many did."""
+        return sum([connection.leave(gone) for connection in tuple(self._all)])
 
     def busy(self) -> bool:
         """Whether any connection has a request under way."""

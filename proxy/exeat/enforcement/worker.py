@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
+from exeat.decision.destinations import in_ceiling, in_force, in_mission, lost
 from exeat.decision.engine import Engine
 from exeat.decision.hypothetical import Asked, told, would_decide
 from exeat.decision.recognise import FingerprintTable
-from exeat.decision.snapshot import with_agents, with_engine, with_mission, with_missions
+from exeat.decision.snapshot import with_agents, with_ceilings, with_engine, with_mission, with_missions
 from exeat.enforcement.host import Host
 from exeat.enforcement.limits.budgets import Budgets
 from exeat.enforcement.listener import Listeners
@@ -24,8 +25,9 @@ from exeat.enforcement.ways.door import Door
 from exeat.enforcement.ways.entry import Entry
 from exeat.enforcement.world import World
 from exeat.errors import PolicyError, UnavailableError
+from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
-from exeat.model.mission import Mission, MissionState
+from exeat.model.mission import Ceilings, Mission, MissionState
 from exeat.ports import Applied, Broker, Clock, Ended
 from exeat.services.index import ServiceIndex
 
@@ -52,6 +54,7 @@ class Worker:
         self._agents = agents
         self._budgets = budgets
         self._rounds: asyncio.Task[None] | None = None
+        self._in_force = in_force(parts.world.snapshot.ceilings, clock.time())
         self.refused_bundles = 0
         """Changed policies that weren't taken."""
 
@@ -186,6 +189,31 @@ class Worker:
         self.world.snapshot = with_agents(before, agents, engine, fingerprints, version)
         for key in before.sessions.keys() - self.world.snapshot.sessions.keys():
             self.registry.cut(before.sessions[key].mission.id)
+
+    def replace_ceilings(self, ceilings: Ceilings) -> int:
+        """Swap the ceilings whole; when this returns, nothing goes any more to what they no longer allow.
+
+        Return how many connections were cut.
+        """
+        self.world.snapshot = with_ceilings(self.world.snapshot, ceilings)
+        return self.leave_lost()[1]
+
+    def leave_lost(self) -> tuple[tuple[DestinationPattern, ...], int]:
+        """Reset every connection to a destination that is allowed no more; return which are gone, and how many resets.
+
+        New requests are refused to the moment. What is under way is ended here: call it a few times a second, so that an
+        entry that expires meanwhile counts too.
+        """
+        ceilings, now = self.world.snapshot.ceilings, self._clock.time()
+        before, self._in_force = self._in_force, in_force(ceilings, now)
+        patterns = lost(before, self._in_force)
+        if not patterns:
+            return (), 0
+
+        def gone(host: str, port: int) -> bool:
+            return in_mission(patterns, host, port) and not in_ceiling(ceilings, host, port, now)
+
+        return patterns, self.registry.leave(gone)
 
     def replace_engine(self, engine: Engine, services: ServiceIndex, version: str) -> None:
         """Swap the policy bundle whole; every session is opened in the new one before the old one goes."""

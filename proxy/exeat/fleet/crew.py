@@ -16,7 +16,7 @@ from typing import Any, final
 
 from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.member import Member
-from exeat.model.mission import Mission, MissionState
+from exeat.model.mission import Ceilings, Mission, MissionState
 from exeat.ports import Applied, Clock, Ended
 
 logger = logging.getLogger("exeat.fleet")
@@ -57,6 +57,8 @@ class Crew:
         self._lease = lease
         self._members: dict[str, Member] = {}
         self._known: dict[str, Mission] = {}
+        self._ceilings: Ceilings | None = None
+        """Other than those of the configuration, which every worker begins with."""
         self.ended: Callable[[str], None] = _nothing
         """Is told of a mission that has ended, before anybody else is."""
         self._limit = 0.0
@@ -73,7 +75,7 @@ class Crew:
 
     def join(self, member: Member) -> None:
         """Add a worker: it is told all that is known, and from now on of every change."""
-        member.load(tuple(self._known.values()))
+        self._load(member)
         self._members[member.name] = member
         self._grant(member)
 
@@ -148,7 +150,7 @@ class Crew:
         await asyncio.gather(*(self._confirmed(member, self._loaded(member)) for member in self.members))
 
     async def _loaded(self, member: Member) -> int:
-        member.load(tuple(self._known.values()))
+        self._load(member)
         await member.status()
         return 0
 
@@ -159,7 +161,23 @@ class Crew:
         """
         for member in self.members:
             await member.configure(said)
-            member.load(tuple(self._known.values()))
+            self._load(member)
+
+    def _load(self, member: Member) -> None:
+        if self._ceilings is not None:
+            member.restrict(self._ceilings)
+        member.load(tuple(self._known.values()))
+
+    async def allow(self, ceilings: Ceilings) -> Applied:
+        """Tell every worker of changed ceilings, and return when each keeps to them or its lease has run out."""
+        started = self._clock.boot()
+        self._ceilings = ceilings
+        told = self.members
+        answers = await asyncio.gather(*(self._confirmed(member, member.allow(ceilings)) for member in told))
+        lapsed = tuple(member.name for member, answer in zip(told, answers, strict=True) if not answer.confirmed)
+        took = (self._clock.boot() - started) * 1000
+        cut = sum(answer.cut for answer in answers)
+        return Applied(cut, milliseconds=took, cut_ms=took, workers=len(told) - len(lapsed), lapsed=lapsed)
 
     async def status(self) -> Mapping[str, Mapping[str, Any]]:
         """How each worker is doing; one that doesn't say within a lease is only named."""
@@ -207,7 +225,7 @@ class Crew:
         try:
             await asyncio.wait([telling])
             if telling.exception() is not None:
-                member.load(tuple(self._known.values()))
+                self._load(member)
                 await member.status()
         except ExeatError:
             return  # it is gone, and who started it starts another

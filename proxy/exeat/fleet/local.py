@@ -9,7 +9,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, final
 
-from exeat.model.mission import Mission
+from exeat.model.mission import Ceilings, Mission
 from exeat.ports import Ended
 
 
@@ -18,6 +18,10 @@ class Face(Protocol):
 
     def load(self, missions: Sequence[Mission]) -> None:
         """These are live, and no others."""
+        ...
+
+    def replace_ceilings(self, ceilings: Ceilings) -> int:
+        """Keep to these; how many connections were cut."""
         ...
 
     def change(self, mission: Mission) -> tuple[int, Awaitable[Ended] | None]:
@@ -54,6 +58,14 @@ class LocalMember:
     def load(self, missions: Sequence[Mission]) -> None:
         """See :class:`exeat.fleet.member.Member`."""
         self._worker.load(missions)
+
+    def restrict(self, ceilings: Ceilings) -> None:
+        """See :class:`exeat.fleet.member.Member`."""
+        self._worker.replace_ceilings(ceilings)
+
+    async def allow(self, ceilings: Ceilings) -> int:
+        """See :class:`exeat.fleet.member.Member`."""
+        return self._worker.replace_ceilings(ceilings)
 
     async def change(self, mission: Mission) -> int:
         """See :class:`exeat.fleet.member.Member`."""

@@ -9,8 +9,8 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol, final
 
 from exeat.fleet.channel import Channel
-from exeat.fleet.wording import ended_from, mission_to
-from exeat.model.mission import Mission
+from exeat.fleet.wording import ceilings_to, ended_from, mission_to
+from exeat.model.mission import Ceilings, Mission
 from exeat.ports import Ended
 
 
@@ -25,6 +25,14 @@ class Member(Protocol):
 
     def load(self, missions: Sequence[Mission]) -> None:
         """These are the live missions, and no others."""
+        ...
+
+    def restrict(self, ceilings: Ceilings) -> None:
+        """Begin with these ceilings instead of those of the configuration."""
+        ...
+
+    def allow(self, ceilings: Ceilings) -> Coroutine[Any, Any, int]:
+        """Keep to these ceilings; return how many connections were cut once nothing goes to what they don't allow."""
         ...
 
     def change(self, mission: Mission) -> Coroutine[Any, Any, int]:
@@ -61,6 +69,15 @@ class RemoteMember:
     def load(self, missions: Sequence[Mission]) -> None:
         """See :class:`Member`."""
         self.channel.tell("load", [mission_to(mission) for mission in missions])
+
+    def restrict(self, ceilings: Ceilings) -> None:
+        """See :class:`Member`."""
+        self.channel.tell("allow", ceilings_to(ceilings))
+
+    async def allow(self, ceilings: Ceilings) -> int:
+        """See :class:`Member`."""
+        cut: int = await self.channel.call("allow", ceilings_to(ceilings))
+        return cut
 
     async def change(self, mission: Mission) -> int:
         """See :class:`Member`."""

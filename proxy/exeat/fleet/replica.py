@@ -18,7 +18,7 @@ from typing import final
 
 from exeat.errors import UnavailableError
 from exeat.fleet.crew import Change, Crew
-from exeat.fleet.standing import Acted, Told
+from exeat.fleet.standing import Acted, Read, Told
 from exeat.model.mission import Mission
 from exeat.ports import Applied, Clock, Feed, Replicas
 
@@ -50,6 +50,7 @@ class Replica:
         self._feed, self._replicas, self._crew, self._clock, self._lease = feed, replicas, crew, clock, lease
         self.told: Told = lambda _: None
         self.acted: Acted = lambda _, __: None
+        self.read: Read = self._nothing
         self._history = ""
         self._seen = 0
         self._own: OrderedDict[str, Mission] = OrderedDict()
@@ -97,6 +98,13 @@ class Replica:
             lapsed=(*applied.lapsed, *lapsed),
         )
 
+    async def elsewhere(self) -> tuple[str, ...]:
+        """See :class:`exeat.fleet.standing.Standing`."""
+        return await self._others(self._clock.boot() + self._lease + _MARGIN)
+
+    async def _nothing(self) -> None:
+        pass
+
     # --- what others changed ----------------------------------------------------------------------------------------------
 
     async def _keep(self) -> None:
@@ -141,6 +149,7 @@ class Replica:
         newest = [self._newest(mission) for mission in live.missions]
         await self._crew.reload([mission for mission in newest if not mission.state.final])
         self.told(live.missions)
+        await self.read()
         self._seen, self._history = live.version, live.history
 
     async def _catch_up(self) -> None:
@@ -158,6 +167,7 @@ class Replica:
                     self._spawn(self._settle(change))
                 else:  # an open mission that doesn't fit here: it is refused here, and nothing is lost by it
                     logger.error("a mission isn't served here: %s", change)
+        await self.read()
         self._seen = version
 
     async def _settle(self, change: Change) -> None:

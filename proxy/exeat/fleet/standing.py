@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, final
 
 from exeat.fleet.crew import Crew
@@ -22,12 +22,20 @@ Told = Callable[[Sequence[Mission]], None]
 Acted = Callable[[Applied, Mission], None]
 """Is told what a change that somebody made elsewhere did here."""
 
+Read = Callable[[], Awaitable[None]]
+"""Acts on what others changed besides missions, before the change counts as seen."""
+
+
+async def _nothing() -> None:
+    pass
+
 
 class Standing(Protocol):
     """Keeps the crew's leases, and carries changes to whoever else serves."""
 
     told: Told
     acted: Acted
+    read: Read
 
     async def start(self) -> None:
         """Take the stand; raise StartError when somebody else holds what only one may hold."""
@@ -35,6 +43,10 @@ class Standing(Protocol):
 
     async def apply(self, mission: Mission) -> Applied:
         """Act on a change made here; when it returns, it is made everywhere (``ports.ChangeFeed``)."""
+        ...
+
+    async def elsewhere(self) -> tuple[str, ...]:
+        """Wait until everybody else acted on what was committed and told to the feed, or can't serve; name those who can't."""
         ...
 
     async def stop(self) -> None:
@@ -49,6 +61,7 @@ class Sole:
     def __init__(self, crew: Crew, lease: float, hold: Callable[[], Callable[[], None]]) -> None:
         self.told: Told = lambda _: None
         self.acted: Acted = lambda _, __: None
+        self.read: Read = _nothing
         self._crew, self._lease, self._hold = crew, lease, hold
         self._let_go: Callable[[], None] | None = None
         self._granting: asyncio.Task[None] | None = None
@@ -62,6 +75,10 @@ class Sole:
     async def apply(self, mission: Mission) -> Applied:
         """See :class:`Standing`."""
         return await self._crew.apply(mission)
+
+    async def elsewhere(self) -> tuple[str, ...]:
+        """See :class:`Standing`: there is nobody else."""
+        return ()
 
     async def stop(self) -> None:
         """See :class:`Standing`."""

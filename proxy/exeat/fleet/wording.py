@@ -1,4 +1,4 @@
-"""How missions, figures, firings and kept values are said between processes: as JSON values, and back exactly or not at all.
+"""How missions, ceilings, figures, firings and kept values are said between processes: as JSON values, and back exactly or not at all.
 
 Must not know: channels.
 """
@@ -10,9 +10,11 @@ from dataclasses import asdict
 from typing import Any
 
 from exeat.credentials.custody import Kept
+from exeat.model.destination import DestinationPattern
 from exeat.model.deviation import Firing, Then, When
-from exeat.model.mission import Mission
+from exeat.model.mission import AllowedDestination, Budget, Ceilings, Mission
 from exeat.model.secret import Secret
+from exeat.model.traffic import Traffic, Use
 from exeat.ports import Ended, TokenLeft
 from exeat.store.rows import from_row, to_row
 
@@ -59,3 +61,29 @@ def kept_from(said: list[Any]) -> tuple[str, str, Kept]:
     """The same, back."""
     session, placeholder, kind, name, value, *where = said
     return session, placeholder, Kept(kind, name, Secret(b64decode(value).decode("utf-8", "surrogateescape")), *where)
+
+
+def ceilings_to(ceilings: Ceilings) -> list[Any]:
+    """What no mission may exceed."""
+    entries = [
+        [str(each.pattern), each.owner, each.reason, each.expires, each.ticket, each.id, each.added_by, each.added_at]
+        for each in ceilings.destinations
+    ]
+    return [entries, ceilings.operations, ceilings.longest_life, dict(ceilings.budget.bounds())]
+
+
+def ceilings_from(said: list[Any]) -> Ceilings:
+    """The same, back."""
+    entries, operations, longest_life, budget = said
+    allowed = tuple(AllowedDestination(DestinationPattern.parse(pattern), *rest) for pattern, *rest in entries)
+    return Ceilings(allowed, tuple(operations), longest_life, Budget(**budget))
+
+
+def traffic_to(traffic: Traffic) -> dict[str, Any]:
+    """What passed a worker."""
+    return asdict(traffic)
+
+
+def traffic_from(said: dict[str, Any]) -> Traffic:
+    """The same, back."""
+    return Traffic(**said | {"uses": tuple(Use(**use) for use in said["uses"])})

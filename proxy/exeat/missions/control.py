@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import difflib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, final
 
@@ -63,7 +63,7 @@ class MissionControl:
         passes: PassSigner,
         agents: Mapping[str, Agent],
         templates: Mapping[str, MissionTemplate],
-        ceilings: Ceilings,
+        ceilings: Callable[[], Ceilings],
         expand: Expand,
         connection: ConnectionInfo,
         usage: Usage,
@@ -73,7 +73,7 @@ class MissionControl:
         self._passes = passes
         self._agents = agents
         self._templates = templates
-        self._ceilings = ceilings
+        self._ceilings_now = ceilings
         self._expand = expand
         self._connection = connection
         self._journal = Journal(audit, agents)
@@ -84,6 +84,10 @@ class MissionControl:
         self._new_id = MissionIds()
         self._told: dict[str, None] = {}
         self._running: set[asyncio.Task[Any]] = set()
+
+    @property
+    def _ceilings(self) -> Ceilings:
+        return self._ceilings_now()
 
     async def open(self, request: OpenRequest, by: str, evidence: Sequence[str] = ()) -> Opened:
         """Open a mission and return it with a pass for each agent.

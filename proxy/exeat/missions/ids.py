@@ -1,6 +1,6 @@
-"""Mission ids: opaque, sortable by age, safe in a header, a path and a Cedar id.
+"""Ids of missions and their like: opaque, sortable by age, safe in a header, a path and a Cedar id.
 
-``m_`` and 26 characters of Crockford's base 32: 48 bits of milliseconds, then 80 random bits (the ULID layout). Must not
+A prefix (``m_``) and 26 characters of Crockford's base 32: 48 bits of milliseconds, then 80 random bits (the ULID layout). Must not
 know: what a mission is.
 """
 
@@ -12,6 +12,7 @@ from typing import final
 
 MISSION_ID = re.compile(r"m_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 """Exactly the ids made here; anything else is refused before it is looked up."""
+DESTINATION_ID = re.compile(r"dst_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80

@@ -126,12 +126,19 @@ class MissionTemplate:
 
 @dataclass(frozen=True, slots=True)
 class AllowedDestination:
-    """One entry of the admins' ceiling. ``expires`` is the first second at which it no longer holds."""
+    """One entry of the admins' ceiling. ``expires`` is the first second at which it no longer holds.
+
+    ``id`` is that of the store; entries of the configuration have none. ``added_at`` and ``added_by`` say who put it there.
+    """
 
     pattern: DestinationPattern
     owner: str
     reason: str
     expires: float
+    ticket: str = ""
+    id: str = ""
+    added_by: str = ""
+    added_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Running:
         """Restore what was open, then serve; raise StartError when a port can't be had."""
         common, data, plane = self._assembly.common, self._assembly.data, self._assembly.plane
         crew, standing = self._assembly.crew, self._assembly.standing
+        await plane.destinations.refresh()
         crew.restore(await plane.control.restore())
         crew.join(self._member)
         await standing.start()
@@ -60,12 +61,16 @@ class Running:
         self._chores.start(
             [
                 chores.lease_watch(common, data),
+                (chores.TRAFFIC_TICK, "traffic", self._report),
                 *chores.of_control(plane),
                 (common.loaded.settings.policy.reload, "configuration", self._reload.look),
                 *chores.of_worker(common, data),
                 *chores.of_process(common, leads=True),
             ]
         )
+
+    async def _report(self) -> None:
+        await self._assembly.plane.traffic.report(self._assembly.data.traffic())
 
     async def _evaluate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._assembly.worker.evaluate(asked)
@@ -83,6 +88,7 @@ class Running:
         common, data, plane = self._assembly.common, self._assembly.data, self._assembly.plane
         await data.worker.drain(common.loaded.settings.proxy.drain)
         await self._chores.stop()
+        await self._report()
         await self._admin.stop()
         await data.close()
         await self._assembly.standing.stop()

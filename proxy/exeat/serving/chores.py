@@ -31,6 +31,12 @@ _LEASE_TICK = 0.05
 """How late an open stream may be cut after that."""
 _SWEEP = 5.0
 """How late a question that lapsed is written down as over; it can't be answered from the moment on."""
+TRAFFIC_TICK = 1.0
+"""How often a worker says what passed it."""
+_DESTINATIONS = 5.0
+"""How often the destinations are read again, should a change of them have been carried through in part."""
+_USES = 60.0
+"""How much of the destinations' last uses a crash may cost."""
 _CHECKPOINT = 60.0
 """How often the audit is forced to the disk and signed."""
 
@@ -79,12 +85,18 @@ def lease_watch(common: Common, data: DataPlane) -> Chore:
 
 def of_control(plane: ControlPlane) -> list[Chore]:
     """What one process of an installation does for all."""
-    return [(_EXPIRY_TICK, "expiry", _expiry(plane)), (_SWEEP, "approvals", plane.desk.approvals.sweep)]
+    return [
+        (_EXPIRY_TICK, "expiry", _expiry(plane)),
+        (_SWEEP, "approvals", plane.desk.approvals.sweep),
+        (_DESTINATIONS, "destinations", plane.destinations.refresh),
+        (_USES, "last uses", plane.uses.flush),
+    ]
 
 
 def of_worker(common: Common, data: DataPlane) -> list[Chore]:
     """What every worker does for itself."""
     return [
+        (_EXPIRY_TICK, "destinations' expiry", _destinations_expiry(common, data)),
         (common.loaded.settings.policy.reload, "policy reload", _policy_watch(common, data)),
         (ISSUER_TICK, "issuers' keys", data.identities.refresher.refresh_due),
         (_CHECKPOINT, "tokens shown", _compact(data)),
@@ -104,6 +116,17 @@ def _expiry(plane: ControlPlane) -> Work:
         if plane.control.is_due():
             await plane.control.expire_due()
         await plane.control.end_unused()
+
+    return look
+
+
+def _destinations_expiry(common: Common, data: DataPlane) -> Work:
+    """Cut what still goes to a destination whose entry has expired."""
+
+    async def look() -> None:
+        gone, cut = data.worker.leave_lost()
+        for pattern in gone:
+            _note(common, "destination_expired", {"destination": str(pattern), "connections_cut": cut})
 
     return look
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from exeat.admin.context import AdminContext
+from exeat.admin.context import AdminContext, Places
 from exeat.admin.server import AdminServer
 from exeat.admin.token import load_or_create_token
 from exeat.admin.tokens import Tokens
-from exeat.audit.query import find, last, tail
+from exeat.audit.query import find, follow, last, tail
 from exeat.config.endpoints import parse_listener
 from exeat.counting import Counts, merge
 from exeat.errors import ExeatError, UnavailableError
@@ -27,6 +27,9 @@ from exeat.wiring.common import Common
 from exeat.wiring.control_plane import ControlPlane
 from exeat.wiring.login import build_login
 from exeat.wiring.site import describe_services
+
+_MOST_PENDING = 1000
+"""Approvals that are counted; nobody needs to know how many more there are."""
 
 
 def admin_server(
@@ -58,6 +61,9 @@ def admin_server(
             reachable = False
         return {"audit": common.audit.healthy, "store": reachable, "workers": healthy()}
 
+    async def pending() -> int:
+        return len(await plane.desk.approvals.list(_MOST_PENDING, "pending"))
+
     address = parse_listener(settings.admin.listen)
     context = AdminContext(
         control=plane.control,
@@ -77,6 +83,11 @@ def admin_server(
         url=(settings.admin.url or settings.admin.listen).rstrip("/"),
         login=build_login(common),
         jwks=common.token_keys.jwks,
+        places=Places(plane.destinations, plane.uses, common.site.templates),
+        traffic=plane.traffic,
+        live=plane.store.live,
+        follow=lambda stop: follow(folder, stop=stop),
+        pending_approvals=pending,
     )
     return AdminServer(context, address.host, address.port)
 

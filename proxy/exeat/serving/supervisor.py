@@ -23,7 +23,7 @@ from exeat.fleet.crew import Crew
 from exeat.fleet.desk import ASK, answering
 from exeat.fleet.keepsakes import Keepsakes
 from exeat.fleet.member import RemoteMember
-from exeat.fleet.wording import firing_from
+from exeat.fleet.wording import firing_from, traffic_from
 from exeat.model.record import RecordKind
 from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
@@ -53,7 +53,7 @@ class Supervisor:
         self._crew = Crew(common.clock, settings.store.lease)
         store = open_site_store(common)
         self._standing = build_standing(common, store, self._crew)
-        self._plane = build_control_plane(common, store, self._standing.apply)
+        self._plane = build_control_plane(common, store, self._crew, self._standing)
         self._standing.told = self._plane.control.seen
         self._standing.acted = acted(common)
         self._statuses: Mapping[str, Mapping[str, Any]] = {}
@@ -81,6 +81,7 @@ class Supervisor:
 
     async def start(self) -> None:
         """Restore what was open, start every worker, then serve operators; raise StartError when any of it can't be had."""
+        await self._plane.destinations.refresh()
         self._crew.restore(await self._plane.control.restore())
         await self._standing.start()
         try:
@@ -132,7 +133,7 @@ class Supervisor:
             name, self.common.loaded.file, self.common.listeners.descriptors,
             calls={
                 **answers(self._plane.usage, self._plane.first_requests),
-                "report": self._report, "kept": partial(self._keepsakes.heard, name),
+                "report": self._report, "traffic": self._passed, "kept": partial(self._keepsakes.heard, name),
                 ASK: answering(self._plane.desk.approvals),
             },
             joined=self._joined, left=self._left,
@@ -158,6 +159,9 @@ class Supervisor:
 
     async def _report(self, said: dict[str, Any]) -> None:
         await self._plane.control.report(firing_from(said))
+
+    async def _passed(self, said: dict[str, Any]) -> None:
+        await self._plane.traffic.report(traffic_from(said))
 
     def _joined(self, member: RemoteMember) -> None:
         self._crew.join(member)

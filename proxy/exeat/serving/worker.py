@@ -25,7 +25,7 @@ from exeat.fleet.asking import Asking
 from exeat.fleet.channel import Channel
 from exeat.fleet.desk import RemoteDesk
 from exeat.fleet.tower import RemoteTower
-from exeat.fleet.wording import ended_to, kept_from, kept_to, mission_from
+from exeat.fleet.wording import ceilings_from, ended_to, kept_from, kept_to, mission_from, traffic_to
 from exeat.ports import Ended
 from exeat.serving import chores, figures
 from exeat.serving.chores import Chores
@@ -57,6 +57,7 @@ class WorkerProcess:
             {
                 "load": self._load,
                 "change": self._change,
+                "allow": lambda said: self._worker.replace_ceilings(ceilings_from(said)),
                 "end": self._end,
                 "grant": self._worker.grant,
                 "status": lambda _: self._status(),
@@ -76,14 +77,20 @@ class WorkerProcess:
         await self._worker.start()
         channel.tell("ready")
         gc.freeze()  # what was built at start is never garbage: don't walk it again and again
+
+        async def report() -> None:
+            channel.tell("traffic", traffic_to(data.traffic()))
+
         self._chores.start([
             chores.lease_watch(common, data),
+            (chores.TRAFFIC_TICK, "traffic", report),
             *chores.of_worker(common, data),
             *chores.of_process(common, leads=False),
         ])  # fmt: skip
         await self._over.wait()
         await self._worker.drain(common.loaded.settings.proxy.drain, replaced=self._replaced)
         await self._chores.stop()
+        await report()
         await data.close()
         common.audit.close()
         channel.close()

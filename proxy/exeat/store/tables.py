@@ -43,6 +43,34 @@ missions = Table(
 )
 """``changed`` is the feed's version at the last write; ``active_at`` when a request last came, written beside the rest."""
 
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("added_at", Float, nullable=False),
+    Column("removed_by", Text, nullable=True),
+    Column("removed_at", Float, nullable=True),
+)
+"""What admins added to the ceiling beside the configuration; a removed entry stays, for those who ask later."""
+
+destination_uses = Table(
+    "destination_uses",
+    metadata,
+    Column("destination", String(264), primary_key=True),
+    Column("seen_at", Float, nullable=False),
+    Column("used_at", Float, nullable=True),
+    Column("agent", Text, nullable=False),
+    Column("mission", String(32), nullable=False),
+)
+"""When an entry of the ceiling, ``host:port`` as written, was first there and last used, and by whom; a minute may be missing."""
+
 meta = Table(
     "meta",
     metadata,

@@ -6,6 +6,7 @@ Must not know: connections, how a request is judged.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -13,17 +14,21 @@ import socket
 from dataclasses import dataclass
 from functools import partial
 
-from exeat.errors import ExeatError
+from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.crew import Crew
 from exeat.fleet.replica import Replica
 from exeat.fleet.standing import Sole, Standing
 from exeat.identity.passes import PassSigner
 from exeat.missions.control import MissionControl
+from exeat.missions.destinations import Destinations
 from exeat.missions.first_request import FirstRequests
+from exeat.missions.traffic import TrafficTotals
 from exeat.missions.usage import Usage
+from exeat.missions.uses import LastUses
 from exeat.model.mission import Mission
 from exeat.ports import Applied, ChangeFeed
 from exeat.store import sqlite
+from exeat.store.destinations import StoredDestinations
 from exeat.store.holding import hold
 from exeat.store.opening import open_store
 from exeat.store.store import Store
@@ -45,10 +50,15 @@ class ControlPlane:
     """What workers ask about budgets: ``ports.Lender``."""
     first_requests: FirstRequests
     """What workers ask to open: ``ports.Opener``."""
+    destinations: Destinations
+    uses: LastUses
+    traffic: TrafficTotals
 
     async def close(self) -> None:
-        """Let the store go, and those who are told of approvals."""
+        """Write what isn't yet; let the store go, and those who are told of approvals."""
         await self.desk.webhooks.close()
+        with contextlib.suppress(UnavailableError):
+            await self.uses.flush()
         await self.store.close()
 
 
@@ -68,27 +78,32 @@ def build_standing(common: Common, store: Store, crew: Crew) -> Standing:
     return Replica(secrets.token_hex(8), name, store, store.replicas, crew, common.clock, where.lease)
 
 
-def build_control_plane(common: Common, store: Store, feed: ChangeFeed) -> ControlPlane:
-    """Put it together; ``feed`` tells every worker."""
+def build_control_plane(common: Common, store: Store, crew: Crew, standing: Standing) -> ControlPlane:
+    """Put it together; ``standing`` carries changes to whoever serves."""
     site = common.site
     desk = build_desk(common, store)
     shared = not common.loaded.settings.store.url.startswith(sqlite.PREFIX)
     usage = Usage(store.ledger, common.clock, shared=shared)
+    kept = StoredDestinations(store.runner)
+    destinations = Destinations(site.ceilings, kept, common.clock, common.audit, crew.allow, standing.elsewhere)
+    standing.read = destinations.refresh
+    uses = LastUses(destinations.ceilings, kept, common.clock)
     control = MissionControl(
         store=store,
         clock=common.clock,
         audit=common.audit,
-        feed=_and_desk(feed, desk),
+        feed=_and_desk(standing.apply, desk),
         passes=PassSigner(common.pass_keys, common.issuer_url, common.audience, common.clock),
         agents=site.agents,
         templates=site.templates,
-        ceilings=site.ceilings,
+        ceilings=destinations.ceilings,
         expand=site.services.expand,
         connection=connection_info(site, common.state, common.key, common.short_key, common.ports),
         usage=usage,
     )
     first = FirstRequests(control, store, common.clock, site.templates, site.agents)
-    return ControlPlane(store, control, desk, usage, first)
+    totals = TrafficTotals(uses, common.clock)
+    return ControlPlane(store, control, desk, usage, first, destinations, uses, totals)
 
 
 def _and_desk(feed: ChangeFeed, desk: Desk) -> ChangeFeed:

@@ -34,12 +34,14 @@ from exeat.enforcement.openings import Openings
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
 from exeat.enforcement.tls import AgentSide, OriginSide
+from exeat.enforcement.traffic import TrafficCount
 from exeat.enforcement.worker import Worker
 from exeat.enforcement.world import World
 from exeat.files import load_or_create
 from exeat.identity.passes import PassVerifier
 from exeat.identity.short import ShortOrLong
 from exeat.model.service import Handouts
+from exeat.model.traffic import Traffic
 from exeat.ports import Lender, Opener
 from exeat.wiring.common import Common
 from exeat.wiring.holdings import load_client_secrets, load_honeytokens, read_overrides
@@ -67,6 +69,11 @@ class DataPlane:
     worker: Worker
     holding: Holding
     """Whoever puts the processes together gives it the desk."""
+    passed: TrafficCount
+
+    def traffic(self) -> Traffic:
+        """What passed since this was last asked."""
+        return self.passed.take(len(self.worker.registry), self.broker.stats())
 
     async def close(self) -> None:
         """Let go of what is held towards issuers."""
@@ -135,13 +142,14 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
     holding = Holding(limits.hold, limits.inspected_body)
     budgets = Budgets(asks.ledger, clock)
     openings = Openings(site.templates.values(), asks.opener)
+    passed = TrafficCount(common.audit, clock, common.audit.worker)
     parts = Parts(
         answers=Answers(keeper, {each.name: each.handouts for each in site.services.services}.get),
         gate=Gate(
             world,
             Identifier(identities.prover, world, clock, openings),
             broker,
-            common.audit,
+            passed,
             clock,
             keeper,
             Deviations(world, watch, known, registry, clock),
@@ -159,4 +167,4 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
         limits=limits,
     )
     worker = Worker(parts, common.listeners, broker, clock, site.agents, budgets)
-    return DataPlane(common.audit, broker, exchange, identities, custody, worker, holding)
+    return DataPlane(common.audit, broker, exchange, identities, custody, worker, holding, passed)

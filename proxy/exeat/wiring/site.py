@@ -43,7 +43,9 @@ def read_site(loaded: Loaded) -> Site:
     settings: Settings = loaded.settings
     agents = agents_in(settings)
     allowed = tuple(
-        AllowedDestination(DestinationPattern.parse(table.host, table.port), table.owner, table.reason, table.expires)
+        AllowedDestination(
+            DestinationPattern.parse(table.host, table.port), table.owner, table.reason, table.expires, table.ticket
+        )
         for table in settings.destination
     )
     try:

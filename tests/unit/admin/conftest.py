@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
@@ -16,15 +17,17 @@ from sqlalchemy.pool import StaticPool
 sys.path.insert(0, str(Path(__file__).parents[1] / "missions"))
 
 from described import check
-from mission_world import Clock, World, control
+from mission_world import TEMPLATES, Clock, World, control, destinations
 
 from exeat.admin.app import routes_of
-from exeat.admin.context import AdminContext
+from exeat.admin.context import AdminContext, Places
 from exeat.admin.description import describe
 from exeat.admin.guard import Guard
 from exeat.admin.login.sessions import Sessions
 from exeat.admin.server import AdminServer
 from exeat.admin.tokens import Tokens
+from exeat.missions.traffic import TrafficTotals
+from exeat.missions.uses import LastUses
 from exeat.model.secret import Secret
 from exeat.store.admin_tokens import StoredAdminTokens
 from exeat.store.tables import metadata
@@ -104,6 +107,8 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
     async def counts() -> dict[str, Any]:
         return {"exeat_decisions_total": {("permit", "", "example"): 3}}
 
+    places = destinations(world, clock)
+    uses = LastUses(places.ceilings, world.places, clock)
     parts: dict[str, Any] = {
         "control": control(world, clock),
         "approvals": None,
@@ -121,8 +126,18 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "url": "http://127.0.0.1:8081",
         "counts": counts,
         "jwks": lambda: {"keys": []},
+        "places": Places(places, uses, TEMPLATES),
+        "traffic": TrafficTotals(uses, clock),
+        "live": world.live,
+        "follow": lambda stop: iter(()),
     }
     return AdminContext(**(parts | changes))
+
+
+@pytest.fixture
+def given() -> Any:
+    """What a test needs that starts a server of its own."""
+    return SimpleNamespace(context=context, database=database, headers={"Authorization": f"Bearer {TOKEN}"})
 
 
 @pytest.fixture

@@ -148,6 +148,32 @@ async def test_no_browser_page_may_call(api: Any, origin: str) -> None:
     assert api.world.effects == []
 
 
+async def test_our_own_page_may_call_and_needs_a_token_like_everybody(api: Any) -> None:
+    own = f"http://127.0.0.1:{api.server.port}"
+    for site in ("same-origin", None):
+        assert (await api.call("GET", "/v1/missions", Origin=own, Sec_Fetch_Site=site)).status == 200
+        assert (await api.call("POST", "/v1/missions", {}, Origin=own, Sec_Fetch_Site=site)).status == 422
+    assert (await api.call("GET", "/v1/missions", Origin=own, Authorization=None)).status == 401
+    assert (await api.call("GET", "/", Authorization=None)).status == 200
+
+
+@pytest.mark.guard("own-page-alone")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://localhost:{port}"}, {"Origin": "https://127.0.0.1:{port}"}, {"Origin": "http://127.0.0.1:{port}.evil.test"},
+        {"Origin": "http://127.0.0.1:1"}, {"Origin": "http://127.0.0.1:{port}/"}, {"Origin": "http://127.0.0.1:{port}, null"},
+        {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://127.0.0.1:{port}", "Sec-Fetch-Site": "cross-site"},
+    ],
+)  # fmt: skip
+async def test_a_page_that_is_nearly_ours_may_not(api: Any, headers: dict[str, str]) -> None:
+    shown = {name: value.replace("{port}", str(api.server.port)) for name, value in headers.items()}
+    for method, path in (("GET", "/v1/missions"), ("POST", "/v1/missions")):
+        answer = await api.call(method, path, None if method == "GET" else {}, **shown)
+        assert (answer.status, answer.body["code"]) == (403, "origin_refused"), shown
+
+
 @pytest.mark.parametrize("path", ["/v1/status", "/nowhere", "/healthz", "/v1/missions/x"])
 async def test_no_answer_is_kept_framed_or_sniffed(api: Any, path: str) -> None:
     headers = (await api.call("GET", path)).headers

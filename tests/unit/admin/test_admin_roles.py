@@ -14,7 +14,17 @@ from exeat.admin.replay import Replays
 from exeat.admin.roles import GRANTS, Permission, Role
 
 OPEN = {
-    ("GET", path) for path in ("/healthz", "/readyz", "/.well-known/jwks.json", "/.well-known/authzen-configuration")
+    ("GET", path)
+    for path in (
+        "/healthz",
+        "/readyz",
+        "/.well-known/jwks.json",
+        "/.well-known/authzen-configuration",
+        "/",
+        "/page.js",
+        "/page.css",
+        "/icon.svg",
+    )
 } | {("POST", "/hooks/approvals")}
 """The only calls without a caller: to add one here is a decision. The last one is signed instead."""
 WRITES = {Permission.OPERATE, Permission.APPROVE, Permission.ADMINISTER}

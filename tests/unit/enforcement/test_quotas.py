@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from exeat.config.tables.proxy import LimitsTable
@@ -20,6 +22,9 @@ class Connection:
 
     def busy(self) -> bool:
         return self.working
+
+    def leave(self, gone: Callable[[str, int], bool]) -> bool:
+        raise NotImplementedError
 
 
 def _guests(quotas: Quotas, peer: str, count: int) -> list[Connection]:

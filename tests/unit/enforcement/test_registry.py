@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from exeat.enforcement.registry import Registry
 
 
 class Connection:
     def __init__(self) -> None:
         self.cuts = 0
+        self.place = ("api.example.test", 443)
 
     def cut(self) -> None:
         self.cuts += 1
 
     def busy(self) -> bool:
         return self.cuts == 0
+
+    def leave(self, gone: Callable[[str, int], bool]) -> bool:
+        if not gone(*self.place):
+            return False
+        self.cut()
+        return True
 
 
 def test_only_the_missions_own_connections_are_cut() -> None:
@@ -30,3 +39,13 @@ def test_only_the_missions_own_connections_are_cut() -> None:
     registry.remove("m2", theirs)
     registry.remove(None, unbound)
     assert len(registry) == 1
+
+
+def test_only_what_leads_to_a_lost_place_is_left() -> None:
+    registry = Registry()
+    there, elsewhere = Connection(), Connection()
+    elsewhere.place = ("api.example.test", 8443)
+    registry.add(there)
+    registry.add(elsewhere)
+    assert registry.leave(lambda host, port: port == 443) == 1
+    assert (there.cuts, elsewhere.cuts) == (1, 0)

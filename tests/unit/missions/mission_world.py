@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exeat.errors import ConflictError, RefusalError, UnavailableError
 from exeat.missions.control import MissionControl
+from exeat.missions.destinations import Destinations
 from exeat.missions.opened import ConnectionInfo, ProxyOffer
 from exeat.missions.request import OpenRequest
 from exeat.missions.usage import Usage
@@ -16,6 +17,7 @@ from exeat.model.identity import Agent
 from exeat.model.mission import AllowedDestination, Ceilings, Mission, MissionTemplate
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
+from exeat.model.traffic import LastUse
 from exeat.ports import Applied
 from unit.memory_ledger import MemoryLedger
 
@@ -73,6 +75,37 @@ class Clock:
 
 
 @dataclass
+class PlaceStore:
+    """``ports.DestinationStore`` in memory; breaks when its world's store does."""
+
+    world: World
+    entries: dict[str, AllowedDestination] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    known: dict[str, LastUse] = field(default_factory=dict)
+
+    async def add(self, entry: AllowedDestination) -> None:
+        self.world.write(f"store add {entry.pattern}")
+        self.entries[entry.id] = entry
+
+    async def get(self, entry_id: str) -> AllowedDestination | None:
+        return self.entries.get(entry_id)
+
+    async def remove(self, entry_id: str, by: str, now: float) -> None:
+        self.world.write(f"store remove {self.entries[entry_id].pattern}")
+        self.removed.add(entry_id)
+
+    async def kept(self) -> Sequence[AllowedDestination]:
+        return [entry for key, entry in self.entries.items() if key not in self.removed]
+
+    async def uses(self) -> dict[str, LastUse]:
+        return dict(self.known)
+
+    async def used(self, uses: Mapping[str, LastUse]) -> None:
+        self.world.write("store uses")
+        self.known |= {key: use for key, use in uses.items() if use.used_at is not None or key not in self.known}
+
+
+@dataclass
 class World:
     """``effects`` lists what happened, ``fail`` names what is to break: record, store, feed, sign, read."""
 
@@ -84,6 +117,26 @@ class World:
     asked: list[dict[str, Any]] = field(default_factory=list)
     overtake: int = 0
     feed_error: BaseException = field(default_factory=lambda: RuntimeError("the data path broke"))
+
+    def __post_init__(self) -> None:
+        self.places = PlaceStore(self)
+        self.allowed: list[Ceilings] = []
+
+    def write(self, effect: str) -> None:
+        self._usable()
+        self.effects.append(effect)
+
+    # ceilings feed
+    async def allow(self, ceilings: Ceilings) -> Applied:
+        self.effects.append("feed ceilings")
+        if "feed" in self.fail:
+            raise self.feed_error
+        self.allowed.append(ceilings)
+        return Applied(connections_cut=2, milliseconds=0.5)
+
+    async def elsewhere(self) -> tuple[str, ...]:
+        self.effects.append("elsewhere")
+        return ()
 
     # audit sink
     def append(self, record: dict[str, Any]) -> None:
@@ -187,6 +240,10 @@ CONNECTION = ConnectionInfo(
 )
 
 
+def destinations(world: World, clock: Clock) -> Destinations:
+    return Destinations(CEILINGS, world.places, clock, world, world.allow, world.elsewhere)
+
+
 def control(world: World, clock: Clock, **changes: Any) -> MissionControl:
     parts: dict[str, Any] = {
         "store": world,
@@ -196,7 +253,7 @@ def control(world: World, clock: Clock, **changes: Any) -> MissionControl:
         "passes": world,
         "agents": AGENTS,
         "templates": TEMPLATES,
-        "ceilings": CEILINGS,
+        "ceilings": lambda: CEILINGS,
         "expand": ACTIONS.get,
         "connection": CONNECTION,
         "usage": Usage(MemoryLedger(), clock),

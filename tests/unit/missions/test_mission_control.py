@@ -85,7 +85,7 @@ async def test_an_unknown_template_suggests_one(missions: MissionControl) -> Non
 
 
 async def test_a_template_is_held_to_the_ceilings_too(world: World, clock: Clock) -> None:
-    lower = control(world, clock, ceilings=Ceilings(CEILINGS.destinations, ("example:read",), 600.0))
+    lower = control(world, clock, ceilings=lambda: Ceilings(CEILINGS.destinations, ("example:read",), 600.0))
     with pytest.raises(CeilingExceededError) as caught:
         await lower.open(REFUNDS, "ana")
     assert {error.field for error in caught.value.errors} == {"ttl", "operations[1]"}

@@ -50,6 +50,7 @@ class DestinationTable(Table):
     port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 443
     owner: Annotated[str, Field(min_length=1)]
     reason: Annotated[str, Field(min_length=1)]
+    ticket: str = ""
     expires: Day
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
+from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol, final
 
@@ -28,6 +29,10 @@ class Cuttable(Protocol):
 
     def busy(self) -> bool:
         """Whether a request is under way."""
+        ...
+
+    def leave(self, gone: Callable[[str, int], bool]) -> bool:
+        """Reset all of it, as :meth:`cut` does, if any of it leads to a host and port that is ``gone``; whether it did."""
         ...
 
 

@@ -111,6 +111,10 @@ class Door(asyncio.Protocol):
         """A handshake is no request."""
         return False
 
+    def leave(self, gone: Callable[[str, int], bool]) -> bool:  # noqa: ARG002 it leads nowhere yet
+        """In the doorway nobody goes anywhere yet."""
+        return False
+
 
 @final
 class _Early(asyncio.Protocol):
