@@ -327,6 +327,14 @@ def test_two_workers_use_an_approval_no_more_often_than_one(make_exeat, origin):
     assert exeat.stop() == 0
 
 
+def test_an_approval_buys_no_budget(exeat, mission):
+    """What people approve is still counted: one of two uses is all that the mission can pay."""
+    poor = exeat.open(budget={"writes": 1})
+    decide(exeat, asked(exeat, poor), scope="times", times=2).ok()
+    assert at_once(exeat, poor).status == 200
+    assert refused(at_once(exeat, poor), "budget_exhausted", status=429)
+
+
 def test_a_grant_lapses(exeat, mission):
     approval = asked(exeat, mission)
     decide(exeat, approval, scope="times", times=9, ttl="400ms").ok()
