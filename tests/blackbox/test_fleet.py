@@ -13,13 +13,21 @@ import pytest
 
 from rig.config import Config
 from rig.proxy import Exeat, check_what_was_written
+from rig.relay import Relay
 from rig.wire import ask, refused, tunnel
 
 HOST = "api.example.test"
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory, origin, authority, postgres):
+def path(postgres):
+    """The way of the third replica to the database."""
+    with Relay(postgres.port) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory, origin, authority, postgres, path):
     """Three replicas; they share their keys, so that a pass of one is a pass of all."""
     home, url = tmp_path_factory.mktemp("fleet"), postgres.database()
     made = []
@@ -27,7 +35,7 @@ def fleet(tmp_path_factory, origin, authority, postgres):
         for number in range(3):
             config = Config(origin, authority.file)
             config.resolve("added.example.test", 443, origin.port)
-            config.tables["store"]["url"] = url
+            config.tables["store"]["url"] = url if number < 2 else url.replace(f":{postgres.port}/", f":{path.port}/")
             config.tables["state"]["path"] = str(home / "state")
             config.tables["audit"]["path"] = str(home / "audit")
             config.tables["issuer"] = {"url": "https://exeat.example.test"}
@@ -135,6 +143,25 @@ def test_a_replica_that_is_stopped_sends_nothing_when_it_goes_on(fleet, mission,
     assert wire.response().closed
     wire.close()
     up(fleet[2], fleet[0].open())
+
+
+def test_a_replica_that_is_cut_off_from_the_store_stops_serving(fleet, mission, origin, path):
+    """Its agents reach it, it reaches origins, and only what others decided doesn't reach it: so it refuses."""
+    wire = tunnel(fleet[2], mission)
+    assert wire.request("GET", "/v1/refunds", host=HOST).status == 200
+    with path.cut():
+        applied = fleet[0].end(mission)["applied"]
+        assert len(applied["lapsed"]) == 1
+        origin.clear()
+        with contextlib.suppress(OSError):
+            assert wire.request("GET", "/v1/refunds", host=HOST).status != 200
+        refused(ask(fleet[2], mission, "GET", "/v1/refunds"), "state_stale", status=503)
+        wire.close()
+        assert origin.requests == []
+        other = fleet[0].open()
+        assert ask(fleet[1], other, "GET", "/v1/refunds").status == 200
+    up(fleet[2], other)
+    refused(ask(fleet[2], mission, "GET", "/v1/refunds"), "mission_ended", status=403)
 
 
 def test_a_killed_replica_is_not_waited_for_twice(fleet, mission, origin):
