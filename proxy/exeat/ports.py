@@ -129,6 +129,10 @@ class MissionStore(Protocol):
         """Store a new mission; raise ConflictError when the one that delegates to it isn't open any more."""
         ...
 
+    async def add_alone(self, mission: Mission) -> None:
+        """The same; raise ConflictError too when another one of its template is live for one of its agents."""
+        ...
+
     async def replace(self, mission: Mission, expected_revision: int) -> Mission:
         """Store a changed mission with its revision raised; raise ConflictError when somebody was faster."""
         ...
@@ -449,18 +453,19 @@ class Applied:
     lapsed: tuple[str, ...] = ()
     left: tuple[TokenLeft, ...] = ()
 
-    def plus(self, other: Applied) -> Applied:
-        """Both together, one after the other."""
+    def then(self, others: Sequence[Applied]) -> Applied:
+        """All together, where the others came after this one and beside each other."""
+        every = (self, *others)
         return Applied(
-            self.connections_cut + other.connections_cut,
-            self.tokens_dropped + other.tokens_dropped,
-            self.tokens_revoked + other.tokens_revoked,
-            self.milliseconds + other.milliseconds,
-            self.cut_ms + other.cut_ms,
-            self.tokens_ms + other.tokens_ms,
-            min(self.workers, other.workers),
-            tuple(dict.fromkeys((*self.lapsed, *other.lapsed))),
-            (*self.left, *other.left),
+            sum(each.connections_cut for each in every),
+            sum(each.tokens_dropped for each in every),
+            sum(each.tokens_revoked for each in every),
+            self.milliseconds + max((each.milliseconds for each in others), default=0.0),
+            self.cut_ms + max((each.cut_ms for each in others), default=0.0),
+            self.tokens_ms + max((each.tokens_ms for each in others), default=0.0),
+            min(each.workers for each in every),
+            tuple(dict.fromkeys(name for each in every for name in each.lapsed)),
+            tuple(left for each in every for left in each.left),
         )
 
     def as_dict(self) -> Mapping[str, Any]:

@@ -8,21 +8,32 @@ from types import SimpleNamespace
 
 import pytest
 
+from rig.issuer import Issuer, wait_for_keys
 from rig.wire import Wire, refused
+from rig.wire_h2 import H2Wire
 
 PLAIN = "plain.example.test"
 JOB, NEAR = "127.0.0.21", "127.0.0.22"
 
 
 @pytest.fixture(scope="module")
-def ways(config):
+def issuer():
+    with Issuer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ways(config, issuer):
     """A scheduler's job known by its address, another one whom no template is for, and listeners of several kinds."""
     config.agent("job", addresses=[JOB])
     config.agent("near", addresses=[NEAR])
     config.agent("listed")
+    config.agent("token-bot", jwt=[{"issuer": issuer.name, "subject": "token-bot"}])
+    config.tables["identity"] = {"evidence": ["pass"], "jwt": [issuer.settings()]}
     config.tables["mission_template"] += [
         {**config.template, "name": "nightly", "agents": ["job"], "on_request": True, "ttl": "20m", "purpose": "nightly run",
          "owner": "ops", "budget": {"requests": 30}},
+        {**config.template, "name": "by-token", "agents": ["token-bot"], "on_request": True},
         {**config.template, "name": "by-listener", "agents": ["listed"], "on_request": True, "idle": "1s"},
     ]  # fmt: skip
     return SimpleNamespace(
@@ -31,12 +42,13 @@ def ways(config):
         listener=config.listener(evidence=["listener"], agent="prod/listed"),
         other=config.listener(evidence=["address"], mission="refunds"),
         placeholder=config.listener(evidence=["placeholder"]),
+        token=config.listener(evidence=["jwt"]),
     )
 
 
 @pytest.fixture(scope="module")
 def exeat(ways, exeat):
-    return exeat
+    return wait_for_keys(exeat)
 
 
 def get(exeat, port, source=JOB, path="/echo", host=PLAIN):
@@ -127,3 +139,26 @@ def test_a_listener_is_enough_and_idle_ends_it(exeat, ways, origin):
     assert (record["by"], record["cause"]) == ("exeat", "idle")
     assert get(exeat, ways.listener, "").status == 200
     assert open_missions(exeat, "by-listener")[0]["mission"] != mission["mission"]
+
+
+@pytest.mark.parametrize("alpn", ["http/1.1", "h2"])
+def test_a_token_opens_one_inside_a_tunnel(exeat, ways, origin, issuer, alpn):
+    """The tunnel is there before the mission; whoever speaks in it acts for the mission from the first request on, and ends with it."""
+    ca_file = exeat.open()["ca_file"]
+    with Wire(exeat, port=ways.token) as wire:
+        bearer = f"Proxy-Authorization: Bearer {issuer.token('token-bot')}"
+        assert wire.connect("api.example.test:443", None, bearer).status == 200
+        assert open_missions(exeat, "by-token") == []
+        wire.secure(ca_file, "api.example.test", alpn)
+        if alpn == "h2":
+            h2 = H2Wire(exeat, {}, wire=wire)
+            numbers = [h2.open("GET", "/v1/refunds") for _ in range(4)]
+            assert h2.pump(8, lambda: all(h2.streams[n].ended for n in numbers))
+            assert {h2.streams[n].status for n in numbers} == {200}
+        else:
+            assert wire.request("GET", "/v1/refunds", host="api.example.test").status == 200
+            assert wire.request("POST", "/v1/refunds", host="api.example.test", body=b"{}").status == 201
+        [mission] = open_missions(exeat, "by-token")
+        assert {seen.one("exeat-mission") for seen in origin.requests[-2:]} == {mission["mission"]}
+        figures = exeat.end(mission, "close")
+        assert figures["applied"]["connections_cut"] == 1

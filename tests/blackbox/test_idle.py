@@ -16,7 +16,8 @@ def state(exeat, mission):
     return view["state"], view["cause"]
 
 
-@pytest.mark.guard("idle-counts-bytes", "idle-ends")
+@pytest.mark.guard("idle-counts-bytes")
+@pytest.mark.guard("idle-ends")
 def test_silence_ends_it_and_a_stream_that_moves_does_not(exeat, mission):
     """Three missions with the same idle time: silent, asking now and then, and one long answer."""
     silent, asking, streaming = (exeat.open(idle="1s") for _ in range(3))

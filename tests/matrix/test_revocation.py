@@ -314,7 +314,8 @@ def test_a_clock_that_jumps(make_exeat, origin, tmp_path):
 
 
 @pytest.mark.row("R10")
-@pytest.mark.guard("clock-set-back", "clock-set-back-ends")
+@pytest.mark.guard("clock-set-back")
+@pytest.mark.guard("clock-set-back-ends")
 def test_a_clock_set_back_prolongs_nothing(make_exeat, origin, tmp_path):
     """Not for requests on open connections, and not for streams under way; a mission that is extended meanwhile goes on."""
     off = tmp_path / "off"

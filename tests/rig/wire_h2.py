@@ -17,7 +17,7 @@ from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, RstStreamFrame, SettingsFrame
 
 from rig.proxy import Exeat
-from rig.wire import Response, tunnel
+from rig.wire import Response, Wire, tunnel
 
 
 @dataclass
@@ -38,14 +38,16 @@ class Stream:
 
 
 class H2Wire:
-    """One HTTP/2 connection through the proxy."""
+    """One HTTP/2 connection through the proxy, in a tunnel of its own or in ``wire``."""
 
-    def __init__(self, exeat: Exeat, mission: dict[str, Any], host: str = "api.example.test") -> None:
+    def __init__(
+        self, exeat: Exeat, mission: dict[str, Any], host: str = "api.example.test", *, wire: Wire | None = None
+    ) -> None:
         self.host, self.closed, self.generous, self.goaway = host, False, True, -1
         self.streams: dict[int, Stream] = {}
         self.settings: dict[int, int] | None = None
         self._reader: FrameBuffer | None = None
-        self._wire = tunnel(exeat, mission, host, 443, "h2")
+        self._wire = wire or tunnel(exeat, mission, host, 443, "h2")
         assert isinstance(self._wire.sock, ssl.SSLSocket)
         assert self._wire.sock.selected_alpn_protocol() == "h2"
         self._h2 = h2.connection.H2Connection(

@@ -146,13 +146,9 @@ def with_agents(
     """
     draft = _Draft(snapshot)
     for mission, views in snapshot.by_mission.items():
-        known = (agents.get(view.session.agent.key) for view in views)
-        opened = (
-            open_session(engine, snapshot.services, view.mission, agent)
-            for view, agent in zip(views, known, strict=True)
-            if agent is not None
-        )
-        draft.put(mission, tuple(opened))
+        keys = [view.session.agent.key for view in views]  # who had lost its session doesn't get it back
+        known = {key: agents[key] for key in keys if key in agents}
+        draft.put(mission, tuple(_views(draft, engine, snapshot.services, views[0].mission, known)))
     return draft.finish(version=version, engine=engine, fingerprints=fingerprints)
 
 

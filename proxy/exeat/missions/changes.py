@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from exeat.decision.lifetimes import Lifetimes
 from exeat.errors import ConflictError, NotFoundError, UnavailableError
 from exeat.missions.journal import Journal
-from exeat.missions.states import Verb, target
+from exeat.missions.states import PARENT, Verb, target
 from exeat.model.mission import Mission
 from exeat.ports import Applied, ChangeFeed, Clock, MissionStore
 
@@ -161,5 +161,7 @@ class _OvertakenError(Exception):
 def _moved(verb: Verb, mission: Mission, now: float, cause: str, *, due: bool) -> Mission:
     state = target(verb, mission, now, due=due)
     if state is mission.state:
-        return mission
+        # Suspended for itself too: it isn't resumed with its parent any more.
+        own = verb is Verb.SUSPEND and mission.cause == PARENT and cause != PARENT
+        return replace(mission, cause=cause) if own else mission
     return replace(mission, state=state, ended_at=now if state.final else None, cause=cause)

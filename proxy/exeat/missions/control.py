@@ -92,7 +92,8 @@ class MissionControl:
     async def open(self, request: OpenRequest, by: str, evidence: Sequence[str] = ()) -> Opened:
         """Open a mission and return it with a pass for each agent.
 
-        ``evidence`` is what proved the agent whose request asks for it. Raise NotFoundError for an unknown template, agent or
+        ``evidence`` is what proved the agent whose request asks for it, and then it is opened only where the agent has no other one
+        of the template. Raise NotFoundError for an unknown template, agent or
         parent, InvalidFieldsError, CeilingExceededError, ConflictError when the parent isn't open, or UnavailableError; after
         any of them no mission is open.
         """
@@ -219,7 +220,8 @@ class MissionControl:
             above = self._changes.lock(mission.parent) if mission.parent else contextlib.nullcontext()
             async with above, self._changes.lock(mission.id):
                 with self._journal.change("open", mission, by, "", None, evidence):
-                    await self._changes.stored(self._store.add(mission))
+                    add = self._store.add_alone if evidence else self._store.add
+                    await self._changes.stored(add(mission))
                     stored = True
                     await self._changes.tell(mission)
         except UnavailableError as error:

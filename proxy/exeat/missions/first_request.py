@@ -7,11 +7,12 @@ revoked, or used up, is not opened anew while it would still live: until then an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import final
 from weakref import WeakValueDictionary
 
-from exeat.errors import ExeatError, RefusalError
+from exeat.errors import ConflictError, ExeatError, RefusalError
 from exeat.missions.control import MissionControl
 from exeat.missions.request import OpenRequest
 from exeat.model.identity import Agent
@@ -49,7 +50,8 @@ class FirstRequests:
             try:
                 if not await self._has_one(template, known):
                     request = OpenRequest(agents=(known.key,), template=template)
-                    await self._control.open(request, "exeat", evidence)
+                    with contextlib.suppress(ConflictError):  # another host was faster; our workers hear of it
+                        await self._control.open(request, "exeat", evidence)
             except RefusalError:
                 raise
             except ExeatError as error:

@@ -10,6 +10,9 @@ from enum import StrEnum
 from exeat.errors import ConflictError
 from exeat.model.mission import Mission, MissionState
 
+PARENT = "parent"
+"""The cause of what happens to a child because it happened to its parent."""
+
 
 class Verb(StrEnum):
     """A change of state; the name is what the record says."""

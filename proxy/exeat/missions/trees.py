@@ -13,12 +13,9 @@ from typing import final
 from exeat.errors import ConflictError, ExeatError, NotFoundError, UnavailableError
 from exeat.missions.changes import Change, Changes
 from exeat.missions.delegation import LEVELS
-from exeat.missions.states import Verb
+from exeat.missions.states import PARENT, Verb
 from exeat.model.mission import Mission, MissionState
-from exeat.ports import MissionStore
-
-PARENT = "parent"
-"""The cause of what happens to a child because it happened to its parent."""
+from exeat.ports import Applied, MissionStore
 
 
 @final
@@ -46,16 +43,17 @@ class Trees:
         outcomes = await asyncio.gather(
             *(self.move(verb, child, by, reason, PARENT) for child in below), return_exceptions=True
         )
+        applied: list[Applied] = []
         for outcome in outcomes:
             if isinstance(outcome, ConflictError | NotFoundError):
                 continue  # it ended by itself meanwhile
             if isinstance(outcome, BaseException):
                 failure = failure or (outcome if isinstance(outcome, ExeatError) else UnavailableError(str(outcome)))
-            elif change is not None:
-                change = replace(change, applied=change.applied.plus(outcome.applied))
+            else:
+                applied.append(outcome.applied)
         if failure is not None or change is None:
             raise failure or UnavailableError("the change wasn't made; repeat it")
-        return change
+        return replace(change, applied=change.applied.then(applied)) if applied else change
 
     async def _children(self, mission_id: str) -> list[Mission]:
         """The live children, by the store and by what was last seen: what can still be cut when the store is gone."""

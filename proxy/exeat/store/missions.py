@@ -34,6 +34,15 @@ def add(connection: Connection, mission: Mission) -> None:
         raise ConflictError(f"mission {mission.id} exists already") from error
 
 
+def add_alone(connection: Connection, mission: Mission) -> None:
+    """The same; raise ConflictError too when another one of its template is live for one of its agents."""
+    add(connection, mission)  # from here on nobody else adds one: writers take turns
+    live = unfinished(connection, mission.template, mission.environment, mission.opened_at)
+    others = [each for each in live if each.id != mission.id and not each.state.final]
+    if any(set(each.agents) & set(mission.agents) for each in others):
+        raise ConflictError(f"a mission of {mission.template!r} is open already")
+
+
 def change(connection: Connection, mission: Mission, expected_revision: int) -> Mission:
     """Store a changed mission with its revision raised, and return it so.
 

@@ -36,6 +36,10 @@ class Store:
         """See ``ports.MissionStore``."""
         await self.runner.run(missions.add, mission)
 
+    async def add_alone(self, mission: Mission) -> None:
+        """See ``ports.MissionStore``."""
+        await self.runner.run(missions.add_alone, mission)
+
     async def replace(self, mission: Mission, expected_revision: int) -> Mission:
         """See ``ports.MissionStore``."""
         return await self.runner.run(missions.change, mission, expected_revision)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exeat.decision import snapshot as module
-from exeat.decision.snapshot import open_session, with_engine, with_mission, with_missions
+from exeat.decision.snapshot import open_session, with_agents, with_engine, with_mission, with_missions
 from exeat.errors import PolicyError
 from exeat.model.identity import Agent
 from exeat.model.mission import MissionState
@@ -159,3 +159,23 @@ def test_every_way_to_a_session_agrees_with_the_others(changes, cut):
             )
         assert all(view.mission.id == key for key, views in snapshot.by_mission.items() for view in views)
         assert all(view.session.agent.spiffe_id == key for key, views in snapshot.by_agent.items() for view in views)
+
+
+def test_a_delegated_mission_knows_who_is_above_it_whatever_is_replaced():
+    """Also after other policies and other agents; without its parent it has no session, for nobody could say what it may do."""
+    helper = Agent("helper", "prod", "exeat.internal")
+    agents = AGENTS | {helper.key: helper}
+    child = replace(MISSION, id="m_2", agents=("helper",), parent="m_1")
+    low = replace(MISSION, id="m_3", parent="m_2")
+    assert not with_missions(empty_snapshot(), (child, low), agents).sessions
+    snapshot = with_missions(empty_snapshot(), (MISSION, child, low), agents)
+    engine = FakeEngine(version="v2")
+    for each in (
+        snapshot,
+        with_engine(snapshot, engine, services(), "v2"),
+        with_agents(snapshot, agents, engine, snapshot.fingerprints, "v3"),
+        with_mission(snapshot, replace(MISSION, expires_at=MISSION.expires_at + 1), agents),
+    ):
+        view = each.sessions["m_3/bot"]
+        assert (view.lineage, view.delegators) == (("m_2", "m_1"), (helper.spiffe_id, AGENT.spiffe_id))
+        assert each.sessions["m_1/bot"].lineage == ()

@@ -110,7 +110,7 @@ async def test_a_mission_without_bounds_costs_nothing() -> None:
     assert await charge(budgets) is None
 
 
-@pytest.mark.guard("budget-bound")
+@pytest.mark.guard("lease-bound")
 @pytest.mark.parametrize("bound", [0, 1, 2, 31, 64, 1000])
 async def test_exactly_the_bound_for_all_workers_together(bound: int) -> None:
     ledger, clock = Slow(), Clock()
@@ -218,7 +218,7 @@ _STEPS = st.lists(
 )
 
 
-@pytest.mark.guard("budget-bound")
+@pytest.mark.guard("lease-bound")
 @settings(max_examples=80, deadline=None)
 @given(_STEPS, st.integers(0, 40), st.integers(0, 400))
 def test_never_over_budget(steps: list[tuple[int, str, int]], requests: int, size: int) -> None:

@@ -103,6 +103,16 @@ async def test_an_unbounded_child_has_its_parents_bounds(missions: MissionContro
     assert child.expires_at == parent.expires_at
 
 
+async def test_a_child_that_was_suspended_for_itself_meanwhile_stays_so(missions: MissionControl) -> None:
+    tree = await family(missions)
+    await missions.suspend(tree[0].id, "ana")
+    await missions.suspend(tree[1].id, "ana")
+    await missions.resume(tree[0].id, "ana")
+    assert await states(missions, tree) == ["open", "suspended", "suspended"]
+    await missions.resume(tree[1].id, "ana")
+    assert await states(missions, tree) == ["open"] * 3
+
+
 async def test_a_child_is_not_resumed_before_its_parent(missions: MissionControl) -> None:
     tree = await family(missions)
     await missions.suspend(tree[0].id, "ana")

@@ -161,3 +161,36 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 def test_every_mission_reads_back_from_its_row(purpose: str, labels: dict[str, str], ended: float | None) -> None:
     mission = a_mission(purpose=purpose, labels=labels, ended_at=ended)
     assert from_row(to_row(mission)) == mission
+
+
+@pytest.mark.guard("delegated-by-an-open-one")
+async def test_only_an_open_mission_has_new_children(store: Store) -> None:
+    parent, child = a_mission(), replace(a_mission(), id="m_child", parent=a_mission().id)
+    await store.add(parent)
+    await store.add(child)
+    assert [each.id for each in await store.children(parent.id)] == ["m_child"]
+    await store.replace(replace(parent, state=MissionState.SUSPENDED), 0)
+    with pytest.raises(ConflictError):
+        await store.add(replace(child, id="m_late"))
+    with pytest.raises(ConflictError):
+        await store.add(replace(child, id="m_orphan", parent="m_nobody"))
+    await store.replace(replace(child, state=MissionState.REVOKED), 0)
+    assert await store.children(parent.id) == []
+
+
+@pytest.mark.guard("alone-in-the-store")
+async def test_one_that_opens_alone_is_the_only_one_of_its_template_and_agent(store: Store) -> None:
+    """However many processes add one at once; another agent's or an ended one doesn't count."""
+    first = replace(a_mission(), template="nightly")
+    outcomes = await asyncio.gather(
+        *(store.add_alone(replace(first, id=f"m_{number}")) for number in range(4)), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes].count(ConflictError) == 3
+    await store.add_alone(replace(first, id="m_other", agents=("somebody-else",)))
+    [one] = [each for each in await store.live() if each.agents == first.agents]
+    await store.replace(replace(one, state=MissionState.CLOSED), 0)
+    await store.add_alone(replace(first, id="m_again"))
+    found = await store.unfinished("nightly", first.environment, first.opened_at)
+    assert {each.id for each in found} == {one.id, "m_other", "m_again"}
+    assert await store.unfinished("nightly", first.environment, first.expires_at) == []
+    assert [each.id for each in await store.page(9, None, ("closed",))] == [one.id]

@@ -66,7 +66,8 @@ def ended(exeat, mission):
     return until(lambda: (view := shown(exeat, mission))["state"] == "expired" and view)
 
 
-@pytest.mark.guard("budget-bound", "budget-is-charged")
+@pytest.mark.guard("budget-is-charged")
+@pytest.mark.guard("lease-bound")
 def test_requests(exeat, origin):
     """The last one passes, the next is refused with kind and figures, before anything is dialled; then the mission ends."""
     mission = opened(exeat, requests=3)
@@ -127,7 +128,7 @@ def test_destinations(exeat):
     assert shown(exeat, mission)["state"] == "open"
 
 
-@pytest.mark.guard("budget-bound")
+@pytest.mark.guard("lease-bound")
 def test_many_at_once_at_the_last_unit(exeat, origin):
     """However many ask at the same moment, as many pass as there are units."""
     mission = opened(exeat, requests=7)
@@ -205,7 +206,7 @@ def test_both_directions_and_every_request_count_together(exeat):
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: ask(exeat, mission, "GET", "/bytes?n=400000"), range(4)))
     received = sum(len(answer.body) for answer in answers if answer.status == 200)
-    assert received == MIB
+    assert MIB - 4 * 64 * 1024 <= received <= MIB, "workers may each hold a part that the others can't use"
     assert sum(answer.complete and answer.status == 200 for answer in answers) <= 2
     mission = opened(exeat, bytes=1000)
     answer = ask(exeat, mission, "POST", "/upload", body=b"x" * 990)
