@@ -42,7 +42,10 @@ def changed(exeat):
         return write(exeat.config.write(exeat.folder).read_text(), event)
 
     change.text = write
-    kept = {name: [dict(row) for row in exeat.config.tables.get(name, [])] for name in ("agent", "rule", "service")}
+    kept = {
+        name: [dict(row) for row in exeat.config.tables.get(name, [])]
+        for name in ("agent", "rule", "service", "destination", "mission_template")
+    }
     yield change
     exeat.config.tables.update(kept)
     count = len(loads(exeat))
@@ -97,6 +100,28 @@ def test_what_says_the_same_ends_nothing(exeat, changed):
     changed.text("# another comment\n" + exeat.file.read_text().replace("invoice-bot", "invoice-bot"))
     assert ask(exeat, mission, "GET", "/v1/refunds").status == 200
     assert exeat.audit_records("mission", event="deviation", mission=mission["mission"]) == []
+
+
+@pytest.mark.guard("removed-destination")
+def test_a_destination_that_is_taken_out_stops_at_once_and_the_others_go_on(exeat, changed, origin):
+    mission, gone = exeat.open(), "cdn.example.test"
+    with tunnel(exeat, mission, gone) as lost, tunnel(exeat, mission) as kept:
+        assert kept.request("GET", "/v1/refunds", host=HOST).status == 200
+        lost.send(f"GET /drip HTTP/1.1\r\nHost: {gone}\r\n\r\n")
+        assert lost.sock.recv(1000)
+        tables = exeat.config.tables
+        tables["destination"] = [row for row in tables["destination"] if row["host"] != gone]
+        template = {**tables["mission_template"][0]}
+        template["destinations"] = [each for each in template["destinations"] if not each.startswith(gone)]
+        tables["mission_template"] = [template]
+        assert changed()["restart"] == ["mission_template"]
+        refused(ask(exeat, mission, "GET", "/echo", host=gone), "destination_not_allowed")
+        lost.sock.settimeout(3)
+        with pytest.raises(ConnectionError):  # noqa: PT012 what had come before is read first
+            while lost.sock.recv(65536):
+                pass
+            raise ConnectionError
+        assert kept.request("GET", "/v1/refunds", host=HOST).status == 200
 
 
 def test_a_rule_holds_from_then_on(exeat, changed):

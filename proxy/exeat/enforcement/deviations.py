@@ -1,13 +1,10 @@
-"""What a worker notices of missions that leave their path, and what it does at once.
+"""What a worker notices of missions that leave their path, and what the request that made a rule fire is told.
 
-A rule that suspends or revokes takes the mission's rights away here before anybody else is asked, refuses the request that
-made it fire, and is told to the control plane until that has taken it; until then the mission gets no rights back. Must not
-know: any engine, the store, how rules judge.
+Must not know: any engine, the store, how rules judge, what becomes of a firing (``reports``).
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import final
@@ -20,10 +17,11 @@ from exeat.deviation.watch import Watch
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.known_values import BodySearch, Found, KnownValues, LeakError
 from exeat.enforcement.registry import Registry
+from exeat.enforcement.reports import OVER, Reports
 from exeat.enforcement.world import World
 from exeat.model.decision import Deny, Hold, Permit
 from exeat.model.destination import host_port
-from exeat.model.deviation import Firing, Then, When
+from exeat.model.deviation import When
 from exeat.model.mission import MissionState
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest, WireRequest
@@ -33,15 +31,8 @@ from exeat.services.resources import MODEL
 
 logger = logging.getLogger("exeat.deviations")
 
-_PENDING = 1000
-"""Alerts that wait for the control plane; more are only logged. What ends a mission always waits."""
-_CUT = 0.25
-"""Seconds after which a stopped mission's connections are reset at the latest. Nothing of it goes to an origin from the first."""
-_SLOWEST = 5.0
-"""Seconds between two attempts to tell the control plane, at most."""
 _SHOWN = 200
 """Characters of a model's name in evidence: agents choose it."""
-_OVER = {Then.SUSPEND: MissionState.SUSPENDED, Then.REVOKE: MissionState.REVOKED}
 _REASONS = {MissionState.SUSPENDED: Reason.MISSION_SUSPENDED, MissionState.REVOKED: Reason.MISSION_ENDED}
 
 
@@ -53,11 +44,8 @@ class Deviations:
         self._world = world
         self._watch = watch
         self.known = known
-        self._registry = registry
         self._clock = clock
-        self._tower: Watchtower | None = None
-        self._owed: dict[str, set[str]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._reports = Reports(world, registry)
 
     @property
     def watch(self) -> Watch:
@@ -66,7 +54,7 @@ class Deviations:
 
     def report_to(self, tower: Watchtower) -> None:
         """Whom to tell of firings."""
-        self._tower = tower
+        self._reports.to(tower)
 
     # --- what the gate tells --------------------------------------------------------------------------------------------
 
@@ -184,59 +172,13 @@ class Deviations:
         now = self._clock.monotonic()
         firings = [firing for event in events for firing in self._watch.see(subject, event, now)]
         for firing in firings:
-            self._carry_out(firing)
+            self._reports.carry_out(firing)
         state = self._world.barred.get(mission.id)
         if state is None:
             return None
-        fired = next((each.rule for each in firings if _OVER.get(each.then) is state), "of before")
+        fired = next((each.rule for each in firings if OVER.get(each.then) is state), "of before")
         detail = f"rule {fired}" + (f": {code}" if code else "")
         return Deny(_REASONS[state], verdict.question, verdict.policies, detail=detail)
-
-    def _carry_out(self, firing: Firing) -> None:
-        state = _OVER.get(firing.then)
-        if state is not None:
-            if self._world.barred.get(firing.mission) is not MissionState.REVOKED:
-                self._world.barred[firing.mission] = state
-            self._owed.setdefault(firing.mission, set()).add(firing.id)
-        elif len(self._tasks) >= _PENDING:
-            logger.error(
-                "rule %s fired in mission %s, and the control plane can't be told", firing.rule, firing.mission
-            )
-            return
-        loop = asyncio.get_running_loop()
-        if state is not None:
-            loop.call_later(_CUT, self._cut, firing.mission)
-        task = loop.create_task(self._tell(firing))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _tell(self, firing: Firing) -> None:
-        """Tell the control plane until it has done what the rule says; then the snapshot says it too."""
-        pause = 0.05
-        while not await self._told(firing):
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _SLOWEST)
-        owed = self._owed.get(firing.mission)
-        if owed is not None:
-            owed.discard(firing.id)
-            if not owed:
-                del self._owed[firing.mission]
-                self._world.barred.pop(firing.mission, None)
-
-    def _cut(self, mission: str) -> None:
-        """The control plane's change resets connections, drops tokens and counts both; where it is late, this cuts."""
-        if mission in self._world.barred:
-            self._registry.cut(mission)
-
-    async def _told(self, firing: Firing) -> bool:
-        if self._tower is None:
-            return False
-        try:
-            await self._tower.report(firing)
-        except Exception as error:  # noqa: BLE001 whatever it is, it is told again
-            logger.warning("the firing of rule %s isn't taken yet (%s)", firing.rule, type(error).__name__)
-            return False
-        return True
 
 
 def _found(found: Found, where: str, decision_id: str, destination: str) -> Event:

@@ -189,8 +189,12 @@ class MissionControl:
                 unrecorded = error
         verb = _VERBS.get(firing.then)
         if verb is not None:
-            with contextlib.suppress(ConflictError):  # it has ended meanwhile
+            try:
                 await self._move(verb, firing.mission, "exeat", f"rule {firing.rule}: {firing.when}", firing.cause)
+            except ConflictError as error:
+                mission = await self._changes.existing(firing.mission)
+                if not mission.state.final and mission.expires_at > self._clock.time():
+                    raise UnavailableError("the mission keeps changing; tell it again") from error
         if unrecorded is not None:
             raise unrecorded
 

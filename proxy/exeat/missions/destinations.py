@@ -83,6 +83,15 @@ class Destinations:
         async with self._lock:
             await self._apply([entry for entry in await self._store.kept() if entry.id not in self._dropped])
 
+    async def configure(self, configured: Ceilings) -> Applied:
+        """Go by another configuration from now on: what it no longer allows stops at once.
+
+        Raise UnavailableError when the data path didn't confirm it; then it has to be repeated.
+        """
+        async with self._lock:
+            self._configured = configured
+            return await self._apply(self._added())
+
     async def add(self, wanted: DestinationRequest, by: str) -> AllowedDestination:
         """Allow a destination until ``wanted.expires``.
 

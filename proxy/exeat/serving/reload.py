@@ -72,6 +72,7 @@ class Reload:
             return
         if await asyncio.to_thread(self._signature) != signature:
             return  # changed while it was read
+        await self._plane.destinations.configure(news.site.ceilings)
         async with asyncio.timeout(_SLOW):
             await self._crew.configure(news.said())
         take_over(self._common, news)

@@ -1,4 +1,4 @@
-"""What of a changed configuration is taken over without a restart: agents and rules, validated whole.
+"""What of a changed configuration is taken over without a restart: agents, destinations and rules, validated whole.
 
 The process that changes missions reads the file, once, and says what is in it; workers go by what they are told. Anything else
 that changed is named, and needs a restart. Must not know: when to look, how workers are told.
@@ -10,22 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exeat.config.checks import cross_check
-from exeat.config.fields import name
 from exeat.config.loading import Loaded, load
 from exeat.config.settings import Settings
 from exeat.config.tables.deviation import RuleTable
 from exeat.config.tables.identity import AgentTable
 from exeat.credentials.fingerprints import build_table
-from exeat.errors import ConfigurationError, Finding
 from exeat.policy.bundle import Bundle, load_bundle
 from exeat.wiring.common import Common
 from exeat.wiring.data_plane import DataPlane
 from exeat.wiring.identity import agent_index
-from exeat.wiring.site import Site, agents_in, names_in, policy_folder, rules_in
+from exeat.wiring.site import Site, agents_in, ceilings_in, names_in, policy_folder, rules_in
 
-RELOADED = ("agent", "rule")
+RELOADED = ("agent", "destination", "rule")
 """The tables that are taken over."""
+_TOLD = ("agent", "rule")
+"""Those that workers are told of; ceilings reach them as they do when an admin changes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +36,19 @@ class News:
     bundle: Bundle | None
 
     def said(self) -> Mapping[str, Any]:
-        """The tables that are taken over, for another process."""
+        """What a worker has to know of it."""
         settings = self.loaded.settings
-        return {table: [each.model_dump(mode="json") for each in getattr(settings, table)] for table in RELOADED}
+        return {table: [each.model_dump(mode="json") for each in getattr(settings, table)] for table in _TOLD}
 
 
 def read_news(common: Common) -> tuple[News, tuple[str, ...]]:
     """Read the file again: what can be taken over, and the tables that changed besides. Call it in a thread.
 
-    Raise ConfigurationError or PolicyError when it doesn't hold together, also when it does only with what needs a restart.
+    Raise ConfigurationError or PolicyError when it doesn't hold together. What else is in it may be older than these tables:
+    a template that names what is gone grants nothing by that.
     """
     found, running = load(common.loaded.file), common.loaded.settings
     settings = running.model_copy(update={table: getattr(found.settings, table) for table in RELOADED})
-    problems = [
-        Finding(str(found.file), problem.message, field=name(problem.path), fix="restart, to take over all of the file")
-        for problem in cross_check(settings)
-    ]
-    if problems:
-        raise ConfigurationError(problems)
     others = [table for table in Settings.model_fields if table not in RELOADED]
     restart = tuple(table for table in others if getattr(found.settings, table) != getattr(running, table))
     return _news(common, settings), restart
@@ -72,7 +66,13 @@ def news_from(common: Common, said: Mapping[str, Any]) -> News:
 def _news(common: Common, settings: Settings) -> News:
     loaded = replace(common.loaded, settings=settings)
     agents = agents_in(settings)
-    site = replace(common.site, agents=agents, names=names_in(settings, agents.values()), rules=rules_in(settings))
+    site = replace(
+        common.site,
+        agents=agents,
+        names=names_in(settings, agents.values()),
+        rules=rules_in(settings),
+        ceilings=ceilings_in(settings),
+    )
     same = site.names == common.site.names
     return News(loaded, site, None if same else load_bundle(policy_folder(loaded), site.services.services, site.names))
 

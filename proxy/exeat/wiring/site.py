@@ -42,12 +42,6 @@ def read_site(loaded: Loaded) -> Site:
     """Turn the settings into values; raise ConfigurationError, with file and line, for services that don't hold together."""
     settings: Settings = loaded.settings
     agents = agents_in(settings)
-    allowed = tuple(
-        AllowedDestination(
-            DestinationPattern.parse(table.host, table.port), table.owner, table.reason, table.expires, table.ticket
-        )
-        for table in settings.destination
-    )
     try:
         services = build_catalogue(settings.service)
     except ConfigurationError as error:
@@ -55,9 +49,7 @@ def read_site(loaded: Loaded) -> Site:
     return Site(
         agents,
         {table.name: _template(table) for table in settings.mission_template},
-        Ceilings(
-            allowed, settings.ceilings.operations, settings.ceilings.longest_life, settings.ceilings.budget.value()
-        ),
+        ceilings_in(settings),
         services,
         names_in(settings, agents.values()),
         rules_in(settings),
@@ -69,6 +61,18 @@ def agents_in(settings: Settings) -> dict[str, Agent]:
     trust_domain = settings.identity.trust_domain
     agents = [Agent(table.name, table.environment, trust_domain, frozenset(table.groups)) for table in settings.agent]
     return {agent.key: agent for agent in agents}
+
+
+def ceilings_in(settings: Settings) -> Ceilings:
+    """What no mission may exceed."""
+    allowed = tuple(
+        AllowedDestination(
+            DestinationPattern.parse(table.host, table.port), table.owner, table.reason, table.expires, table.ticket
+        )
+        for table in settings.destination
+    )
+    own = settings.ceilings
+    return Ceilings(allowed, own.operations, own.longest_life, own.budget.value())
 
 
 def names_in(settings: Settings, agents: Iterable[Agent]) -> SchemaNames:

@@ -14,7 +14,7 @@ from decision_world import AGENTS, MISSION, NOW, empty_snapshot
 
 from exeat.decision.snapshot import with_mission
 from exeat.deviation.watch import Watch
-from exeat.enforcement import deviations as module
+from exeat.enforcement import reports as module
 from exeat.enforcement.deviations import Deviations
 from exeat.enforcement.known_values import NOTHING_KNOWN
 from exeat.enforcement.registry import Registry

@@ -21,7 +21,7 @@ class Rig:
         self.records: list[dict[str, Any]] = []
         self.fault: Exception | None = None
         self.broken: Exception | None = None
-        site = SimpleNamespace(agents={}, rules=(), names=None)
+        site = SimpleNamespace(agents={}, rules=(), names=None, ceilings=None)
         news = SimpleNamespace(site=site, said=lambda: self.read[-1])
         loaded = SimpleNamespace(file=self.file, settings=None)
         common: Any = SimpleNamespace(
@@ -38,13 +38,16 @@ class Rig:
         monkeypatch.setattr(module, "take_over", lambda *_: None)
         monkeypatch.setattr(module, "registrations_in", lambda _: {})
         crew: Any = SimpleNamespace(configure=self.configure)
-        plane: Any = None
+        plane: Any = SimpleNamespace(destinations=SimpleNamespace(configure=self.allow))
         self.reload = Reload(common, plane, crew)
 
     async def configure(self, said: Any) -> None:
         self.told.append(said)
         if self.fault is not None:
             raise self.fault
+
+    async def allow(self, ceilings: Any) -> None:
+        """Destinations are somebody else's."""
 
     def events(self) -> list[str]:
         return [record["event"] for record in self.records]
