@@ -16,7 +16,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, note, settings
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from exeat.errors import ExeatError
 from exeat.model.mission import Budget, MissionState
@@ -25,13 +25,23 @@ from machine.fleet_world import AD_HOC, LEASE, WORKERS, Fleet, Host
 BUDGET = Budget(requests=5, cost=7, destinations=2)
 BOUNDED = replace(AD_HOC, budget=BUDGET)
 HOSTS = st.integers(0, 2)
+MISSION = st.integers(0, 2)
+VERBS = ["revoke", "close", "suspend", "resume", "extend"]
+FAULTS = st.lists(
+    st.tuples(
+        HOSTS,
+        st.sampled_from(
+            ["slow 0", "slow 0.005", "slow 0.02", "slow 0.3", "down", "down", "mend", "lost", "crash", "crash"]
+            + [f"{what} {worker}" for what in ("stop", "continue", "kill") for worker in range(WORKERS)]
+        ),
+    ),
+    max_size=3,
+)
 DELAYS = st.sampled_from([0.0, 0.005, 0.01, 0.012, 0.05, 0.3])
 
 
 class Missions(RuleBasedStateMachine):
     """What was acknowledged is the model: ``ended`` may never act again, ``suspended`` not until it is resumed."""
-
-    missions = Bundle("missions")
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,46 +102,56 @@ class Missions(RuleBasedStateMachine):
             return await host.control.extend(mission, "ana", ttl=1200.0)
         return await getattr(host.control, verb)(mission, "ana")
 
-    @rule(target=missions, number=HOSTS)
-    def open(self, number: int) -> str:
+    @initialize()
+    def two_are_open(self) -> None:
+        for number in (0, 1):
+            self.open(number)
+
+    @rule(number=HOSTS)
+    def open(self, number: int) -> None:
         host = self.fleet.hosts[number]
         if not host.up:
-            return ""
+            return
         try:
             opened = self.fleet.run(self.fleet.on(host, host.control.open(BOUNDED, "ana"))).mission
         except ExeatError as error:
             note(f"open at {host.name}: {error!r}")
-            return ""
+            return
         self.opened.append(opened.id)
         self.until[opened.id] = opened.expires_at
         self.acknowledged.append((host, "open", opened.id))
-        return opened.id
 
-    @rule(number=HOSTS, verb=st.sampled_from(["revoke", "close", "suspend", "resume", "extend"]), mission=missions)
-    def change(self, number: int, verb: str, mission: str) -> None:
-        if mission:
-            self.attempt((number, verb, mission, 0.0))
+    def pick(self, number: int) -> str:
+        """One of the missions that nobody is known to have ended, or of all."""
+        known = [mission for mission in self.opened if mission not in self.ended] or self.opened
+        return known[-1 - number % len(known)]
+
+    @rule(number=HOSTS, verb=st.sampled_from(VERBS), mission=MISSION, faults=FAULTS)
+    def change(self, number: int, verb: str, mission: int, faults: list[tuple[int, str]]) -> None:
+        self.fail(faults)
+        self.attempt((number, verb, self.pick(mission), 0.0))
 
     @rule(
-        mission=missions,
-        work=st.lists(
-            st.tuples(HOSTS, st.sampled_from(["revoke", "suspend", "resume", "extend"]), DELAYS), min_size=2, max_size=3
-        ),
+        mission=MISSION,
+        work=st.lists(st.tuples(HOSTS, st.sampled_from(VERBS), DELAYS), min_size=2, max_size=3),
+        faults=FAULTS,
     )
-    def change_at_once(self, mission: str, work: list[tuple[int, str, float]]) -> None:
-        if mission:
-            self.attempt(*((number, verb, mission, later) for number, verb, later in work))
+    def change_at_once(self, mission: int, work: list[tuple[int, str, float]], faults: list[tuple[int, str]]) -> None:
+        self.fail(faults)
+        picked = self.pick(mission)
+        self.attempt(*((number, verb, picked, later) for number, verb, later in work))
 
     @rule(
-        mission=missions,
+        number=MISSION,
         work=st.lists(
             st.tuples(HOSTS, st.integers(0, WORKERS - 1), st.sampled_from("abc"), st.integers(1, 3), DELAYS),
-            min_size=1,
-            max_size=6,
+            min_size=4,
+            max_size=8,
         ),
     )
-    def agents_act(self, mission: str, work: list[tuple[int, int, str, int, float]]) -> None:
+    def agents_act(self, number: int, work: list[tuple[int, int, str, int, float]]) -> None:
         """Several requests at once, through any workers."""
+        mission = self.pick(number)
         session = f"{mission}/invoice-bot"
 
         async def one(number: int, worker: int, place: str, cost: int, later: float) -> None:
@@ -143,70 +163,48 @@ class Missions(RuleBasedStateMachine):
         async def all_of_them() -> None:
             await asyncio.gather(*(one(*each) for each in work))
 
-        if mission:
-            self.fleet.run(all_of_them())
-
-    @rule(number=HOSTS)
-    def end_unused(self, number: int) -> None:
-        host = self.fleet.hosts[number]
-        if host.up:
-            with contextlib.suppress(ExeatError):
-                self.fleet.run(self.fleet.on(host, host.control.end_unused()))
+        self.fleet.run(all_of_them())
 
     # --- time and faults -------------------------------------------------------------------------------------------------
 
-    @rule(seconds=st.sampled_from([0.01, 0.2, 1.0, 2.5]))
-    def time_passes(self, seconds: float) -> None:
-        self.fleet.pass_time(seconds)
+    @rule(what=st.sampled_from(["passes", "is slept through", "is set"]), how=st.integers(0, 3))
+    def time(self, what: str, how: int) -> None:
+        if what == "passes":
+            self.fleet.pass_time((0.01, 0.2, 1.0, 2.5)[how])
+        elif what == "is slept through":
+            self.fleet.sleep((0.7, 5.0, 300.0, 900.0)[how])
+        else:
+            self.fleet.clock.ahead += (-7200.0, -5.0, 0.5, 1800.0)[how]
 
-    @rule(seconds=st.sampled_from([0.7, 5.0, 900.0]))
-    def the_machine_sleeps(self, seconds: float) -> None:
-        self.fleet.sleep(seconds)
-
-    @rule(seconds=st.sampled_from([-7200.0, -5.0, 0.5, 3600.0]))
-    def the_wall_clock_is_set(self, seconds: float) -> None:
-        self.fleet.clock.ahead += seconds
-
-    @rule(number=HOSTS)
-    def expire(self, number: int) -> None:
-        host = self.fleet.hosts[number]
-        if not host.up:
-            return
-        with contextlib.suppress(ExeatError):
-            self.fleet.run(self.fleet.on(host, host.control.expire_due()))
-
-    @rule(number=HOSTS, delay=DELAYS)
-    def the_line_is_slow(self, number: int, delay: float) -> None:
-        self.fleet.hosts[number].line.delay = delay
-
-    @rule(number=HOSTS, down=st.booleans())
-    def the_line_breaks_or_mends(self, number: int, down: bool) -> None:
-        self.fleet.hosts[number].line.down = down
-
-    @rule(number=HOSTS)
-    def an_answer_of_the_store_is_lost(self, number: int) -> None:
-        self.fleet.hosts[number].line.lose_next = True
-
-    @rule(number=HOSTS)
-    def a_host_crashes_or_starts(self, number: int) -> None:
+    @rule(number=HOSTS, what=st.sampled_from(["expire_due", "end_unused"]))
+    def look_for_what_is_over(self, number: int, what: str) -> None:
         host = self.fleet.hosts[number]
         if host.up:
-            self.fleet.crash(host)
-        else:
-            self.fleet.run(self.fleet.on(host, host.start()))
+            with contextlib.suppress(ExeatError):
+                self.fleet.run(self.fleet.on(host, getattr(host.control, what)()))
 
-    @rule(number=HOSTS, worker=st.integers(0, WORKERS - 1), stop=st.booleans())
-    def a_worker_is_stopped_or_goes_on(self, number: int, worker: int, stop: bool) -> None:
-        process = self.fleet.hosts[number].processes[worker]
-        if stop:
-            process.stopped = True
-        elif process.stopped:
-            process.go_on()
-
-    @rule(number=HOSTS, worker=st.integers(0, WORKERS - 1))
-    def a_worker_is_killed(self, number: int, worker: int) -> None:
-        if self.fleet.hosts[number].up:
-            self.fleet.hosts[number].kill_worker(worker)
+    @rule(faults=FAULTS)
+    def fail(self, faults: list[tuple[int, str]]) -> None:
+        for number, fault in faults:
+            host = self.fleet.hosts[number]
+            what, _, which = fault.partition(" ")
+            if what == "crash":
+                if host.up:
+                    self.fleet.crash(host)
+                else:
+                    self.fleet.run(self.fleet.on(host, host.start()))
+            elif what == "slow":
+                host.line.delay = float(which)
+            elif what == "lost":
+                host.line.lose_next = True
+            elif what in ("down", "mend"):
+                host.line.down = what == "down"
+            elif what == "kill" and host.up:
+                host.kill_worker(int(which))
+            elif what == "stop":
+                host.processes[int(which)].stopped = True
+            elif what == "continue" and host.processes[int(which)].stopped:
+                host.processes[int(which)].go_on()
 
     @rule()
     def all_is_mended(self) -> None:
@@ -278,8 +276,8 @@ class Missions(RuleBasedStateMachine):
 
 
 Missions.TestCase.settings = settings(
-    max_examples=30,
-    stateful_step_count=25,
+    max_examples=25,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -5,6 +5,7 @@ Must not know: how any of that is measured.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import final
 
@@ -38,19 +39,12 @@ class Endings:
         return await self._end(due)
 
     async def out_of_time(self) -> int:
-        """End every mission whose time is up, by the store as it is now; return how many.
+        """End every mission whose time is up, and return how many.
 
-        One that fails doesn't keep the others; the last failure is raised when all were tried.
+        Which ones that may be is known without reading the store, where ten thousand may be live; whether it is so, the
+        store says for each. One that fails doesn't keep the others; the last failure is raised when all were tried.
         """
-        failure: UnavailableError | None = None
-        try:
-            self._changes.seen(await self._changes.stored(self._store.live()))
-        except UnavailableError as error:
-            failure = error
-        ended = await self._end([(mission, "time") for mission in self._changes.out_of_time()])
-        if failure is not None:
-            raise failure
-        return ended
+        return await self._end([(mission, "time") for mission in self._changes.out_of_time()])
 
     async def _end(self, due: Sequence[tuple[Mission, str]]) -> int:
         ended = 0
@@ -62,8 +56,9 @@ class Endings:
                 ended += 1
             except UnavailableError as error:
                 failure = error
-            except ExeatError:
-                continue  # closed, extended or gone meanwhile: nothing is due any more
+            except ExeatError:  # closed, extended or gone meanwhile: nothing is due any more
+                with contextlib.suppress(ExeatError):
+                    self._changes.seen([await self._changes.existing(mission.id)])
         if failure is not None:
             raise failure
         return ended
