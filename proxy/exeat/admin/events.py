@@ -33,6 +33,8 @@ _BEHIND = 10_000
 _LISTENERS = 32
 _LOOK = 1.0
 """Seconds after which a listener that left without a word is noticed."""
+_STILL = 2.0
+"""Seconds between two questions whether the listener still may."""
 _QUIET = 15.0
 """Seconds after which a comment is sent, for whatever lies between and ends quiet connections."""
 
@@ -94,12 +96,16 @@ class Events:
         try:
             await response.prepare(call.request)
             await response.write(b": exeat\n\n")
-            written = loop.time()
+            written = asked = loop.time()
             while not listener.ended and call.request.transport is not None:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK):
                         await listener.awake.wait()
                 listener.awake.clear()
+                if loop.time() - asked > _STILL:
+                    asked = loop.time()
+                    if not await call.still():
+                        break  # the token was taken back, or the session is over
                 text = listener.take()
                 if text or loop.time() - written > _QUIET:
                     await response.write(text or b": quiet\n\n")

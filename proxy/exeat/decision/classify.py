@@ -20,7 +20,7 @@ from exeat.services.readers.reading import UnreadableError
 from exeat.services.resources import HOST_TYPE, MODEL, resource_for
 
 _HTTP_ACTIONS = {"GET": "http:read", "HEAD": "http:read", "OPTIONS": "http:read", "DELETE": "http:delete"}
-_MODEL_CAPTURE = MODEL.lower()
+MODEL_CAPTURE = MODEL.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _listed(compiled: CompiledService, operation: Operation, captures: Mapping[s
         operation.scope or operation.action,
         operation.group,
         operation.cost,
-        resource.uid.id if operation.resource == MODEL else captures.get(_MODEL_CAPTURE, ""),
+        resource.uid.id if operation.resource == MODEL else captures.get(MODEL_CAPTURE, ""),
     )
 
 

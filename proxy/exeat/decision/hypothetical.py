@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from exeat.decision.classify import MODEL_CAPTURE
 from exeat.decision.decide import decide
 from exeat.decision.destinations import in_mission
 from exeat.decision.hosts import canonical_host
@@ -120,7 +121,7 @@ def _alone(asked: Asked, service: Service, view: SessionView) -> tuple[Service, 
         raise _UnansweredError(Reason.OPERATION_UNKNOWN, f"ask about a request: type {URL_TYPE!r}")
     if asked.kind == SERVICE_TYPE and asked.resource != service.name:
         raise _UnansweredError(Reason.OPERATION_UNKNOWN, f"the resource is {EntityUid(SERVICE_TYPE, service.name)}")
-    captures = _captures(asked, service, operation)
+    captures = _captures(asked, service, operation, view)
     long = [each for each, value in captures.items() if "/" in value]
     if len(long) > 1:
         raise _UnansweredError(Reason.OPERATION_UNKNOWN, "two parts of the resource's id hold a '/'")
@@ -133,8 +134,8 @@ def _alone(asked: Asked, service: Service, view: SessionView) -> tuple[Service, 
     return replace(service, hosts=(host,), operations=(alone,)), _in_tunnel(method, host, port, path)
 
 
-def _captures(asked: Asked, service: Service, operation: Operation) -> dict[str, str]:
-    """What the ids of the resource and of its parents are made of."""
+def _captures(asked: Asked, service: Service, operation: Operation, view: SessionView) -> dict[str, str]:
+    """What the ids of the resource and of its parents are made of, and the model where a call names one."""
     by_name = {kind.name: kind for kind in service.resources}
     needed: list[str] = []
     found = dict(asked.captures)
@@ -153,6 +154,9 @@ def _captures(asked: Asked, service: Service, operation: Operation) -> dict[str,
     while kind is not None:
         needed += [each for each in id_captures(kind.id) if each not in needed]
         kind = by_name.get(kind.parent)
+    names_model = f"{{{MODEL_CAPTURE}" in operation.template or MODEL_CAPTURE in dict(operation.captures)
+    if names_model and (view.mission.models or MODEL_CAPTURE in found) and MODEL_CAPTURE not in needed:
+        needed.append(MODEL_CAPTURE)
     if missing := [each for each in needed if each not in found]:
         raise _UnansweredError(
             Reason.OPERATION_UNKNOWN, f"say also, in the resource's properties: {', '.join(missing)}"

@@ -115,3 +115,21 @@ async def test_listeners_are_let_go_when_the_process_ends(log: Log, given: Any) 
         assert (await stream.content.read()).startswith(b": exeat")
     await until(lambda: log.following == 0)
     engine.dispose()
+
+
+async def test_a_stream_ends_with_the_token_it_was_asked_for_with(
+    url: str, given: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exeat.admin.events._STILL", 0.0)
+    monkeypatch.setattr("exeat.admin.events._LOOK", 0.02)
+    base = url.removesuffix("/v1/events")
+    async with aiohttp.ClientSession(headers=given.headers) as owner:
+        made = await (await owner.post(f"{base}/v1/tokens", json={"name": "board", "role": "viewer"})).json()
+        board = {"Authorization": f"Bearer {made['secret']}"}
+        async with aiohttp.ClientSession(headers=board) as session, session.get(url) as stream:
+            assert await stream.content.readuntil(b"\n\n") == b": exeat\n\n"
+            await asyncio.sleep(0.1)
+            assert not stream.content.at_eof()
+            await (await owner.post(f"{base}/v1/tokens/{made['id']}/revoke", json={})).json()
+            async with asyncio.timeout(5):
+                assert await stream.content.read() == b""

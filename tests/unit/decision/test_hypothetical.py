@@ -132,3 +132,21 @@ def test_ids_of_several_parts_tell_their_parents_or_are_told_them():
     assert would_decide(thing, world, NOW).reason is Reason.OPERATION_UNKNOWN
     assert isinstance(would_decide(replace(thing, captures={"team": "red"}), world, NOW), Permit)
     assert 'Example::Team::"team-red"' in map(str, engine.asked[-1][2].parents)
+
+
+def test_a_pinned_mission_is_asked_about_with_the_model():
+    chat = services(
+        operation=[
+            {
+                "match": "POST /v1/chat", "action": "chat", "group": "write", "reader": "json",
+                "captures": {"model": "/model"}, "resource": "",
+            }
+        ],
+    )  # fmt: skip
+    world = replace(snapshot(mission=replace(MISSION, models=("good-1",))), services=chat)
+    question = asked(action="example:chat", kind="Exeat::Service", resource="example")
+    assert would_decide(question, world, NOW).reason is Reason.OPERATION_UNKNOWN
+    assert would_decide(replace(question, captures={"model": "bad-1"}), world, NOW).reason is Reason.MODEL_NOT_ALLOWED
+    assert isinstance(would_decide(replace(question, captures={"model": "good-1"}), world, NOW), Permit)
+    free = replace(snapshot(), services=chat)
+    assert isinstance(would_decide(question, free, NOW), Permit)
