@@ -33,6 +33,8 @@ _BEHIND = 10_000
 _LISTENERS = 32
 _LOOK = 1.0
 """Seconds after which a listener that left without a word is noticed."""
+_STILL = 2.0
+"""Seconds after which a token or a session that has ended ends the stream too."""
 _QUIET = 15.0
 """Seconds after which a comment is sent, for whatever lies between and ends quiet connections."""
 
@@ -85,7 +87,7 @@ class Events:
         return [get("/v1/events", self.events, Permission.READ, summary, media="text/event-stream")]
 
     async def events(self, call: Call) -> web.StreamResponse:
-        """Send records until the caller goes, or the process ends."""
+        """Send records until the caller goes or may not listen any more, or the process ends."""
         if len(self._listeners) >= _LISTENERS:
             raise UnavailableError(f"{_LISTENERS} listeners are the most")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
@@ -94,8 +96,12 @@ class Events:
         try:
             await response.prepare(call.request)
             await response.write(b": exeat\n\n")
-            written = loop.time()
+            written = asked = loop.time()
             while not listener.ended and call.request.transport is not None:
+                if loop.time() - asked > _STILL:
+                    asked = loop.time()
+                    if not await call.still():
+                        break
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK):
                         await listener.awake.wait()
