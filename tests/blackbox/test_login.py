@@ -117,12 +117,25 @@ def test_another_page_can_not_use_the_session(exeat, browser, provider, changes)
     assert exeat.admin("GET", "/v1/missions").ok() == before
 
 
-def test_a_token_beside_a_session_is_no_pages_call(exeat, browser, provider):
+def test_beside_a_token_a_session_counts_for_nothing(exeat, browser, provider):
     browser.log_in(provider, "alice")
-    both = browser.act("/v1/missions", OPEN, Authorization=f"Bearer {exeat.token()}")
-    assert both.json()["code"] == "origin_refused"
-    without = browser.act("/v1/missions", OPEN, Authorization=f"Bearer {exeat.token()}", Origin=None)
-    assert without.status_code == 201, "the token counts, not the session"
+    for origin in (browser.base, None):
+        answer = browser.act("/v1/missions", OPEN, Authorization=f"Bearer {exeat.token()}", Origin=origin)
+        assert answer.status_code == 201, answer.text
+        assert exeat.audit_records("mission", mission=answer.json()["mission"])[0]["by"] == "admin"
+    foreign = browser.act("/v1/missions", OPEN, Authorization=f"Bearer {exeat.token()}", Origin="http://evil.test")
+    assert foreign.json()["code"] == "origin_refused"
+
+
+def test_the_page_knows_of_the_login_and_its_stream_ends_with_the_session(exeat, browser, provider):
+    assert b'data-login="1" data-session="0"' in browser.call("GET", "/").content
+    browser.log_in(provider, "alice")
+    assert b'data-login="1" data-session="1"' in browser.call("GET", "/").content
+    with browser.session.get(f"{browser.base}/v1/events", stream=True, timeout=10) as stream:
+        assert stream.status_code == 200
+        assert next(stream.iter_lines()) == b": exeat"
+        assert browser.act("/logout", {}).json() == {"done": True}
+        assert b"event" not in b"".join(stream.iter_content(None))
 
 
 @pytest.mark.guard("login-state")

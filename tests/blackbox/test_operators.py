@@ -207,6 +207,8 @@ def test_every_answer_is_one_that_the_description_promises(exeat, description):
     tried = 0
     for found in schemathesis.openapi.from_dict(description).get_all_operations():
         operation = found.ok()
+        if operation.path == "/v1/events":
+            continue  # a stream without an end; tests/unit/admin/test_admin_events.py
 
         @settings(
             max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)

@@ -172,8 +172,8 @@ class Exeat:
         try:
             connection.request(method, path, payload, sent)
             answer = connection.getresponse()
-            text = answer.read()
             kind = answer.headers.get_content_type()
+            text = b"" if kind == "text/event-stream" else answer.read()  # that one has no end
             parsed = orjson.loads(text) if text and kind.endswith("json") else text.decode(errors="replace")
             return Answer(answer.status, {key.lower(): value for key, value in answer.getheaders()}, parsed)
         finally:

@@ -34,7 +34,7 @@ _LISTENERS = 32
 _LOOK = 1.0
 """Seconds after which a listener that left without a word is noticed."""
 _STILL = 2.0
-"""Seconds between two questions whether the listener still may."""
+"""Seconds after which a token or a session that has ended ends the stream too."""
 _QUIET = 15.0
 """Seconds after which a comment is sent, for whatever lies between and ends quiet connections."""
 
@@ -87,7 +87,7 @@ class Events:
         return [get("/v1/events", self.events, Permission.READ, summary, media="text/event-stream")]
 
     async def events(self, call: Call) -> web.StreamResponse:
-        """Send records until the caller goes, or the process ends."""
+        """Send records until the caller goes or may not listen any more, or the process ends."""
         if len(self._listeners) >= _LISTENERS:
             raise UnavailableError(f"{_LISTENERS} listeners are the most")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})

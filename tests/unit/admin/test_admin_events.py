@@ -83,6 +83,21 @@ async def test_every_listener_gets_what_is_written_and_the_log_is_followed_once(
     await until(lambda: log.following == 0)
 
 
+@pytest.mark.guard("stream-ends-with-its-token")
+async def test_a_stream_ends_with_the_token_that_opened_it(log: Log, url: str, given: Any) -> None:
+    tokens = url.replace("events", "tokens")
+    async with aiohttp.ClientSession() as session:
+        made = {"name": "board", "role": "viewer"}
+        async with session.post(tokens, json=made, headers=given.headers) as answer:
+            token = await answer.json()
+        async with session.get(url, headers={"Authorization": f"Bearer {token['secret']}"}) as stream:
+            await until(lambda: log.following == 1)
+            async with session.post(f"{tokens}/{token['id']}/revoke", json={}, headers=given.headers) as answer:
+                assert answer.status == 200
+            async with asyncio.timeout(5):
+                assert await stream.content.read() == b": exeat\n\n"
+
+
 async def test_nobody_listens_without_a_token(log: Log, url: str) -> None:
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         assert answer.status == 401
