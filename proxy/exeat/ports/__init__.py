@@ -1,0 +1,59 @@
+"""Everything outside, as Protocols: the only way the core touches a clock, a disk or a network.
+
+Each docstring is a contract: what is returned, and what is raised. A port may raise anything; whatever is not a
+``RefusalError`` is refused as ``internal_error``. *clock* · *evidence* · *audit* · *tokens* · *origins* · *store* what is durable ·
+*control* what a worker asks of the control plane · *changes* what it is told. Must not know: any implementation.
+"""
+
+from exeat.ports.audit import AuditSink
+from exeat.ports.changes import Applied, CeilingsFeed, ChangeFeed, Evaluate
+from exeat.ports.clock import Clock
+from exeat.ports.control import ApprovalDesk, Ledger, Lender, Opener, TrafficReports, Watchtower
+from exeat.ports.evidence import PassVerifier, VerifiedPass
+from exeat.ports.origins import Resolver
+from exeat.ports.store import (
+    AdminTokens,
+    ApprovalStore,
+    Changed,
+    Confirmed,
+    DestinationStore,
+    Feed,
+    Leases,
+    Live,
+    MissionStore,
+    Replicas,
+)
+from exeat.ports.tokens import Broker, Ended, Issuer, SecretSource, TokenLeft
+
+__all__ = [
+    "AdminTokens",
+    "Applied",
+    "ApprovalDesk",
+    "ApprovalStore",
+    "AuditSink",
+    "Broker",
+    "CeilingsFeed",
+    "ChangeFeed",
+    "Changed",
+    "Clock",
+    "Confirmed",
+    "DestinationStore",
+    "Ended",
+    "Evaluate",
+    "Feed",
+    "Issuer",
+    "Leases",
+    "Ledger",
+    "Lender",
+    "Live",
+    "MissionStore",
+    "Opener",
+    "PassVerifier",
+    "Replicas",
+    "Resolver",
+    "SecretSource",
+    "TokenLeft",
+    "TrafficReports",
+    "VerifiedPass",
+    "Watchtower",
+]
