@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
+import subprocess
+import termios
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
+from rig.proxy import COMMAND, clean_environment
 from rig.wire import ask, refused, tunnel
 from rig.wire_h2 import H2Wire
 
@@ -205,3 +210,26 @@ def test_one_picture_of_what_goes_on(exeat, entry):
     assert mission["mission"] in done.stdout
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80, done.stdout
+
+
+def test_the_live_picture_ends_with_q_and_leaves_the_terminal_as_it_was(exeat, entry):
+    mission = _mission(exeat, ADDED).ok()
+    ours, theirs = os.openpty()
+    environ = clean_environment() | {"EXEAT_CONFIG": str(exeat.file), "COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
+    before = termios.tcgetattr(theirs)
+    arguments = [*COMMAND, "top", "--interval", "30", "--limit", "1000"]
+    process = subprocess.Popen(arguments, cwd=exeat.folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
+    try:
+        shown, deadline = b"", time.monotonic() + 20
+        while mission["mission"].encode() not in shown and time.monotonic() < deadline:
+            if select.select([ours], [], [], 0.2)[0]:
+                shown += os.read(ours, 65536)
+        assert mission["mission"].encode() in shown, shown[-2000:]
+        os.write(ours, b"q")
+        assert process.wait(10) == 0
+        assert termios.tcgetattr(theirs) == before
+    finally:
+        process.kill()
+        process.wait(5)
+        os.close(ours)
+        os.close(theirs)

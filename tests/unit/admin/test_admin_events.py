@@ -132,6 +132,7 @@ async def test_listeners_are_let_go_when_the_process_ends(log: Log, given: Any) 
     engine.dispose()
 
 
+@pytest.mark.guard("stream-ends-with-its-token")
 async def test_a_stream_ends_with_the_token_it_was_asked_for_with(
     url: str, given: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
