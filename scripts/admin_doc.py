@@ -69,7 +69,7 @@ session, in a file of their own, used where there is no `admin.token_file`. A li
 without the code.
 
 Sessions are in memory: a restart ends them, `POST /logout` ends one. A change made with a cookie needs `Origin` equal to our own and
-the header `Exeat-Csrf` (any value); a call with a token may have no `Origin` at all. Over plain HTTP on loopback every local
+the header `Exeat-Csrf` (any value); any call with another `Origin` is refused, whatever it shows. Over plain HTTP on loopback every local
 program that a browser visits on the same address, whatever its port, is sent the cookie: give people an `https://` URL, where the
 cookie is `__Host-`.
 

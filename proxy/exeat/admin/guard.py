@@ -25,6 +25,8 @@ from exeat.errors import NotAuthenticatedError, UnavailableError
 from exeat.model.destination import host_port
 from exeat.model.secret import Secret
 
+_OWN_SITE = frozenset({"same-origin", "none"})
+"""A page of ours, or what somebody typed (W3C Fetch Metadata)."""
 _CSRF = "Exeat-Csrf"
 """A header of any value: a form can't set one, and another origin's script isn't given leave to."""
 
@@ -59,10 +61,7 @@ class Guard:
             raise BrowserRefusedError("calls from other pages are refused", "Open the page of this listener itself.")
         if is_open:
             return NOBODY
-        if request.headers.get("Sec-Fetch-Site", "none") not in (
-            "same-origin",
-            "none",
-        ):  # browsers say so without Origin too
+        if request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITE:  # browsers say so without Origin too
             raise BrowserRefusedError("this comes from another site's page", "Open the page itself.")
         caller = await self._by_token(shown) if word is None else self._by_session(request, word)
         if caller is None:
