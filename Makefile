@@ -27,7 +27,7 @@ test-all: test test-guards ## the slow tier too: every guard taken away in turn,
 	@RIG_EXEAT="$(BIN)/python -O -m exeat.cli.main" $(BIN)/pytest -n $(JOBS) -q tests/blackbox tests/matrix
 
 test-guards: $(READY) ## take each guard away and show that its test turns red
-	@$(BIN)/python scripts/guards.py
+	@$(BIN)/python scripts/guards.py $(GUARDS)
 
 fuzz: $(READY) ## look for inputs that break a promise, FUZZ_SECONDS (60) for each target; finds stay in .fuzz
 	@$(BIN)/python tests/fuzz/run.py $(FUZZ)
