@@ -275,6 +275,9 @@ ENCODED = [
 ]
 
 
+URL_SAFE = base64.urlsafe_b64encode(SHARED_KEY.encode()).decode().rstrip("=")
+
+
 @pytest.mark.guard("secret-in-body")
 @pytest.mark.parametrize("shown", ENCODED, ids=["plain", "base64", "hex", "percent"])
 @pytest.mark.parametrize("http2", [False, True])
@@ -314,7 +317,7 @@ def test_a_shared_key_in_a_body_that_is_read_first_is_not_sent_at_all(exeat, ori
     assert origin.connections == []
 
 
-@pytest.mark.parametrize("shown", [SHARED_KEY, base64.urlsafe_b64encode(SHARED_KEY.encode()).decode().rstrip("=")])
+@pytest.mark.parametrize("shown", [URL_SAFE, SHARED_KEY.encode().hex()])
 def test_a_shared_key_in_a_url_is_not_sent_at_all(exeat, origin, mission, shown):
     refused(ask(exeat, mission, "GET", f"/v1/refunds?note={shown}"), "mission_ended")
     assert deviations(exeat, mission, "secret-in-body")[0]["evidence"]["in"] == "head"
@@ -324,7 +327,7 @@ def test_a_shared_key_in_a_url_is_not_sent_at_all(exeat, origin, mission, shown)
 
 @pytest.mark.guard("secret-in-record")
 def test_the_record_of_a_path_with_a_key_in_it_shows_none(exeat, mission):
-    refused(ask(exeat, mission, "GET", f"/v1/refunds/{SHARED_KEY}"), "mission_ended")
+    refused(ask(exeat, mission, "GET", f"/v1/refunds/{SHARED_KEY}"), "credential_foreign")
     record = exeat.audit_records("decision", mission=mission["mission"])[0]
     assert record["path"] == "/v1/refunds/" + "*" * len(SHARED_KEY)
 
@@ -357,6 +360,17 @@ def test_a_foreign_credential_alerts_and_is_refused(exeat, mission):
     fired = deviations(exeat, mission)[0]
     assert (fired["rule"], fired["then"], fired["when"]) == ("foreign-credential", "alert", "foreign_credential")
     assert b"nobody_knows" not in exeat.everything_written()
+    assert goes_on(exeat, mission)
+
+
+def test_a_shared_key_in_the_wrong_place_of_a_request_is_refused_and_alerts(exeat, origin, mission):
+    """It didn't leave, and may be how an old program was written."""
+    for path in (f"/v1/refunds?note={SHARED_KEY}", f"/v1/refunds/{SHARED_KEY}"):
+        refused(ask(exeat, mission, "GET", path), "credential_foreign")
+    [fired] = deviations(exeat, mission)
+    assert (fired["rule"], fired["evidence"]["detail"]) == (
+        "foreign-credential", "a managed credential outside its place",
+    )  # fmt: skip
     assert goes_on(exeat, mission)
 
 

@@ -14,7 +14,7 @@ HOST = "api.example.test"
 
 
 def leave_the_path(exeat, mission):
-    refused(ask(exeat, mission, "GET", f"/v1/refunds?note={SHARED_KEY}"), "mission_ended")
+    refused(ask(exeat, mission, "GET", f"/v1/refunds?note={SHARED_KEY.encode().hex()}"), "mission_ended")
 
 
 def has_no_rights(exeat, mission):
@@ -66,7 +66,7 @@ def test_the_mission_stays_without_rights_and_is_revoked_in_the_end(exeat, world
 
 def test_an_audit_that_can_t_be_written_keeps_no_mission_alive(exeat, world, origin, mission):
     world.fault("audit", "refuse")
-    assert ask(exeat, mission, "GET", f"/v1/refunds?note={SHARED_KEY}").status == 503
+    assert ask(exeat, mission, "GET", f"/v1/refunds?note={SHARED_KEY.encode().hex()}").status == 503
     world.heal()
     until(lambda: exeat.admin("GET", f"/v1/missions/{mission['mission']}").ok()["state"] == "revoked")
     until(lambda: exeat.audit_records("mission", event="deviation", mission=mission["mission"]))

@@ -265,7 +265,7 @@ def test_a_rule_that_fires_in_one_worker_ends_the_mission_in_all(exeat, origin):
     with contextlib.ExitStack() as stack:
         wires = [stack.enter_context(tunnel(exeat, mission)) for _ in range(6)]
         assert [wire.request("GET", "/v1/refunds", host=HOST).status for wire in wires] == [200] * 6
-        refused(ask(exeat, mission, "GET", f"/v1/refunds?note={SHARED_KEY}"), "mission_ended")
+        refused(ask(exeat, mission, "GET", f"/v1/refunds?note={SHARED_KEY.encode().hex()}"), "mission_ended")
         deadline = time.monotonic() + 5
         while not exeat.audit_records("mission", event="revoke_applied", mission=mission["mission"]):
             assert time.monotonic() < deadline

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Mapping
 from typing import final
 
-from exeat.decision.normalize import normalize
 from exeat.decision.pins import Unpinned, may_answer
 from exeat.decision.snapshot import SessionView
 from exeat.deviation.events import Event, Subject, refused
@@ -72,7 +71,7 @@ class Deviations:
                 return verdict
             code = Reason.APPROVAL_REQUIRED if isinstance(verdict, Hold) else verdict.reason
             events = []
-            if self.known and wire is not None and (found := self._in_wire(wire)):
+            if wire is not None and (found := self.known.honeytoken(wire.target, wire.headers)):
                 events.append(_found(found, "head", decision_id, destination))
             evidence, known = self._evidence(verdict, view)
             events.append(refused(code, decision_id, destination, evidence, known=known))
@@ -124,11 +123,6 @@ class Deviations:
         self._watch.forget(mission)
 
     # --- what is noticed ------------------------------------------------------------------------------------------------
-
-    def _in_wire(self, wire: WireRequest) -> Found | None:
-        """What a refused request shows in its head; of one that has no one reading, the honeytokens alone."""
-        request = normalize(wire)
-        return self.known.honeytoken(wire.target, wire.headers) if isinstance(request, Deny) else self._in_head(request)
 
     def _in_head(self, request: CanonicalRequest) -> Found | None:
         target = f"{request.path}?{request.query}".encode("utf-8", "surrogateescape")
