@@ -220,7 +220,7 @@ def test_a_websocket_is_cut_at_the_bound(exeat, chat):
     with Agent(exeat, mission, host=CHAT) as agent:
         for _ in range(4):
             agent.send(BytesMessage(b"x" * 10_000))
-            assert sum(len(agent.next().data) for _ in range(1)) > 0
+            assert agent.next().data
         agent.send(BytesMessage(b"x" * 90_000))
         events = []
         while not events or not isinstance(events[-1], CloseConnection):

@@ -186,6 +186,28 @@ async def test_bytes_pass_up_to_the_bound_and_unpaid_ones_never() -> None:
     assert isinstance(await charge(budgets), Deny)
 
 
+async def test_what_is_too_little_here_is_there_for_others_and_nobody_is_left_waiting() -> None:
+    """A part that doesn't suffice goes back at once; who asks meanwhile is answered, and never that the ledger is gone."""
+    ledger, clock = Slow(), Clock()
+    one, two = (worker(ledger, clock, bounded(cost=5)) for _ in range(2))
+    assert isinstance(await charge(one, cost=4), Meter)
+    answers = await asyncio.gather(*(charge(one, cost=4) for _ in range(5)), *(charge(one) for _ in range(5)))
+    assert {answer.reason for answer in answers if isinstance(answer, Deny)} == {Reason.BUDGET_EXHAUSTED}
+    assert isinstance(await charge(two, cost=1), Meter)
+
+
+async def test_a_last_part_taken_in_advance_is_kept_for_who_streams() -> None:
+    ledger = Slow()
+    budgets = worker(ledger, Clock(), bounded(bytes=100_000))
+    meter = await charge(budgets)
+    assert isinstance(meter, Meter)
+    for _ in range(100):
+        assert meter.pay(1000) or await meter.obtain(1000) == 1000
+        assert meter.spend(1000)
+        await asyncio.sleep(0)
+    assert await meter.obtain(1) == 0
+
+
 @pytest.mark.guard("idle-counts-bytes")
 async def test_what_moves_is_told_and_what_lies_idle_given_back() -> None:
     ledger, clock = Slow(), Clock()

@@ -73,8 +73,12 @@ class Lease:
         """Units that come from the lender, or weren't spent after all."""
         self.held += amount
 
-    def serve(self, moment: float, *, last: bool) -> None:
-        """Give those who wait what there is, in their order; with ``last`` no more will come, and the rest get nothing."""
+    def serve(self, moment: float, *, last: bool) -> bool:
+        """Give those who wait what there is, in their order; with ``last`` no more will come, and the rest get nothing.
+
+        Return whether somebody got nothing.
+        """
+        refused = False
         while self.waiting:
             waiter = self.waiting[0]
             if waiter.got.done():  # gone meanwhile
@@ -82,11 +86,13 @@ class Lease:
                 continue
             amount = waiter.amount if self.held >= waiter.amount else self.held if waiter.part else 0
             if amount < waiter.amount and not last:
-                return
+                break
+            refused = refused or amount == 0
             self.waiting.popleft()
             self.held -= amount
             self.spent_at = moment
             waiter.got.set_result(amount)
+        return refused
 
 
 @dataclass(slots=True, eq=False)

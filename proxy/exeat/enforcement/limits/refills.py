@@ -107,11 +107,11 @@ class Refills:
                 last = granted < wanted
                 if last:
                     lease.empty_until = self._clock.monotonic() + _EMPTY
-                lease.serve(self._clock.monotonic(), last=last)
-                if last and lease.held:  # too little for who asked: it may be enough for somebody elsewhere
+                refused = lease.serve(self._clock.monotonic(), last=last)
+                if refused and lease.held:  # too little for who asked here may be enough for somebody elsewhere
                     lease.empty_until = 0.0
                     await self.give_back(lease)
-                if last or not lease.waiting:
+                if not lease.waiting:
                     break
         except Exception as error:  # noqa: BLE001 whatever it is, nobody may go on waiting
             logger.warning("the ledger can't be asked: %s", type(error).__name__)
