@@ -141,7 +141,7 @@ async def start(assembly: Assembly, count: int, agents: int) -> dict[str, float]
         await assembly.plane.store.add(mission(number, agents))
     gc.collect()
     cpu, clock = time.process_time(), time.perf_counter()
-    live = await assembly.plane.store.live()
+    live = await assembly.plane.control.restore()
     read = time.process_time() - cpu
     assembly.worker.load(live)
     return {"read_cpu": read, "load_cpu": time.process_time() - cpu - read, "seconds": time.perf_counter() - clock}
@@ -153,6 +153,7 @@ async def expiry(assembly: Assembly, agents: int) -> dict[str, float]:
     for number in range(10):
         due = replace(mission(10**9 + number, agents), expires_at=time.time() - 1)
         await assembly.plane.store.add(due)
+        assembly.plane.control.seen([due])
         began = time.process_time()
         if await assembly.plane.control.expire_due() != 1:
             raise TypeError("exactly one was due")

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "missions"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from decision_world import empty_snapshot
 from mission_world import AD_HOC as AD_HOC  # noqa: PLC0414 for those who drive a fleet
-from mission_world import AGENTS, CEILINGS, NOW
+from mission_world import AGENTS, NOW
 from mission_world import World as Effects
 from mission_world import control as make_control
 from sqlalchemy import Connection
@@ -232,7 +232,10 @@ class Host:
             store=self.store,
             audit=sink,
             feed=self.standing.apply,
+<<<<<<< HEAD
             ceilings=lambda: CEILINGS,
+=======
+>>>>>>> 2c86da3bb00ca5214a169119117806f45ccfc44e
             usage=self.usage,
         )
         self.standing.told = self.control.seen

@@ -10,16 +10,21 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, note, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from exeat.enforcement.world import World
 from exeat.errors import ExeatError
-from exeat.model.mission import Budget, MissionState
+from exeat.model.mission import Budget, Mission, MissionState
+from exeat.store.budgets import StoredLedger
+from exeat.store.store import Store
 from machine.fleet_world import AD_HOC, LEASE, WORKERS, Fleet, Host
 
 BUDGET = Budget(requests=5, cost=7, destinations=2)
@@ -282,3 +287,45 @@ Missions.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestMissions = Missions.TestCase
+
+
+@pytest.fixture
+def machine() -> Iterator[Missions]:
+    made = Missions()
+    made.two_are_open()
+    yield made
+    made.teardown()
+
+
+def test_it_sees_a_worker_that_goes_on_beyond_its_lease(machine: Missions, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.change(0, "revoke", 0, [(1, "down")])
+    machine.what_may_not_act_is_served_by_nobody()
+    monkeypatch.setattr(World, "is_live", lambda world, session: session in world.snapshot.sessions)
+    with pytest.raises(AssertionError):
+        machine.what_may_not_act_is_served_by_nobody()
+
+
+def test_it_sees_a_change_that_is_lost(machine: Missions, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forget(_: Store, mission: Mission, expected_revision: int) -> Mission:
+        return replace(mission, revision=expected_revision + 1)
+
+    monkeypatch.setattr(Store, "replace", forget)
+    machine.change(0, "revoke", 0, [])
+    with pytest.raises(AssertionError):
+        machine.what_was_acknowledged_is_stored()
+
+
+def test_it_sees_a_budget_that_is_exceeded(machine: Missions, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [(host, 0, "a", 1, 0.0) for host in (0, 1, 2)] * 3
+    machine.agents_act(0, asked)
+    machine.no_budget_is_exceeded()
+    assert machine.sent
+
+    async def grant(_: StoredLedger, mission: str, kind: str, wanted: int, bound: int) -> int:
+        return wanted
+
+    monkeypatch.setattr(StoredLedger, "reserve", grant)
+    machine.fleet.pass_time(1.0)
+    machine.agents_act(0, asked)
+    with pytest.raises(AssertionError):
+        machine.no_budget_is_exceeded()
