@@ -232,10 +232,7 @@ class Host:
             store=self.store,
             audit=sink,
             feed=self.standing.apply,
-<<<<<<< HEAD
             ceilings=lambda: CEILINGS,
-=======
->>>>>>> 2c86da3bb00ca5214a169119117806f45ccfc44e
             usage=self.usage,
         )
         self.standing.told = self.control.seen
