@@ -232,7 +232,6 @@ class Host:
             store=self.store,
             audit=sink,
             feed=self.standing.apply,
-            ceilings=lambda: CEILINGS,
             usage=self.usage,
         )
         self.standing.told = self.control.seen
