@@ -37,7 +37,7 @@ PORTS = {
     "disk": ("os", "", "write"),
     "clock": ("exeat.clock", "SystemClock", "time"),
     "monotonic": ("exeat.clock", "SystemClock", "monotonic"),
-    "feed": ("exeat.enforcement.worker", "Worker", "apply"),
+    "feed": ("exeat.fleet.crew", "Crew", "apply"),
 }
 
 
