@@ -334,6 +334,7 @@ async def test_a_mission_whose_agent_was_removed_is_not_extended(world: World, c
     assert world.records[0]["agent"] == "prod/invoice-bot"
 
 
+@pytest.mark.guard("due-read-again")
 async def test_what_is_due_is_found_without_reading_every_live_mission(
     missions: MissionControl, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
