@@ -5,7 +5,6 @@ Must not know: how any of that is measured.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import final
 
@@ -41,10 +40,22 @@ class Endings:
     async def out_of_time(self) -> int:
         """End every mission whose time is up, and return how many.
 
-        Which ones that may be is known without reading the store, where ten thousand may be live; whether it is so, the
-        store says for each. One that fails doesn't keep the others; the last failure is raised when all were tried.
+        Which ones that may be is known without reading the store, where ten thousand may be live; each of them is read before
+        it ends, for another host may have prolonged it. One that fails doesn't keep the others; the last failure is raised
+        when all were tried.
         """
-        return await self._end([(mission, "time") for mission in self._changes.out_of_time()])
+        failure: UnavailableError | None = None
+        for mission in self._changes.out_of_time():
+            try:
+                self._changes.seen([await self._changes.existing(mission.id)])
+            except UnavailableError as error:
+                failure = error
+            except ExeatError:
+                continue  # it is gone: ending it says so
+        ended = await self._end([(mission, "time") for mission in self._changes.out_of_time()])
+        if failure is not None:
+            raise failure
+        return ended
 
     async def _end(self, due: Sequence[tuple[Mission, str]]) -> int:
         ended = 0
@@ -56,9 +67,8 @@ class Endings:
                 ended += 1
             except UnavailableError as error:
                 failure = error
-            except ExeatError:  # closed, extended or gone meanwhile: nothing is due any more
-                with contextlib.suppress(ExeatError):
-                    self._changes.seen([await self._changes.existing(mission.id)])
+            except ExeatError:
+                continue  # closed, extended or gone meanwhile: nothing is due any more
         if failure is not None:
             raise failure
         return ended

@@ -334,6 +334,28 @@ async def test_a_mission_whose_agent_was_removed_is_not_extended(world: World, c
     assert world.records[0]["agent"] == "prod/invoice-bot"
 
 
+@pytest.mark.guard("due-read-again")
+async def test_what_is_due_is_found_without_reading_every_live_mission(
+    missions: MissionControl, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be ten thousand. One that somebody else has prolonged is not due, and isn't asked about again."""
+    first, other = await opened(missions, world), await opened(missions, world)
+    world.stored[other.id] = replace(other, expires_at=NOW + DAY, revision=1)
+
+    async def live() -> Any:
+        raise RuntimeError("all of them are read")
+
+    async def children(_: str) -> list[Mission]:
+        return []
+
+    monkeypatch.setattr(world, "live", live)
+    monkeypatch.setattr(world, "children", children)
+    clock.now = first.expires_at
+    assert await missions.expire_due() == 1
+    assert [each.state for each in world.stored.values()] == [MissionState.EXPIRED, MissionState.OPEN]
+    assert not missions.is_due()
+
+
 async def test_what_is_due_expires_and_nothing_else(missions: MissionControl, world: World, clock: Clock) -> None:
     due = await opened(missions, world)
     suspended = await opened(missions, world)
