@@ -8,36 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from secrets import token_hex
 from typing import final
 
 from exeat.decision.decide import decide
 from exeat.decision.normalize import normalize
 from exeat.decision.snapshot import SessionView
+from exeat.enforcement.accounts import Accounts
+from exeat.enforcement.admission import UNASKED, Admission, Pending, Settled, Waiting
 from exeat.enforcement.answers.keeping import Keeper
 from exeat.enforcement.deviations import Deviations
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.formats.asked import Asked, asked_by
 from exeat.enforcement.headers import framed, outgoing
 from exeat.enforcement.holding import NOT_APPROVED, Approved, Holding, question
-from exeat.enforcement.identified import Conflicting, Identity
+from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
 from exeat.enforcement.limits.budgets import Budgets, Wanted
 from exeat.enforcement.limits.meter import Meter
 from exeat.enforcement.openings import Opening, Openings
-from exeat.enforcement.recorder import Recorder, where
-from exeat.enforcement.refusal import Refusal, render
+from exeat.enforcement.recorder import Recorder
+from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.tally import Tally
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
 from exeat.identity.shown import Evidence, Shown
 from exeat.model.decision import Deny, Hold, Inject, NeedBody, Tag
-from exeat.model.destination import host_port
 from exeat.model.reason import Reason
-from exeat.model.record import Sent
 from exeat.model.request import CanonicalRequest, WireRequest
 from exeat.model.token import Token
 from exeat.ports import AuditSink, Broker, Clock
@@ -47,37 +45,6 @@ logger = logging.getLogger("exeat.gate")
 
 _STALE = Reason.STATE_STALE, "the lease has run out"
 _NOTHING_KEPT: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A permit whose token has to be minted first. Whoever holds it owes ``exchange`` an outcome from now on."""
-
-    exchange: Exchange
-    mint: Callable[[], Awaitable[Exchange | Refusal]]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Not judged yet: something outside has to answer first. Nothing is recorded, minted, resolved or dialled before it has.
-
-    ``judge`` waits for that and judges the request anew; it never raises an Exception and never answers NeedBody.
-    """
-
-    judge: Callable[[], Awaitable[Exchange | Refusal | Pending]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What came of asking outside for a request that is judged again: people's approval, and the ledger's word."""
-
-    approved: Approved | None = None
-    paid: Meter | Deny | None = None
-
-
-_UNASKED = _Asked()
-
-Admission = Exchange | Refusal | NeedBody | Pending | Waiting
 
 
 @final
@@ -104,6 +71,7 @@ class Gate:
         self._identifier = identifier
         self._broker = broker
         self._recorder = Recorder(audit, clock, deviations.known)
+        self._accounts = Accounts(world, self._recorder, deviations, clock)
         self._clock = clock
         self._deadline = deadline
         self._pairwise_key = pairwise_key
@@ -142,7 +110,9 @@ class Gate:
     ) -> Refusal:
         """Record and render a refusal that came about before there was anything to judge."""
         now = self._clock.monotonic()
-        return self._refuse(verdict, self._new_id(), identity, wire, now, close=close, challenge=challenge)
+        return self._accounts.refuse(
+            verdict, self._accounts.new_id(), identity, wire, now, close=close, challenge=challenge
+        )
 
     def admit(
         self, identity: Identity, wire: WireRequest, body: bytes | None = None, *, whole: bool = True
@@ -153,7 +123,7 @@ class Gate:
         NeedBody asks for the body first and is given only once: the call with ``body`` returns anything but NeedBody.
         ``whole`` says that nothing of the body follows. Never raises an Exception.
         """
-        return self._judge(identity, wire, body, self._new_id(), whole, _UNASKED)
+        return self._judge(identity, wire, body, self._accounts.new_id(), whole, UNASKED)
 
     def _judge(
         self,
@@ -162,7 +132,7 @@ class Gate:
         body: bytes | None,
         decision_id: str,
         whole: bool,
-        asked: _Asked,
+        asked: Settled,
     ) -> Admission:
         """As :meth:`admit`, after some were asked: nobody is asked again."""
         started = self._clock.monotonic()
@@ -173,7 +143,7 @@ class Gate:
         except Exception:
             logger.exception("decision %s failed", decision_id)
             verdict = Deny(Reason.INTERNAL_ERROR, detail="judging failed")
-        return self._refuse(verdict, decision_id, identity, wire, started, body=body)
+        return self._accounts.refuse(verdict, decision_id, identity, wire, started, body=body)
 
     def _admit(
         self,
@@ -182,33 +152,33 @@ class Gate:
         body: bytes | None,
         decision_id: str,
         started: float,
-        asked: _Asked,
+        asked: Settled,
         *,
         whole: bool,
     ) -> Admission:
         snapshot = self._world.snapshot
         request = normalize(wire)
         if isinstance(request, Deny):
-            return self._refuse(request, decision_id, identity, wire, started, close=True)
+            return self._accounts.refuse(request, decision_id, identity, wire, started, close=True)
         if self._clock.time() >= identity.until:
-            return self._refuse(_outlived(identity), decision_id, identity, wire, started, close=True)
+            return self._accounts.refuse(_outlived(identity), decision_id, identity, wire, started, close=True)
         view = snapshot.sessions.get(identity.session)
         if view is None:
-            return self._refuse(self._absent(identity), decision_id, identity, wire, started)
+            return self._accounts.refuse(self._absent(identity), decision_id, identity, wire, started)
         if self._world.lifetimes.over(view.mission.id, started):
             ended = Deny(Reason.MISSION_ENDED, detail="expired; the clock was set back")
-            return self._refuse(ended, decision_id, identity, wire, started, view=view)
+            return self._accounts.refuse(ended, decision_id, identity, wire, started, view=view)
         if self._world.draining:
             raise RefusalError(Reason.STATE_STALE, "the worker is stopping")
         if self._world.stale:
             raise RefusalError(*_STALE)
         if self._world.barred and (barred := self._deviations.barred(view.mission.id)):
-            return self._refuse(barred, decision_id, identity, wire, started, view=view, body=body)
+            return self._accounts.refuse(barred, decision_id, identity, wire, started, view=view, body=body)
         if body is not None and whole:
             request = framed(request, body)
         claim = self._keeper.claim(view.session.key, request)
         if isinstance(claim, Deny):
-            return self._refuse(claim, decision_id, identity, wire, started, view=view, body=body)
+            return self._accounts.refuse(claim, decision_id, identity, wire, started, view=view, body=body)
         kept = _NOTHING_KEPT if claim is None else claim.placeholders
         given = asked.approved or NOT_APPROVED
         decision = decide(request, view, snapshot, self._clock.time(), approvals=given.groups, body=body, kept=kept)
@@ -218,10 +188,10 @@ class Gate:
             if body is not None:
                 raise RefusalError(Reason.REQUEST_MALFORMED, "the body did not settle the operation")
             return decision
-        judge = partial(self._judge, identity, wire, body, decision_id, whole)
         if isinstance(decision, Hold) and asked.approved is None:
+            judge = partial(self._judge, identity, wire, body, decision_id, whole)
             refuse = partial(
-                self._refuse,
+                self._accounts.refuse,
                 decision_id=decision_id,
                 identity=identity,
                 wire=wire,
@@ -231,18 +201,21 @@ class Gate:
             )
             return self._hold(decision, request, view, judge, refuse, decision_id, body, whole=whole)
         if isinstance(decision, Deny | Hold):
-            return self._refuse(decision, decision_id, identity, wire, started, view=view, body=body)
+            return self._accounts.refuse(decision, decision_id, identity, wire, started, view=view, body=body)
         size = len(body) if body is not None and whole else 0
         meter = asked.paid or self._budgets.charge(view.mission.id, decision, request, size)
         if isinstance(meter, Deny):
-            return self._refuse(meter, decision_id, identity, wire, started, view=view, body=body)
+            return self._accounts.refuse(meter, decision_id, identity, wire, started, view=view, body=body)
         if meter is not None and not isinstance(meter, Meter):
+            judge = partial(self._judge, identity, wire, body, decision_id, whole)
             return Waiting(partial(self._once_paid, meter, judge, asked, identity, wire))
         # After what may have to wait: a request is judged by the rules once.
         if stopped := self._deviations.permitted(view, decision, request, body, decision_id):
             if meter is not None:
                 meter.refund()
-            return self._refuse(stopped, decision_id, identity, wire, started, view=view, body=body, judged=True)
+            return self._accounts.refuse(
+                stopped, decision_id, identity, wire, started, view=view, body=body, judged=True
+            )
         exchange = Exchange(
             decision_id=decision_id,
             request_id=f"r_{decision_id[2:]}",
@@ -275,7 +248,7 @@ class Gate:
         hold: Hold,
         request: CanonicalRequest,
         view: SessionView,
-        judge: Callable[[_Asked], Admission],
+        judge: Callable[[Settled], Admission],
         refuse: Callable[[Deny | Hold], Refusal],
         decision_id: str,
         body: bytes | None,
@@ -296,7 +269,7 @@ class Gate:
             outcome = await holding.verdict(hold, asked)
             if not isinstance(outcome, Approved):
                 return refuse(outcome)
-            admission = judge(_Asked(outcome))
+            admission = judge(Settled(outcome))
             while isinstance(admission, Waiting):
                 admission = await admission.judge()
             if isinstance(admission, NeedBody):
@@ -306,7 +279,12 @@ class Gate:
         return Waiting(settle)
 
     async def _once_paid(
-        self, wanted: Wanted, judge: Callable[[_Asked], Admission], asked: _Asked, identity: Identity, wire: WireRequest
+        self,
+        wanted: Wanted,
+        judge: Callable[[Settled], Admission],
+        asked: Settled,
+        identity: Identity,
+        wire: WireRequest,
     ) -> Exchange | Refusal | Pending:
         """Judge anew once the ledger has said whether the budget suffices."""
         paid = await wanted()
@@ -332,12 +310,12 @@ class Gate:
         except TimeoutError:
             verdict = Deny(Reason.TOKEN_UNAVAILABLE, exchange.permit.question, detail="the issuer is late")
         except asyncio.CancelledError:
-            self.finish(exchange, None)
+            self._accounts.finish(exchange, None)
             raise
         except Exception:
             logger.exception("minting for %s failed", exchange.decision_id)
             verdict = Deny(Reason.INTERNAL_ERROR, exchange.permit.question, detail="minting failed")
-        return self.fail(exchange, verdict.reason, verdict.detail)
+        return self._accounts.fail(exchange, verdict.reason, verdict.detail)
 
     def _stamped(self, exchange: Exchange, view: SessionView, inject: Inject | None, token: Token | None) -> Exchange:
         tag = next((duty for duty in exchange.permit.obligations if isinstance(duty, Tag)), Tag("spiffe"))
@@ -366,68 +344,12 @@ class Gate:
         return Deny(Reason.MISSION_ENDED) if identity.mission else Deny(Reason.MISSION_MISSING, detail=identity.lacking)
 
     def finish(self, exchange: Exchange, status: int | None, reason: Reason | None = None, detail: str = "") -> None:
-        """Write the one outcome of an admitted request; later calls do nothing.
-
-        ``status`` is what the agent was answered with. Without one the outcome is ``not_sent`` when nothing was handed
-        over, ``unknown`` otherwise.
-        """
-        if exchange.finished:
-            return
-        exchange.finished = True
-        if exchange.meter is not None:
-            exchange.meter.end()
-        if not exchange.sent:
-            outcome = Sent.NOT_SENT
-        else:
-            unsure = status is None or (reason is not None and not exchange.answered)
-            outcome = Sent.UNKNOWN if unsure else Sent.SENT
-        self._recorder.outcome(exchange, outcome, status, reason, detail)
+        """See :meth:`Accounts.finish`."""
+        self._accounts.finish(exchange, status, reason, detail)
 
     def fail(self, exchange: Exchange, reason: Reason, detail: str = "", advice: str = "") -> Refusal:
-        """End an admitted request that could not be sent, or whose answer may not pass, and render why."""
-        request = exchange.request
-        asked = asked_by(request, self._setting(request.host, request.port))
-        verdict = Deny(reason, exchange.permit.question, advice=advice, detail=detail)
-        refusal = render(verdict, exchange.decision_id, asked)
-        self.finish(exchange, refusal.status, reason, detail)
-        return refusal
-
-    def _refuse(
-        self,
-        verdict: Deny | Hold,
-        decision_id: str,
-        identity: Identity | None,
-        wire: WireRequest | None,
-        started: float,
-        *,
-        view: SessionView | None = None,
-        body: bytes | None = None,
-        close: bool = False,
-        challenge: bool = True,
-        judged: bool = False,
-    ) -> Refusal:
-        asked = self._asked(wire, body)
-        about = None if judged else view or self._about(verdict, identity)
-        if about is not None:
-            host, port, _ = where(wire)
-            verdict = self._deviations.refused(
-                verdict, about, wire, decision_id, host_port(host, port) if port else host
-            )
-        refusal = render(verdict, decision_id, asked, close=close, challenge=challenge)
-        try:
-            self._recorder.refusal(verdict, refusal, identity, wire, view, self._world.snapshot.version, started)
-        except RefusalError as error:
-            return render(Deny(error.reason, detail=error.detail), decision_id, asked, close=close)
-        except Exception:
-            logger.exception("recording %s failed", decision_id)
-            return render(Deny(Reason.AUDIT_UNAVAILABLE), decision_id, asked, close=close)
-        return refusal
-
-    def _about(self, verdict: Deny | Hold, identity: Identity | None) -> SessionView | None:
-        """Whose session a refusal tells something about that came before there was anything to judge."""
-        if isinstance(verdict, Conflicting) and verdict.session:
-            return self._world.snapshot.sessions.get(verdict.session)
-        return None if identity is None else self._world.snapshot.sessions.get(identity.session)
+        """See :meth:`Accounts.fail`."""
+        return self._accounts.fail(exchange, reason, detail, advice)
 
     def answered_by(self, exchange: Exchange) -> Callable[[str], None] | None:
         """Whom to tell which model an answer is from; None where nobody asks."""
@@ -436,23 +358,6 @@ class Gate:
         if view is None or not view.mission.models or resource is None or not resource.type.endswith(f"::{MODEL}"):
             return None
         return partial(self._deviations.answered_by, view, exchange)
-
-    def _asked(self, wire: WireRequest | None, body: bytes | None) -> Asked:
-        """What the caller shows of itself; a plain request's service isn't known before its target was judged."""
-        tunnel = None if wire is None else wire.tunnel
-        return asked_by(wire, "" if tunnel is None else self._setting(tunnel.host, tunnel.port), body)
-
-    def _setting(self, host: str, port: int) -> str:
-        found = self._world.snapshot.services.for_host(host, port)
-        return "" if found is None else found.service.refusal
-
-    def _new_id(self) -> str:
-        """Sortable by time, unique without coordination: 48 bits of milliseconds and 80 random ones."""
-        try:
-            now = int(self._clock.time() * 1000)
-        except Exception:  # noqa: BLE001 without a clock nothing is admitted, but a refusal needs its id all the same
-            now = 0
-        return f"d_{now & 0xFFFFFFFFFFFF:012x}{token_hex(10)}"
 
 
 def _outlived(identity: Identity) -> Deny:

@@ -15,11 +15,11 @@ from mitmproxy.connection import Server
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
+from exeat.enforcement.admission import Admission, Pending, Waiting
 from exeat.enforcement.answers.models import model_reader
 from exeat.enforcement.answers.scrub import AnswerError
 from exeat.enforcement.arrivals import arrived, base_of, http_connect, next_layer, tls_clienthello, tls_start_client
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.gate import Admission, Pending, Waiting
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.openings import Opening
 from exeat.enforcement.parts import HostFace

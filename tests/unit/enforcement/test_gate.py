@@ -17,9 +17,10 @@ from decision_world import AGENTS, HOST, MISSION, NOW, FakeEngine, empty_snapsho
 from exeat.credentials.custody import Custody
 from exeat.decision.snapshot import with_mission
 from exeat.decision.verdict import Denied, Failed, Held
+from exeat.enforcement.admission import Pending
 from exeat.enforcement.answers.keeping import Keeper
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.gate import Gate, Pending
+from exeat.enforcement.gate import Gate
 from exeat.enforcement.identified import Identity
 from exeat.enforcement.identify import Identifier
 from exeat.enforcement.limits.budgets import Budgets

@@ -18,8 +18,9 @@ from test_gate import ME, Rig, code
 
 from exeat.decision.snapshot import with_mission
 from exeat.decision.verdict import Allowed, Denied, Held
+from exeat.enforcement.admission import Waiting
 from exeat.enforcement.exchange import Exchange
-from exeat.enforcement.gate import Gate, Waiting
+from exeat.enforcement.gate import Gate
 from exeat.enforcement.holding import Holding
 from exeat.enforcement.refusal import Refusal
 from exeat.errors import RefusalError, UnavailableError
