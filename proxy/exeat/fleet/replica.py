@@ -116,6 +116,10 @@ class Replica:
                 logger.warning("replica %s can't confirm what it knows: %s", self.name, error)
                 await asyncio.sleep(self._lease / 10)
                 continue
+            except Exception:  # whatever it was: without a lease nobody serves, and the next round may mend it
+                logger.exception("replica %s can't confirm what it knows", self.name)
+                await asyncio.sleep(self._lease / 10)
+                continue
             try:
                 async with asyncio.timeout(self._lease / 4):
                     await self._woken.wait()

@@ -197,6 +197,8 @@ class Upload(Client):
         while not self.over.is_set():
             sock.sendall(_CHUNK)
             sent += len(_CHUNK)
+            if _answered(sock):
+                raise ConnectionError("refused")
             time.sleep(0.001)  # 16 MB/s are enough, and leave the processor to others
             if sent > 500_000:  # more than the buffers on the way take: the origin reads
                 self.flowing.set()
@@ -257,6 +259,18 @@ class Streams(Client):
         fields = [(":method", method), (":scheme", "https"), (":authority", self.door.host), (":path", path)]
         conn.send_headers(number, fields, end_stream=end)
         return number
+
+
+def _answered(sock: ssl.SSLSocket) -> bool:
+    """Whether an answer has come before the body has ended: it is no good one."""
+    before = sock.gettimeout()
+    sock.settimeout(0.0)
+    try:
+        return bool(_some(sock))
+    except ssl.SSLWantReadError:
+        return False  # nothing, or what belongs to TLS alone
+    finally:
+        sock.settimeout(before)
 
 
 def _some(sock: socket.socket) -> bytes:
