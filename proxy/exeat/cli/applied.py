@@ -16,7 +16,7 @@ def told(applied: Mapping[str, Any]) -> Iterator[str]:
     """One line for each thing that happened; figures as the admin API gives them."""
     cut, workers = applied.get("connections_cut", 0), applied.get("workers", 1)
     where = "" if workers == 1 else f" in {workers} workers"
-    yield f"{_count(cut, 'connection')} cut{where}; no byte more can go since {applied.get('cut_ms', '?')} ms after the call"
+    yield f"{_count(cut, 'connection')} cut{where} within {applied.get('cut_ms', '?')} ms: no byte more can go"
     dropped, revoked = applied.get("tokens_dropped", 0), applied.get("tokens_revoked", 0)
     if dropped:
         took = f" in {applied.get('tokens_ms', '?')} ms" if revoked else ""

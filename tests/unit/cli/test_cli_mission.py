@@ -86,7 +86,7 @@ def test_changes_carry_their_reason(site, stub, exeat, verb):
     assert code == 0
     assert stub.asked[-1][2] == {"reason": "because"}
     said = [text.strip() for text in out.splitlines()[1:]]
-    assert said[0] == "2 connections cut in 4 workers; no byte more can go since 3.5 ms after the call"
+    assert said[0] == "2 connections cut in 4 workers within 3.5 ms: no byte more can go"
     assert said[1] == "3 tokens dropped, 1 revoked at their issuers in 12.0 ms"
     assert said[2].startswith("1 token of example can't be revoked and end in ")
     assert said[3].startswith("1 token of slack can't be revoked and live until somebody changes them there")
