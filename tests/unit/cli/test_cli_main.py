@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -23,16 +22,25 @@ def test_help_imports_nothing_heavy():
     assert "Exit codes" in result.stdout
 
 
-def test_version_is_quick():
-    best = 9.0
-    for _ in range(3):
-        started = time.monotonic()
-        result = subprocess.run(
-            [sys.executable, "-m", "exeat.cli.main", "--version"], capture_output=True, text=True, timeout=30
-        )
-        best = min(best, time.monotonic() - started)
+def test_version_loads_nothing_heavy():
+    """What makes it quick, whatever the machine is doing."""
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "exeat.cli.main", "--version"], capture_output=True, text=True, timeout=60
+    )  # fmt: skip
     assert result.stdout == f"exeat {__version__}\n"
-    assert best < 1.0  # 0.2 s is the aim; a busy machine may need more
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert "typer" in loaded
+    assert not loaded & {
+        "mitmproxy",
+        "aiohttp",
+        "sqlalchemy",
+        "alembic",
+        "asyncpg",
+        "cedarpy",
+        "pydantic",
+        "rich",
+        "OpenSSL",
+    }
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["mission", "--help"], ["run", "--help"], ["policy", "--help"]])
