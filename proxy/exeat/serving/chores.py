@@ -69,6 +69,8 @@ async def every(seconds: float, what: str, work: Work) -> None:
         await asyncio.sleep(seconds)
         try:
             await work()
+        except ExeatError as error:
+            logger.error("%s failed; trying again: %s", what, error)  # noqa: TRY400 it says what is wrong
         except Exception:
             logger.exception("%s failed; trying again", what)
 

@@ -5,6 +5,7 @@ Must not know: kinds of traffic, verdicts.
 
 from __future__ import annotations
 
+import http.client
 import random
 import socket
 import time
@@ -122,6 +123,19 @@ class Site:
         if len(self.installations) > 1:
             found += [each.process.pid for each in self.installations if each.process is not None]
         return found
+
+    def is_whole(self) -> bool:
+        """Whether every process that there should be serves."""
+        for each in self.installations:
+            try:
+                workers = each.admin("GET", "/v1/status").ok().get("workers", {})
+            except (OSError, AssertionError, http.client.HTTPException):
+                return False
+            wanted = int(each.config.environ.get("EXEAT_PROXY__WORKERS", "1"))
+            serving = [one for one in workers.values() if "pid" in one and one["current"]]
+            if wanted > 1 and len(serving) != wanted:
+                return False
+        return True
 
     def revive(self) -> None:
         """Start again what was killed whole."""
