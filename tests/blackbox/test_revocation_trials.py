@@ -42,6 +42,9 @@ def test_nothing_comes_from_workers_that_are_killed_and_stopped(tmp_path):
     seed = random.randrange(10**6)
     with Site(tmp_path, places=4, change=change) as site, Hits(site, 0.5, random.Random(seed), longest=0.8) as hits:
         outcomes = run(site, KINDS, 2, hold=0.12, seed=seed, hits=hits)
+        deadline = time.monotonic() + 60
+        while hits.killed + hits.stopped < 3 and time.monotonic() < deadline:
+            outcomes += run(site, KINDS, 1, hold=0.12, seed=seed, hits=hits)
     assert wrong(outcomes) == [], f"seed {seed}"
     assert hits.killed + hits.stopped
 
