@@ -28,6 +28,8 @@ _PAGE = 500
 """Changed missions read at once."""
 _OWN = 1000
 """Changes made here that are remembered as such: the feed tells of them too, within a second."""
+_LOOK = 0.05
+"""Seconds between two looks at who has confirmed, in case that nobody tells of it."""
 _MARGIN = 0.005
 """Seconds waited beyond a lease, for clocks of machines that run a little faster than others."""
 
@@ -87,7 +89,7 @@ class Replica:
         started = self._clock.boot()
         self._remember(mission)
         here = asyncio.ensure_future(self._crew.change(mission))
-        lapsed = await self._others(started + self._lease + _MARGIN)
+        lapsed = await self._others()
         change = await here
         cut_at = self._clock.boot()
         applied = await self._crew.settle(change)
@@ -100,7 +102,7 @@ class Replica:
 
     async def elsewhere(self) -> tuple[str, ...]:
         """See :class:`exeat.fleet.standing.Standing`."""
-        return await self._others(self._clock.boot() + self._lease + _MARGIN)
+        return await self._others()
 
     async def _nothing(self) -> None:
         pass
@@ -192,29 +194,44 @@ class Replica:
         own = self._own.get(mission.id)
         return own if own is not None and own.revision > mission.revision else mission
 
-    async def _others(self, deadline: float) -> tuple[str, ...]:
-        """Wait until every other replica has confirmed the newest version, or the deadline; return who hadn't."""
-        pending: Sequence[str] = ()
-        version = 0
-        while True:
-            self._acks.clear()
-            try:
-                async with asyncio.timeout(max(0.001, deadline - self._clock.boot())):
-                    version = version or await self._feed.feed_version()
-                    pending = [each for each in await self._replicas.pending(version) if each != self.replica]
-                    if not pending:
-                        return ()
-                    await self._first(self._acks.wait(), asyncio.sleep(0.05))
-            except TimeoutError:
-                break
-            except UnavailableError:
-                await asyncio.sleep(max(0.0, deadline - self._clock.boot()))
-                return ("replicas that the store can't name now",)
+    async def _others(self) -> tuple[str, ...]:
+        """Wait until every other replica has confirmed the newest version, or for a lease; return who hadn't.
+
+        The lease is counted from after the version was read. Others may have changed something between the change that is
+        waited for and that reading, and a replica that is behind them only may serve for a lease from their commit: it must not
+        be taken for gone any sooner.
+        """
+        deadline = self._deadline()
+        try:
+            async with asyncio.timeout(deadline - self._clock.boot()):
+                version = await self._feed.feed_version()
+            deadline = self._deadline()
+            pending = await self._behind(version, deadline)
+        except (UnavailableError, TimeoutError):
+            await asyncio.sleep(max(0.0, deadline - self._clock.boot()))
+            return ("replicas that the store can't name now",)
+        if not pending:
+            return ()
         try:
             async with asyncio.timeout(self._lease):
                 return tuple(await self._replicas.lapse(pending, version))
         except (UnavailableError, TimeoutError):
             return tuple(pending)
+
+    async def _behind(self, version: int, deadline: float) -> Sequence[str]:
+        """The other replicas that haven't confirmed a version, as soon as there are none or when the deadline has come."""
+        while True:
+            self._acks.clear()
+            async with asyncio.timeout(max(self._lease, deadline - self._clock.boot())):
+                pending = [each for each in await self._replicas.pending(version) if each != self.replica]
+            left = deadline - self._clock.boot()
+            if not pending or left <= 0:
+                return pending
+            await self._first(self._acks.wait(), asyncio.sleep(min(left, _LOOK)))
+
+    def _deadline(self) -> float:
+        """When every lease that was granted up to now has surely run out."""
+        return self._clock.boot() + self._lease + _MARGIN
 
     async def _first(self, *work: Awaitable[object]) -> None:
         waiting = [asyncio.ensure_future(each) for each in work]
