@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from rig.config import Config
+from rig.moments import stopped, uploading
 from rig.proxy import Exeat, check_what_was_written
 from rig.relay import Relay
 from rig.wire import ask, refused, tunnel
@@ -50,15 +48,6 @@ def mission(fleet, origin):
     origin.wait_quiet(0.02)
     origin.clear()
     return opened
-
-
-@contextlib.contextmanager
-def stopped(exeat):
-    os.kill(exeat.process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(exeat.process.pid, signal.SIGCONT)
 
 
 def up(exeat, mission, limit=15.0):
@@ -117,19 +106,8 @@ def test_a_suspended_mission_is_suspended_everywhere(fleet, mission, origin):
 @pytest.mark.guard("replicas-confirm")
 def test_a_replica_that_is_stopped_sends_nothing_when_it_goes_on(fleet, mission, origin):
     """The revoke waits for its lease and no longer; what it wakes up with is of no use."""
-    wire = tunnel(fleet[2], mission)
-    wire.send(f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 500000000\r\n\r\n")
-    stop = threading.Event()
-
-    def feed():
-        with contextlib.suppress(OSError):
-            while not stop.is_set():
-                wire.send(b"x" * 10_000)
-                time.sleep(0.001)
-
-    threading.Thread(target=feed, daemon=True).start()
-    origin.wait_for()
-    with stopped(fleet[2]):
+    wire, stop = uploading(fleet[2], mission, origin)
+    with stopped(fleet[2].process.pid):
         applied = fleet[0].end(mission)["applied"]
         assert len(applied["lapsed"]) == 1
         origin.wait_quiet()

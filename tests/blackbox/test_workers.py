@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rig.config import SHARED_KEY
+from rig.moments import stopped, uploading
 from rig.wire import Wire, ask, refused, tunnel
 
 HOST = "api.example.test"
@@ -62,34 +63,6 @@ def to_all(exeat, mission):
         wires.append(tunnel(exeat, mission))
         missing.discard(serving(wires[-1]))
     return wires
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGCONT)
-
-
-def uploading(exeat, mission, origin):
-    """A tunnel through which a large body is being sent, and what stops that."""
-    wire = tunnel(exeat, mission)
-    wire.send(f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 500000000\r\n\r\n")
-    stop = threading.Event()
-
-    def feed():
-        with contextlib.suppress(OSError):
-            while not stop.is_set():
-                wire.send(b"x" * 10_000)
-                time.sleep(0.001)
-
-    threading.Thread(target=feed, daemon=True).start()
-    origin.wait_for()
-    time.sleep(0.2)
-    return wire, stop
 
 
 def test_they_all_serve_and_know_the_same(exeat, mission, origin):

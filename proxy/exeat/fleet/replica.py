@@ -114,12 +114,9 @@ class Replica:
         while True:
             try:
                 await self._confirm()
-            except UnavailableError as error:
-                logger.warning("replica %s can't confirm what it knows: %s", self.name, error)
-                await asyncio.sleep(self._lease / 10)
-                continue
-            except Exception:  # whatever it was: without a lease nobody serves, and the next round may mend it
-                logger.exception("replica %s can't confirm what it knows", self.name)
+            except Exception as error:
+                known = isinstance(error, UnavailableError)
+                logger.warning("replica %s can't confirm: %s", self.name, error, exc_info=None if known else error)
                 await asyncio.sleep(self._lease / 10)
                 continue
             try:
