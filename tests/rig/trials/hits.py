@@ -45,6 +45,7 @@ class Hits:
 
     def _run(self) -> None:
         while not self._over.wait(self._rng.uniform(0, 2 * self._every)):
+            self._site.revive()  # a process just killed may not have been gone yet when it was looked at
             if self._site.is_whole() and (victims := self._site.processes()):  # else nobody would be there to be asked
                 self._hit(self._rng.choice(victims))
 
