@@ -18,8 +18,9 @@ test: $(READY) clients ## checks and all tests that a change has to pass
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile -q tests
 
-clients: $(READY) ## the real clients that the tests use: Python SDKs in .venv-clients, Node in a cache outside the repository
+clients: $(READY) ## the real clients and servers that the tests use: .venv-clients, .venv-servers, Node in a cache outside the repository
 	@scripts/setup-clients
+	@scripts/setup-servers
 	@if command -v npm >/dev/null; then scripts/setup-node; else echo "npm is missing: the Node clients are skipped"; fi
 
 test-all: test test-guards ## the slow tier too: every guard taken away in turn, and the promises in stock mitmdump and under -O
@@ -61,7 +62,7 @@ lock: $(READY) ## resolve the dependencies anew (needs uv on PATH)
 	@scripts/lock
 
 clean: ## remove everything that was made
-	@rm -rf $(VENV) .venv-clients .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist .demo
+	@rm -rf $(VENV) .venv-clients .venv-servers .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist .demo
 
 $(READY): requirements/dev.lock pyproject.toml scripts/setup
 	@scripts/setup $(VENV) && touch $@

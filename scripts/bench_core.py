@@ -22,9 +22,9 @@ from exeat.decision.snapshot import Snapshot, with_mission
 from exeat.model.decision import Permit, TokenRequest
 from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
+from exeat.model.issuing import IssuerSpec
 from exeat.model.mission import AllowedDestination, Ceilings, Mission
 from exeat.model.request import CanonicalRequest, Tunnel, WireRequest
-from exeat.model.service import IssuerSpec
 from exeat.policy.bundle import SchemaNames, load_bundle
 from exeat.services.catalogue import build_catalogue
 

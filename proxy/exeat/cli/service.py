@@ -194,8 +194,11 @@ def _as_dict(service: Service) -> dict[str, Any]:
     fields = asdict(service)
     if service.shared:
         fields["shared"]["source"] = shown(service.shared.source)
-    if service.issuer and service.issuer.exchange:
-        fields["issuer"]["exchange"]["client_secret"] = shown(service.issuer.exchange.client_secret)
+    if service.issuer and service.issuer.details:
+        references = service.issuer.details.secrets()
+        for name, value in fields["issuer"]["details"].items():
+            if value and value in references:
+                fields["issuer"]["details"][name] = shown(value)
     return fields | {
         "operations": [
             asdict(each) | {"action": f"{service.name}:{each.action}", "methods": list(each.methods)}

@@ -6,7 +6,7 @@ Must not know: values, files, environment variables.
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -60,9 +60,9 @@ def kind_of(annotation: Any) -> Kind:
     return Kind.MAP if origin is dict else Kind.SCALAR
 
 
-def keys(table: type[Table]) -> Mapping[str, FieldInfo]:
-    """A table's keys as written in TOML."""
-    return {info.alias or key: info for key, info in table.model_fields.items()}
+def keys(*tables: type[Table]) -> Mapping[str, FieldInfo]:
+    """The keys of a table as written in TOML; where it may be of several kinds, those of all of them."""
+    return {info.alias or key: info for table in reversed(tables) for key, info in table.model_fields.items()}
 
 
 def field_at(path: tuple[str | int, ...], table: type[Table] = Settings) -> FieldInfo | None:
@@ -71,24 +71,34 @@ def field_at(path: tuple[str | int, ...], table: type[Table] = Settings) -> Fiel
     for part in path:
         if isinstance(part, int):
             continue
-        within = table if info is None else table_of(info)
-        info = keys(within).get(part) if within is not None else None
+        within = (table,) if info is None else tables_of(info)
+        info = keys(*within).get(part)
         if info is None:
             return None
     return info
 
 
-def table_of(info: FieldInfo) -> type[Table] | None:
-    """The table class a field holds (for a list of tables, of each one), or None."""
-    annotation = _strip(info.annotation)
-    if get_origin(annotation) is tuple:
-        annotation = _strip(get_args(annotation)[0])
-    return annotation if isinstance(annotation, type) and issubclass(annotation, Table) else None
+def tables_of(info: FieldInfo) -> tuple[type[Table], ...]:
+    """The table classes a field may hold (for a list of tables, each one of them): several where a key tells their kinds."""
+    annotation = info.annotation
+    if get_origin(_strip(annotation)) is tuple:
+        annotation = get_args(_strip(annotation))[0]
+    return tuple(each for each in _choices(annotation) if isinstance(each, type) and issubclass(each, Table))
 
 
-def table_at(path: tuple[str | int, ...]) -> type[Table] | None:
-    """The table class at a path; the empty path is the whole file."""
+def _choices(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Annotated:
+        yield from _choices(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for each in get_args(annotation):
+            yield from _choices(each)
+    else:
+        yield annotation
+
+
+def tables_at(path: tuple[str | int, ...]) -> tuple[type[Table], ...]:
+    """The table classes at a path; the empty path is the whole file."""
     if not path:
-        return Settings
+        return (Settings,)
     info = field_at(path)
-    return None if info is None else table_of(info)
+    return () if info is None else tables_of(info)

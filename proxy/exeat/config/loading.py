@@ -23,6 +23,7 @@ from exeat.config.plain_words import explain
 from exeat.config.positions import Positions, positions
 from exeat.config.service_files import include
 from exeat.config.settings import Settings
+from exeat.config.tables.issuers import MARK
 from exeat.errors import ConfigurationError, Finding
 
 DEFAULT = Path("exeat.toml")
@@ -64,7 +65,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         settings = Settings.model_validate(overridden.values)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
-            place = tuple(part for part in problem["loc"] if part != "[key]")
+            place = tuple(part for part in problem["loc"] if part != "[key]" and not str(part).startswith(MARK))
             message, fix = explain(problem["type"], place, problem.get("ctx", {}), problem["msg"])
             findings.append(blame.finding(place, message, fix))
         raise ConfigurationError(_in_order(findings)) from None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from exeat.config.fields import Kind, field_at, keys, kind_of, table_at
+from exeat.config.fields import Kind, field_at, keys, kind_of, tables_at
 
 _FORMS = {
     "name": "must be lower-case letters, digits, '.', '_' and '-', at most 63, beginning and ending with a letter or digit",
@@ -41,6 +41,8 @@ def explain(kind: str, path: tuple[str | int, ...], context: Mapping[str, Any], 
     if kind == "missing":
         return "is missing", f"add {last} = {_example(path)}"
     if kind == "extra_forbidden":
+        if field_at(path) is not None:  # of another kind of issuer
+            return "is no setting of this kind", "remove it, or set another kind"
         return "is no setting that Exeat knows", did_you_mean(last, path)
     if kind == "literal_error":
         return f"must be one of {context.get('expected', 'the listed values')}", ""
@@ -64,8 +66,7 @@ def explain(kind: str, path: tuple[str | int, ...], context: Mapping[str, Any], 
 
 def did_you_mean(word: str, path: tuple[str | int, ...]) -> str:
     """The nearest key of the table around ``path``, else all of them."""
-    table = table_at(path[:-1])
-    known = list(keys(table)) if table is not None else []
+    known = list(keys(*tables_at(path[:-1])))
     close = get_close_matches(word, known, 1)
     if close:
         return f"did you mean {close[0]!r}?"

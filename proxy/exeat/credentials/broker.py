@@ -18,8 +18,8 @@ from exeat.credentials.revoker import Revoker
 from exeat.credentials.tasks import Tasks
 from exeat.errors import RefusalError
 from exeat.model.decision import TokenRequest
+from exeat.model.issuing import IssuerSpec
 from exeat.model.reason import Reason
-from exeat.model.service import IssuerSpec
 from exeat.model.token import Token
 from exeat.ports import Clock, Ended, Issuer
 

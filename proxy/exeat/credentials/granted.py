@@ -6,8 +6,8 @@ Must not know: how the token was obtained, or who waits for it.
 from __future__ import annotations
 
 from exeat.errors import RefusalError
+from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.reason import Reason
-from exeat.model.service import GRADES, Grade, IssuerSpec
 from exeat.model.token import Token
 
 _ROUNDING = 1.0
@@ -23,7 +23,7 @@ def check_granted(token: object, spec: IssuerSpec, now: float) -> Token:
     """
     if not isinstance(token, Token):
         raise RefusalError(Reason.TOKEN_UNAVAILABLE, f"{spec.kind} returned no token")
-    promised = GRADES.get(spec.kind)
+    promised = spec.grade
     if token.grade is not promised:
         raise RefusalError(Reason.TOKEN_TOO_WIDE, f"{spec.kind} granted grade {token.grade}, not {promised}")
     if token.expires_at is None:

@@ -11,7 +11,7 @@ from typing import final
 
 from exeat.credentials.tasks import Tasks
 from exeat.model.decision import TokenRequest
-from exeat.model.service import IssuerSpec
+from exeat.model.issuing import IssuerSpec
 from exeat.model.token import Token
 from exeat.ports import Issuer, TokenLeft
 

@@ -28,9 +28,10 @@ from exeat.model.decision import (
     Tag,
     TokenRequest,
 )
+from exeat.model.issuing import Grade
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
-from exeat.model.service import GRADES, Grade, Group, Sensitivity, Service
+from exeat.model.service import Group, Sensitivity, Service
 
 _DEFAULT_TAG = Tag("spiffe")
 
@@ -75,7 +76,7 @@ def decide(
     state = _state(found, service, secure=secure)
     managed = secure and state is not CredentialState.FORWARDED
     issuer = service.issuer if service and service.credential and managed else None
-    grade = Grade.NONE if issuer is None else GRADES.get(issuer.kind, Grade.NONE)
+    grade = Grade.NONE if issuer is None else issuer.grade
     questions = _questions(meanings, state, grade)
     if refused := _check_credential(state, found.detail, questions[0], secure=secure):
         return refused

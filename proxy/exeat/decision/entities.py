@@ -17,8 +17,9 @@ from exeat.decision.engine_rule import Uid
 from exeat.decision.verdict import Context
 from exeat.model.decision import CredentialState
 from exeat.model.identity import Session
+from exeat.model.issuing import Grade
 from exeat.model.mission import Mission
-from exeat.model.service import EntityUid, Grade, Resource, Sensitivity
+from exeat.model.service import EntityUid, Resource, Sensitivity
 
 SESSION, SERVICE, HOST = "Exeat::Session", "Exeat::Service", "Exeat::Host"
 LONGEST_ID = 1024

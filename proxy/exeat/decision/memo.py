@@ -13,7 +13,7 @@ from typing import Any, final
 
 from exeat.decision.verdict import Allowed, Context, Denied
 from exeat.model.decision import CredentialState
-from exeat.model.service import Grade
+from exeat.model.issuing import Grade
 
 CAPACITY = 4096
 """Verdicts kept a session: agents choose resource ids, so it has to be bounded. About 2 MiB when full."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exeat.model.decision import CredentialState
+from exeat.model.issuing import Grade
 from exeat.model.reason import Reason
-from exeat.model.service import Grade
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import final
@@ -30,6 +30,7 @@ from exeat.enforcement.limits.meter import Meter
 from exeat.enforcement.openings import Opening, Openings
 from exeat.enforcement.recorder import Recorder
 from exeat.enforcement.refusal import Refusal
+from exeat.enforcement.signing import NO_SIGNERS, Signer
 from exeat.enforcement.tally import Tally
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
@@ -37,6 +38,7 @@ from exeat.identity.shown import Evidence, Shown
 from exeat.model.decision import Deny, Hold, Inject, NeedBody, Tag
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest, WireRequest
+from exeat.model.service import PlaceKind
 from exeat.model.token import Token
 from exeat.ports import AuditSink, Broker, Clock
 from exeat.services.resources import MODEL
@@ -66,6 +68,7 @@ class Gate:
         deadline: float,
         pairwise_key: bytes,
         holding: Holding | None = None,
+        signers: Mapping[PlaceKind, Signer] = NO_SIGNERS,
     ) -> None:
         self._world = world
         self._identifier = identifier
@@ -77,6 +80,7 @@ class Gate:
         self._pairwise_key = pairwise_key
         self._keeper = keeper
         self._holding = holding
+        self._signers = signers
         self._deviations = deviations
         self._budgets = budgets
         self._openings = openings
@@ -333,6 +337,8 @@ class Gate:
         )
         if exchange.claim is not None:
             fields, target = exchange.claim.put_back(fields, target)
+        if inject is not None and token is not None and (signer := self._signers.get(inject.place.kind)) is not None:
+            fields, target = signer.sign(exchange.request, fields, target, inject, token, self._clock.time())
         exchange.headers, exchange.target = fields, target
         exchange.stamped = self._clock.monotonic()
         return exchange

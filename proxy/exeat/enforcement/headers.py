@@ -51,7 +51,8 @@ def outgoing(
     fields: Headers = request.headers
     query = request.query
     if inject is not None and token is not None:
-        fields, query = strip_and_place(fields, query, inject.place, token.value)
+        user = token.parts.get("user")
+        fields, query = strip_and_place(fields, query, inject.place, token.value, user and user.reveal())
     if token is not None or searched:
         kept = searchable(fields)
     else:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exeat.model.issuing import Grade
 from exeat.model.reason import Reason
-from exeat.model.service import CredentialPlace, EntityUid, Grade
+from exeat.model.service import CredentialPlace, EntityUid
 
 
 class CredentialState(StrEnum):

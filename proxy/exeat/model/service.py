@@ -5,9 +5,10 @@ Must not know: identities, policies, how a file describes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+
+from exeat.model.issuing import IssuerSpec
 
 
 class Group(StrEnum):
@@ -36,26 +37,16 @@ def highest(*stated: Sensitivity) -> Sensitivity:
     return max(stated, key=_ORDER.index)
 
 
-class Grade(StrEnum):
-    """How narrow the best attainable token is (DESIGN §4): A this request, B short-lived, C custody only."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-    NONE = "none"
-
-
-GRADES: Mapping[str, Grade] = {"jwt": Grade.A, "oauth_exchange": Grade.A, "stored_key": Grade.C}
-"""The grade each kind of issuer promises; an unknown kind promises none."""
-
-
 class PlaceKind(StrEnum):
-    """Where a credential sits in a request."""
+    """Where a credential sits in a request: as it is, or as a signature over the request, or in the TLS below it."""
 
     HEADER = "header"
     BASIC = "basic"
     QUERY = "query"
     COOKIE = "cookie"
+    AWS_SIGV4 = "aws_sigv4"
+    HMAC = "hmac"
+    CERTIFICATE = "client_certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,36 +124,6 @@ class SharedCredential:
 
     source: str
     retire_by: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenExchange:
-    """How tokens are exchanged at an authorization server (RFC 8693), and who we are to it.
-
-    ``server`` is the audience of our assertions. ``client_secret`` is a source reference; without one we sign an
-    assertion. ``scopes`` maps what a request's scope says to the server's scopes. ``resource`` (RFC 8707) and
-    ``revoke_url`` may be ``""``.
-    """
-
-    token_url: str
-    server: str
-    client_id: str
-    client_secret: str = ""
-    resource: str = ""
-    subject_type: str = "jwt"
-    actor: bool = False
-    scopes: Mapping[str, str] = field(default_factory=dict)
-    revoke_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class IssuerSpec:
-    """Which issuer mints for a service: ``kind``, lifetime in seconds, and what else that kind needs."""
-
-    kind: str
-    ttl: float
-    audience: str = ""
-    exchange: TokenExchange | None = None
 
 
 @dataclass(frozen=True, slots=True)

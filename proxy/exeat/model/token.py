@@ -5,20 +5,30 @@ Must not know: how it was obtained.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
+from exeat.model.issuing import Grade
 from exeat.model.secret import Secret
-from exeat.model.service import Grade
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """What was granted: the value, its public ``id`` for the record, its grade and its end of life (epoch seconds).
 
-    ``expires_at`` is ``None`` for a stored key, which has no end of its own.
+    ``expires_at`` is ``None`` for a stored key, which has no end of its own. ``parts`` are what belongs to the value where one
+    text isn't all of it: ``user`` of a pair, ``access_key_id`` and ``session_token`` of AWS; ``handle`` is what its issuer
+    knows it by when it is to be revoked, if that isn't the value.
     """
 
     value: Secret
     id: str
     grade: Grade
     expires_at: float | None
+    parts: Mapping[str, Secret] = field(default_factory=dict)
+    handle: Secret | None = None
+
+    def secrets(self) -> Iterator[Secret]:
+        """Everything in it that nobody else may see."""
+        yield self.value
+        yield from self.parts.values()

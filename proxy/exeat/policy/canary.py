@@ -18,8 +18,9 @@ from exeat.decision.entities import HOST, SERVICE, ActionType
 from exeat.decision.verdict import Allowed, Context, Denied, Failed, Held, Verdict
 from exeat.model.decision import CredentialState
 from exeat.model.identity import Agent, Session
+from exeat.model.issuing import Grade
 from exeat.model.mission import Mission
-from exeat.model.service import EntityUid, Grade, Resource, Sensitivity
+from exeat.model.service import EntityUid, Resource, Sensitivity
 from exeat.policy.source import quote
 
 _CONTEXT = Context(CredentialState.NONE, Grade.NONE, frozenset(), "POST", "canary.example")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from exeat.errors import Finding
 from exeat.model.decision import CredentialState
-from exeat.model.service import Grade, Group, Operation, Sensitivity, Service
+from exeat.model.issuing import Grade
+from exeat.model.service import Group, Operation, Sensitivity, Service
 from exeat.policy.source import Token, position, quote, tokens
 from exeat.policy.values import SchemaNames
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from exeat.model.decision import TokenRequest
+from exeat.model.issuing import IssuerSpec
 from exeat.model.secret import Secret
-from exeat.model.service import IssuerSpec
 from exeat.model.token import Token
 
 

@@ -14,11 +14,11 @@ from itertools import product
 
 from exeat.config.tables.service import OperationTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import ConfigurationError, Finding
+from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.service import (
     CredentialPlace,
     Group,
     Handouts,
-    IssuerSpec,
     Operation,
     PlaceKind,
     ResourceType,
@@ -28,10 +28,9 @@ from exeat.model.service import (
     highest,
 )
 from exeat.services.checks import check_service
-from exeat.services.exchanges import token_exchange
 from exeat.services.index import ServiceIndex, index_services
 
-_STORED_KEY = IssuerSpec("stored_key", ttl=60.0)
+_STORED_KEY = IssuerSpec("stored_key", ttl=60.0, grade=Grade.C)
 """A service with a shared credential and no issuer: the key itself, in our custody. The life is how long a copy is kept."""
 
 _KNOWN = "see exeat service list --builtin"
@@ -161,8 +160,8 @@ def _issuer(table: ServiceTable) -> IssuerSpec | None:
     given = table.issuer
     if given is None:
         return None if table.shared is None else _STORED_KEY
-    audience = given.audience or (f"https://{table.hosts[0]}" if given.kind == "jwt" else "")
-    return IssuerSpec(given.kind, given.ttl, audience, token_exchange(given))
+    audience = given.audience or given.default_audience(table.hosts)
+    return IssuerSpec(given.kind, given.ttl, audience, given.details(), given.promised())
 
 
 def _operation(given: OperationTable) -> Operation:

@@ -13,11 +13,12 @@ from exeat.config.endpoints import parse_listener
 from exeat.credentials.broker import TokenBroker
 from exeat.credentials.custody import Custody
 from exeat.credentials.fingerprints import build_table
-from exeat.credentials.issuers.jwt import JwtIssuer
-from exeat.credentials.issuers.oauth_exchange import OAuthExchangeIssuer
-from exeat.credentials.issuers.stored_key import StoredKeyIssuer
+from exeat.credentials.held import HeldSecrets
+from exeat.credentials.issuing import IssuerParts
+from exeat.credentials.kinds import build_issuers
 from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints
+from exeat.credentials.oauth.holders import Holders
 from exeat.decision.snapshot import Snapshot
 from exeat.deviation.watch import Watch
 from exeat.enforcement.answers.keeping import Keeper
@@ -44,7 +45,7 @@ from exeat.model.service import Handouts
 from exeat.model.traffic import Traffic
 from exeat.ports import Lender, Opener
 from exeat.wiring.common import Common
-from exeat.wiring.holdings import load_client_secrets, load_honeytokens, read_overrides
+from exeat.wiring.holdings import load_honeytokens, load_issuer_secrets, read_overrides
 from exeat.wiring.identity import Identities, build_identities
 
 
@@ -62,7 +63,7 @@ class DataPlane:
 
     audit: AuditLog
     broker: TokenBroker
-    exchange: OAuthExchangeIssuer
+    endpoints: Endpoints
     """Holds connections to authorization servers: closed after the broker."""
     identities: Identities
     custody: Custody
@@ -78,7 +79,7 @@ class DataPlane:
     async def close(self) -> None:
         """Let go of what is held towards issuers."""
         await self.broker.close()
-        await self.exchange.close()
+        await self.endpoints.close()
         await self.identities.refresher.close()
 
 
@@ -100,24 +101,25 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
         ),
         clock.boot,
     )
-    client_secrets = load_client_secrets(site.services, common.sources)
-    exchange = OAuthExchangeIssuer(
-        Assertions(common.token_keys, common.issuer_url, clock),
-        Endpoints(common.tls, clock),
-        client_secrets,
-        common.key,
-        clock,
+    issuer_secrets = HeldSecrets(load_issuer_secrets(site.services, common.sources))
+    endpoints = Endpoints(common.tls, clock)
+    issued = {service.name: service.issuer for service in site.services.services if service.issuer is not None}
+    issuers = build_issuers(
+        (spec.kind for spec in issued.values()),
+        IssuerParts(
+            clock=clock,
+            keyring=common.token_keys,
+            issuer_url=common.issuer_url,
+            assertions=Assertions(common.token_keys, common.issuer_url, clock),
+            endpoints=endpoints,
+            tls=common.tls,
+            secrets=issuer_secrets,
+            stored=common.stored.get,
+            holders=Holders(),
+            key=common.key,
+        ),
     )
-    broker = TokenBroker(
-        {
-            "jwt": JwtIssuer(common.token_keys, common.issuer_url, clock),
-            "stored_key": StoredKeyIssuer(common.stored, common.key),
-            "oauth_exchange": exchange,
-        },
-        {service.name: service.issuer for service in site.services.services if service.issuer is not None},
-        clock,
-        is_live=world.is_live,
-    )
+    broker = TokenBroker(issuers, issued, clock, is_live=world.is_live)
     passes = ShortOrLong(
         common.short_key,
         settings.identity.trust_domain,
@@ -134,7 +136,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
     known = KnownValues(
         {
             **common.stored,
-            **{f"client_secret {number}": value for number, value in enumerate(client_secrets.values(), 1)},
+            **{f"issuer secret {number}": value for number, value in enumerate(issuer_secrets.values().values(), 1)},
         },
         load_honeytokens(settings.honeytoken, common.sources),
     )
@@ -167,4 +169,4 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
         limits=limits,
     )
     worker = Worker(parts, common.listeners, broker, clock, site.agents, budgets)
-    return DataPlane(common.audit, broker, exchange, identities, custody, worker, holding, passed)
+    return DataPlane(common.audit, broker, endpoints, identities, custody, worker, holding, passed)

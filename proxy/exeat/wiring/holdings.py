@@ -58,10 +58,10 @@ def load_shared(services: ServiceIndex, sources: Sources) -> Mapping[str, Secret
     }
 
 
-def load_client_secrets(services: ServiceIndex, sources: Sources) -> Mapping[str, Secret]:
-    """By reference: every secret by which we are known to an authorization server, loaded now for the same reason."""
-    exchanges = [service.issuer.exchange for service in services.services if service.issuer is not None]
-    references = {each.client_secret for each in exchanges if each is not None and each.client_secret}
+def load_issuer_secrets(services: ServiceIndex, sources: Sources) -> Mapping[str, Secret]:
+    """By reference: every secret by which we are known to an issuer, loaded now for the same reason."""
+    details = [service.issuer.details for service in services.services if service.issuer is not None]
+    references = {reference for each in details if each is not None for reference in each.secrets()}
     return {reference: sources.load(reference) for reference in sorted(references)}
 
 

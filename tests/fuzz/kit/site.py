@@ -27,9 +27,10 @@ from exeat.identity.tokens import TokenVerifier
 from exeat.model.decision import TokenRequest
 from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
+from exeat.model.issuing import Grade
 from exeat.model.mission import AllowedDestination, Ceilings, Mission
 from exeat.model.secret import Secret
-from exeat.model.service import Grade, Handouts
+from exeat.model.service import Handouts
 from exeat.model.token import Token
 from exeat.policy.bundle import SchemaNames, load_bundle
 from exeat.services.catalogue import build_catalogue

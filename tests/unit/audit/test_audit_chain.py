@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from exeat.audit.chain import GENESIS, LONGEST_LINE, START, Link, next_line, read_line
 from exeat.errors import RefusalError
+from exeat.model.issuing import Grade
 from exeat.model.reason import Reason
 from exeat.model.record import RecordKind
 from exeat.model.secret import Secret
-from exeat.model.service import Grade
 from exeat.model.token import Token
 
 BOOT = "0123456789abcdef"

@@ -12,15 +12,18 @@ import pytest
 from exeat.credentials.broker import TokenBroker
 from exeat.errors import RefusalError
 from exeat.model.decision import TokenRequest
+from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
-from exeat.model.service import Grade, IssuerSpec
 from exeat.model.token import Token
 from exeat.ports import TokenLeft
 from unit.credentials.requests_kit import counts
 
 REQUEST = TokenRequest("m_1/bot", "m_1", "spiffe://x/env/prod/agent/bot", "example", "example:a", "R", "a")
-SPECS = {"example": IssuerSpec("jwt", 100.0, "aud"), "other": IssuerSpec("jwt", 100.0, "aud")}
+SPECS = {
+    "example": IssuerSpec("jwt", 100.0, "aud", grade=Grade.A),
+    "other": IssuerSpec("jwt", 100.0, "aud", grade=Grade.A),
+}
 
 
 class Value(str):
@@ -248,7 +251,9 @@ async def test_a_stored_key_is_fetched_anew_after_its_ttl(issuer, clock, live):
         async def revoke(self, token, spec):
             return False
 
-    broker = TokenBroker({"stored_key": Stored()}, {"example": IssuerSpec("stored_key", 60.0)}, clock, is_live=live)
+    broker = TokenBroker(
+        {"stored_key": Stored()}, {"example": IssuerSpec("stored_key", 60.0, grade=Grade.C)}, clock, is_live=live
+    )
     await broker.token(REQUEST)
     clock.now += 44
     assert broker.cached(REQUEST) is not None
@@ -502,7 +507,7 @@ async def test_a_liveness_check_that_fails_is_a_refusal(issuer, clock):
     await broker.close()
 
 
-@pytest.mark.parametrize("services", [{}, {"example": IssuerSpec("unheard-of", 60.0)}])
+@pytest.mark.parametrize("services", [{}, {"example": IssuerSpec("unheard-of", 60.0, grade=Grade.A)}])
 async def test_a_service_without_an_issuer_is_refused(issuer, clock, live, services):
     """Unknown service or kind: no token."""
     broker = TokenBroker({"jwt": issuer}, services, clock, is_live=live)

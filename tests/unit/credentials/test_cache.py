@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from exeat.credentials.cache import Held, TokenCache
 from exeat.model.decision import TokenRequest
+from exeat.model.issuing import Grade
 from exeat.model.secret import Secret
-from exeat.model.service import Grade
 from exeat.model.token import Token
 
 

@@ -10,8 +10,8 @@ import pytest
 from exeat.credentials.issuers.jwt import JwtIssuer
 from exeat.credentials.keys import KeyRing
 from exeat.errors import RefusalError
+from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.reason import Reason
-from exeat.model.service import Grade, IssuerSpec
 from unit.credentials.requests_kit import REQUEST
 
 SPEC = IssuerSpec("jwt", 60.0, "https://api.example.test")

@@ -9,16 +9,19 @@ from dataclasses import replace
 import jwt
 import pytest
 
+from exeat.config.tables.issuers.oauth_exchange import OAuthExchangeTable
 from exeat.credentials.broker import TokenBroker
+from exeat.credentials.held import HeldSecrets
 from exeat.credentials.issuers.oauth_exchange import OAuthExchangeIssuer
 from exeat.credentials.oauth import holders
 from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints, client_context
 from exeat.credentials.oauth.holders import Holders
 from exeat.errors import RefusalError
+from exeat.model.issuing import Grade, IssuerSpec
+from exeat.model.issuing.oauth_exchange import TokenExchange
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
-from exeat.model.service import GRADES, Grade, IssuerSpec, TokenExchange
 from unit.credentials.oauth_fake import GOOD, FakeServer, unsigned
 from unit.credentials.requests_kit import REQUEST, counts
 
@@ -41,7 +44,7 @@ def spec(server):
         token_url=server.url("/token"), server=SERVER, client_id="exeat", client_secret="env:OAUTH_SECRET",
         scopes={"refunds/create": "items:write"}, revoke_url=server.url("/revoke"),
     )  # fmt: skip
-    return IssuerSpec("oauth_exchange", 60.0, "https://api.example.test", exchange)
+    return IssuerSpec("oauth_exchange", 60.0, "https://api.example.test", exchange, Grade.A)
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ async def issuer(keyring, clock):
     made = OAuthExchangeIssuer(
         Assertions(keyring, ISSUER_URL, clock),
         Endpoints(client_context(()), clock),
-        {"env:OAUTH_SECRET": Secret(SECRET)},
+        HeldSecrets({"env:OAUTH_SECRET": Secret(SECRET)}),
         b"k" * 32,
         clock,
     )
@@ -58,7 +61,7 @@ async def issuer(keyring, clock):
 
 
 def with_exchange(spec, **changed):
-    return replace(spec, exchange=replace(spec.exchange, **changed))
+    return replace(spec, details=replace(spec.details, **changed))
 
 
 def read(keyring, token):
@@ -246,7 +249,7 @@ async def test_revoking(issuer, spec, server):
 @pytest.mark.parametrize("broken", ["no-exchange", "no-secret"])
 async def test_what_is_not_configured_is_unavailable(issuer, spec, server, broken):
     """Nothing is sent."""
-    wrong = replace(spec, exchange=None) if broken == "no-exchange" else with_exchange(spec, client_secret="env:OTHER")
+    wrong = replace(spec, details=None) if broken == "no-exchange" else with_exchange(spec, client_secret="env:OTHER")
     with pytest.raises(RefusalError) as refused:
         await issuer.mint(REQUEST, wrong)
     assert refused.value.reason is Reason.TOKEN_UNAVAILABLE
@@ -262,7 +265,7 @@ async def broker(issuer, spec, clock):
 
 async def test_the_broker_shares_one_exchange_and_renews_an_old_token(broker, server, clock):
     """50 requests at once are one exchange; a token near its end isn't handed out any more."""
-    assert GRADES["oauth_exchange"] is Grade.A
+    assert OAuthExchangeTable.grade is Grade.A
     server.delay = 0.05
     tokens = await asyncio.gather(*(broker.token(REQUEST) for _ in range(50)))
     assert len({token.id for token in tokens}) == len(server.forms) == 1

@@ -12,11 +12,11 @@ from exeat.decision.engine_rule import Rule
 from exeat.decision.verdict import Context, Verdict
 from exeat.model.decision import CredentialState
 from exeat.model.identity import Agent, Session
+from exeat.model.issuing import Grade
 from exeat.model.mission import Mission
 from exeat.model.reason import Reason
 from exeat.model.service import (
     EntityUid,
-    Grade,
     Group,
     Operation,
     Resource,

@@ -24,9 +24,9 @@ from exeat.decision.decide import decide
 from exeat.decision.verdict import Allowed, Denied, Failed, Held
 from exeat.model.decision import CredentialState, Deny, Hold, Inject, Permit, Tag, TokenRequest
 from exeat.model.destination import DestinationPattern
+from exeat.model.issuing import Grade
 from exeat.model.mission import MissionState
 from exeat.model.reason import Reason
-from exeat.model.service import Grade
 
 BEARER = [("Authorization", f"Bearer {PLACEHOLDER}")]
 

@@ -28,8 +28,9 @@ from exeat.decision import engine as engine_module
 from exeat.decision.engine import Engine
 from exeat.decision.verdict import Allowed, Denied, Failed, Held
 from exeat.model.decision import CredentialState
+from exeat.model.issuing import Grade
 from exeat.model.reason import Reason
-from exeat.model.service import EntityUid, Grade, Resource, Sensitivity
+from exeat.model.service import EntityUid, Resource, Sensitivity
 
 
 def judge(action=LIST, resource=None, context=CONTEXT, operations=(LIST, CREATE, DELETE), **changes):

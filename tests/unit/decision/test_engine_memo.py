@@ -13,7 +13,8 @@ from exeat.decision import engine as engine_module
 from exeat.decision.memo import Memo, Projection
 from exeat.decision.verdict import Allowed, Context, Denied, Failed, Held
 from exeat.model.decision import CredentialState
-from exeat.model.service import Grade, Sensitivity
+from exeat.model.issuing import Grade
+from exeat.model.service import Sensitivity
 
 
 def counting(monkeypatch):

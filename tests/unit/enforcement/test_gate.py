@@ -33,11 +33,12 @@ from exeat.identity.prove import Prover
 from exeat.identity.shown import Shown, Way
 from exeat.identity.tokens import TokenVerifier
 from exeat.model.decision import Deny
+from exeat.model.issuing import Grade
 from exeat.model.mission import MissionState
 from exeat.model.reason import Reason
 from exeat.model.request import Headers, Tunnel, WireRequest
 from exeat.model.secret import Secret
-from exeat.model.service import Grade, Handouts
+from exeat.model.service import Handouts
 from exeat.model.token import Token
 from exeat.ports import VerifiedPass
 from unit.memory_ledger import MemoryLedger

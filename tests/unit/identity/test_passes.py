@@ -23,10 +23,10 @@ from exeat.identity.passes import PassSigner, PassVerifier
 from exeat.model.decision import TokenRequest
 from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
+from exeat.model.issuing import IssuerSpec
 from exeat.model.mission import Mission, MissionState
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
-from exeat.model.service import IssuerSpec
 
 ISSUER, AUDIENCE = "https://exeat.test", "exeat-proxy"
 AGENT = Agent("invoice-bot", "prod", "exeat.internal")

@@ -13,8 +13,9 @@ from exeat.decision.verdict import Allowed, Context, Denied
 from exeat.errors import PolicyError
 from exeat.model.decision import CredentialState
 from exeat.model.identity import Agent, Session
+from exeat.model.issuing import Grade
 from exeat.model.mission import Mission
-from exeat.model.service import EntityUid, Grade, Resource, Sensitivity, Service
+from exeat.model.service import EntityUid, Resource, Sensitivity, Service
 from exeat.policy import canary
 from exeat.policy.bundle import REQUIRED, SchemaNames, folder_signature, load_bundle
 from exeat.policy.check import check

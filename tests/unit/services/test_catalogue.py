@@ -6,7 +6,8 @@ import pytest
 from catalogue_kit import EXAMPLE, build, example, operations
 
 from exeat.errors import ConfigurationError
-from exeat.model.service import IssuerSpec, PlaceKind, Sensitivity
+from exeat.model.issuing import Grade, IssuerSpec
+from exeat.model.service import PlaceKind, Sensitivity
 from exeat.services.catalogue import built_in
 
 
@@ -15,7 +16,7 @@ def test_a_service_is_built_as_its_table_says():
     assert (service.name, service.namespace, service.ports) == ("example", "Example", (443,))
     assert service.credential is not None
     assert (service.credential.kind, service.credential.name) == (PlaceKind.HEADER, "authorization")
-    assert service.issuer == IssuerSpec("jwt", 60.0, "https://api.example.test")
+    assert service.issuer == IssuerSpec("jwt", 60.0, "https://api.example.test", grade=Grade.A)
     assert service.operations[1].methods == ("GET", "HEAD")
     assert service.operations[0].scope == "refunds/create"
     assert service.resources[0].sensitivity is Sensitivity.HIGH
@@ -39,7 +40,7 @@ def test_of_what_is_said_about_a_resource_the_highest_holds(service, resource, e
 
 def test_a_shared_credential_without_an_issuer_is_kept_in_custody():
     (service,) = build(example(issuer=None)).services
-    assert service.issuer == IssuerSpec("stored_key", 60.0)
+    assert service.issuer == IssuerSpec("stored_key", 60.0, grade=Grade.C)
 
 
 def test_basic_credentials_sit_in_the_authorization_header():

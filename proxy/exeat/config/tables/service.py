@@ -6,11 +6,12 @@ Must not know: how a request is read.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from exeat.config.values import Count, Day, Duration, Name, Scope, ServerUrl, Size, SourceReference, Table
+from exeat.config.tables.issuers import IssuerSpecTable
+from exeat.config.values import Count, Day, Name, Size, SourceReference, Table
 
 Level = Literal["low", "normal", "high", "critical"]
 
@@ -42,49 +43,6 @@ class SharedTable(Table):
 
     source: SourceReference
     retire_by: Day | None = None
-
-
-class IssuerSpecTable(Table):
-    """``service.issuer``."""
-
-    kind: Literal["jwt", "stored_key", "oauth_exchange"] = "jwt"
-    audience: str = ""
-    """For whom a token is: the ``aud`` of ours, the ``audience`` that an exchange asks for."""
-    ttl: Duration = 60.0
-    """How long a token lives; with ``oauth_exchange`` the longest life that is accepted."""
-    token_url: ServerUrl = ""
-    """``oauth_exchange``: the token endpoint of the authorization server; https, or http on this machine."""
-    server: str = ""
-    """``oauth_exchange``: the server's issuer identifier, which our assertions name; default is ``token_url``."""
-    client_id: str = ""
-    """``oauth_exchange``: what the server calls this installation."""
-    client_secret: SourceReference | None = None
-    """``oauth_exchange``: where its secret is; without one we sign with our published key (``private_key_jwt``)."""
-    resource: str = ""
-    """``oauth_exchange``: the ``resource`` to ask for (RFC 8707), beside or instead of ``audience``."""
-    scopes: dict[str, Scope] = {}
-    """``oauth_exchange``: an operation's scope in the server's words: ``{ "refunds/create" = "items:write" }``."""
-    subject_type: Literal["jwt", "id_token", "access_token"] = "jwt"
-    """``oauth_exchange``: what the server wants our word about the agent to be called."""
-    actor: bool = False
-    """``oauth_exchange``: send a token about this installation too, for the ``act`` claim."""
-    revoke_url: ServerUrl = ""
-    """``oauth_exchange``: where tokens are revoked when their mission ends (RFC 7009)."""
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        """An exchange has what it needs, and nothing else has what only an exchange uses."""
-        if self.kind != "oauth_exchange":
-            unused = sorted(self.model_fields_set - {"kind", "audience", "ttl"})
-            if unused:
-                raise ValueError(f"{', '.join(unused)}: only oauth_exchange uses this")
-            return self
-        missing = [name for name in ("token_url", "client_id") if not getattr(self, name)]
-        if not (self.audience or self.resource):
-            missing.append("audience or resource")
-        if missing:
-            raise ValueError(f"oauth_exchange needs {', '.join(missing)}")
-        return self
 
 
 class ResourceTable(Table):

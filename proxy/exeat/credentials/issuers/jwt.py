@@ -8,11 +8,12 @@ from __future__ import annotations
 import secrets
 from typing import final
 
+from exeat.credentials.issuing import IssuerKind, IssuerParts, Proof
 from exeat.credentials.keys import KeyRing
 from exeat.errors import RefusalError
 from exeat.model.decision import TokenRequest
+from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.reason import Reason
-from exeat.model.service import Grade, IssuerSpec
 from exeat.model.token import Token
 from exeat.ports import Clock
 
@@ -81,3 +82,17 @@ def _acting(request: TokenRequest) -> dict[str, object]:
     for agent in reversed((request.agent, *request.act[:-1])):
         chain = {"sub": agent, "act": chain} if chain else {"sub": agent}
     return {"act": chain}
+
+
+def _build(parts: IssuerParts) -> JwtIssuer:
+    return JwtIssuer(parts.keyring, parts.issuer_url, parts.clock)
+
+
+KIND = IssuerKind(
+    "jwt",
+    _build,
+    Proof.ENFORCED,
+    narrows="one action on one resource, in `scope` and `authorization_details` (RFC 9396); origins check it against our JWK set",
+    revokes="not before it expires: it is self-contained, which is why `ttl` is short",
+    servers=("an origin of our own that verifies with PyJWT",),
+)

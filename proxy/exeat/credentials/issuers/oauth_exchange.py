@@ -10,20 +10,22 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import final
 from urllib.parse import quote_plus
 
+from exeat.credentials.issuing import IssuerKind, IssuerParts, Proof
 from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Answer, Endpoints
 from exeat.credentials.oauth.grant import ACCESS_TOKEN, Asked, Grant, check_grant, granted_value
 from exeat.credentials.oauth.holders import Holders
 from exeat.errors import RefusalError
 from exeat.model.decision import TokenRequest
+from exeat.model.issuing import Grade, IssuerSpec
+from exeat.model.issuing.oauth_exchange import TokenExchange
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
-from exeat.model.service import Grade, IssuerSpec, TokenExchange
 from exeat.model.token import Token
 from exeat.ports import Clock
 
@@ -38,12 +40,11 @@ _REVOKE_WIDE = 1.0
 class OAuthExchangeIssuer:
     """Mint grade A tokens by token exchange; implements the Issuer port.
 
-    ``secrets`` maps the reference of a client secret to it, loaded at start; ``key`` keys the ids of tokens that have
-    none of their own. Close it when the loop ends.
+    ``secrets`` returns the client secret behind a reference; ``key`` keys the ids of tokens that have none of their own. Close it when the loop ends.
     """
 
     def __init__(
-        self, assertions: Assertions, endpoints: Endpoints, secrets: Mapping[str, Secret], key: bytes, clock: Clock
+        self, assertions: Assertions, endpoints: Endpoints, secrets: Callable[[str], Secret], key: bytes, clock: Clock
     ) -> None:
         self._assertions = assertions
         self._endpoints = endpoints
@@ -116,9 +117,7 @@ class OAuthExchangeIssuer:
     async def _post(self, exchange: TokenExchange, url: str, form: Mapping[str, str]) -> Answer:
         """Send a form as the client we are: with its secret (RFC 6749 §2.3.1) or a signed assertion (RFC 7523 §2.2)."""
         if exchange.client_secret:
-            secret = self._secrets.get(exchange.client_secret)
-            if secret is None:
-                raise RefusalError(Reason.TOKEN_UNAVAILABLE, "the client secret was not loaded")
+            secret = self._secrets(exchange.client_secret)
             pair = f"{quote_plus(exchange.client_id)}:{quote_plus(secret.reveal())}"
             basic = base64.b64encode(pair.encode("ascii")).decode("ascii")
             return await self._endpoints.post(url, form, {"Authorization": f"Basic {basic}"})
@@ -150,6 +149,20 @@ class OAuthExchangeIssuer:
 
 
 def _exchange_of(spec: IssuerSpec) -> TokenExchange:
-    if spec.exchange is None:
+    if not isinstance(spec.details, TokenExchange):
         raise RefusalError(Reason.TOKEN_UNAVAILABLE, "the service says nothing about an exchange")
-    return spec.exchange
+    return spec.details
+
+
+def _build(parts: IssuerParts) -> OAuthExchangeIssuer:
+    return OAuthExchangeIssuer(parts.assertions, parts.endpoints, parts.secrets, parts.key, parts.clock)
+
+
+KIND = IssuerKind(
+    "oauth_exchange",
+    _build,
+    Proof.ENFORCED,
+    narrows="the scope of the operation and the audience or resource of the service; what the server answers is compared with both",
+    revokes="at `revoke_url` (RFC 7009) where the server can; JWT access tokens usually can't be revoked and live until they expire",
+    servers=("npm oidc-provider with an RFC 8693 grant",),
+)

@@ -11,8 +11,8 @@ from typing import final
 
 from exeat.credentials.keys import KeyRing
 from exeat.model.decision import TokenRequest
+from exeat.model.issuing.oauth_exchange import TokenExchange
 from exeat.model.secret import Secret
-from exeat.model.service import TokenExchange
 from exeat.ports import Clock
 
 _TYP = "JWT"  # our access tokens are "at+jwt", our passes "exeat-pass+jwt"

@@ -66,14 +66,14 @@ class Answers:
         """What must not come back in this exchange's answer: every form of its token, and of what was put back."""
         token, claim = exchange.token, exchange.claim
         if claim is not None and (secrets := claim.secrets):
-            return Needles(secrets if token is None else (token.value, *secrets))
+            return Needles(secrets if token is None else (*token.secrets(), *secrets))
         if token is None:
             return NO_NEEDLES
         found = self._needles.get(token.id)
         if found is None:
             if len(self._needles) >= _NEEDLES:
                 self._needles.pop(next(iter(self._needles)))
-            found = self._needles[token.id] = Needles((token.value,))
+            found = self._needles[token.id] = Needles(tuple(token.secrets()))
         return found
 
     def head(self, exchange: Exchange, status: int, fields: Headers) -> Head:

@@ -1,0 +1,42 @@
+"""The settings of every kind of issuer; ``kind`` says which one a table is, ``jwt`` where it says nothing.
+
+Must not know: what any setting does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag
+
+from exeat.config.tables.issuers.base import IssuerTable
+from exeat.config.tables.issuers.jwt import JwtTable
+from exeat.config.tables.issuers.oauth_exchange import OAuthExchangeTable
+from exeat.config.tables.issuers.stored_key import StoredKeyTable
+
+MARK = "kind:"
+"""Before a kind where pydantic puts it into the place of an error."""
+KINDS: tuple[type[IssuerTable], ...] = (
+    JwtTable,
+    OAuthExchangeTable,
+    StoredKeyTable,
+)
+_NAMES = ", ".join(f"'{each.model_fields['kind'].annotation.__args__[0]}'" for each in KINDS)  # type: ignore[union-attr]
+
+
+def _kind(value: Any) -> str:
+    kind = value.get("kind", "jwt") if isinstance(value, dict) else getattr(value, "kind", "")
+    return f"{MARK}{kind}"
+
+
+IssuerSpecTable = Annotated[
+    Annotated[JwtTable, Tag("kind:jwt")]
+    | Annotated[OAuthExchangeTable, Tag("kind:oauth_exchange")]
+    | Annotated[StoredKeyTable, Tag("kind:stored_key")],
+    Discriminator(
+        _kind,
+        custom_error_type="issuer_kind",
+        custom_error_message=f"kind must be one of {_NAMES}",
+    ),
+]
+"""One line for each kind, in the order of the alphabet."""

@@ -1,0 +1,23 @@
+"""``kind = "jwt"``: tokens that we sign.
+
+Must not know: other kinds.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from exeat.config.tables.issuers.base import IssuerTable
+from exeat.model.issuing import Grade
+
+
+class JwtTable(IssuerTable):
+    """Our own signed tokens (RFC 9068), for services that check them against our JWK set."""
+
+    grade: ClassVar[Grade] = Grade.A
+
+    kind: Literal["jwt"] = "jwt"
+
+    def default_audience(self, hosts: tuple[str, ...]) -> str:
+        """The service itself."""
+        return f"https://{hosts[0]}"
