@@ -13,6 +13,7 @@ from exeat.config.tables.identity import AgentTable, IdentityTable
 from exeat.config.tables.mission import CeilingsTable, DestinationTable, MissionTemplateTable
 from exeat.config.tables.place import AuditTable, IssuerTable, PolicyTable, StateTable, StoreTable, UpstreamTable
 from exeat.config.tables.proxy import AdminTable, ListenerTable, ProxyTable
+from exeat.config.tables.secrets import SecretsTable
 from exeat.config.tables.service import ServiceTable
 from exeat.config.values import Table
 
@@ -31,6 +32,7 @@ class Settings(Table):
     upstream: UpstreamTable = UpstreamTable()
     identity: IdentityTable = IdentityTable()
     issuer: IssuerTable = IssuerTable()
+    secrets: SecretsTable = SecretsTable()
     ceilings: CeilingsTable = CeilingsTable()
     destination: tuple[DestinationTable, ...] = ()
     agent: tuple[AgentTable, ...] = ()

@@ -74,8 +74,12 @@ Day = Annotated[float, BeforeValidator(_day), Field(json_schema_extra={"type": "
 Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$")]
 """Lower-case letters, digits, '.', '_' and '-', 63 at most."""
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-SourceReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|exec:.+)$")]
-"""Where a secret is: ``env:NAME``, ``file:PATH`` or ``exec:COMMAND ARG…`` (no shell; it prints the secret alone)."""
+_LOCAL = r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|exec:.+|systemd:[A-Za-z0-9_@:-][A-Za-z0-9._@:-]*"
+LocalReference = Annotated[str, Field(pattern=rf"^({_LOCAL})$")]
+"""Where a secret is on this host: ``env:NAME``, ``file:PATH``, ``exec:COMMAND ARG…`` (no shell; it prints the secret alone) or
+``systemd:NAME`` (a credential that systemd hands to the unit)."""
+SourceReference = LocalReference
+"""Where a secret is."""
 ServerUrl = Annotated[str, AfterValidator(check_server_url)]
 KeysUrl = Annotated[
     str, AfterValidator(lambda url: url and check_server_url(url, "could be given other keys on the way"))

@@ -1,4 +1,4 @@
-"""Where long-lived secrets lie: the environment, private files, and commands that print them.
+"""Where long-lived secrets lie on this host: the environment, private files, what systemd hands over, commands that print them.
 
 Must not know: what a secret opens. Errors name the reference and the fix, never the content.
 """
@@ -17,6 +17,7 @@ from exeat.errors import StartError
 from exeat.model.secret import Secret
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_@:-][A-Za-z0-9._@:-]{0,254}")
 _VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _LONGEST = 64 * 1024
 """Bytes; the longest credentials in use are JWTs and key files of a few KiB, and a header can't carry more."""
@@ -24,7 +25,7 @@ _LONGEST = 64 * 1024
 
 @final
 class Sources:
-    """Read ``env:NAME``, ``file:PATH`` and ``exec:COMMAND ARG…``; implements the SecretSource port.
+    """Read ``env:NAME``, ``file:PATH``, ``systemd:NAME`` and ``exec:COMMAND ARG…``; implements the SecretSource port.
 
     Relative paths start at ``base``.
     """
@@ -47,11 +48,13 @@ class Sources:
                 raise StartError(f"{reference} is not set", f"export {rest} where exeat starts, or use file:PATH")
         elif kind == "file" and rest:
             value = self._read(reference, self._base / rest)
+        elif kind == "systemd" and _CREDENTIAL.fullmatch(rest):
+            value = self._credential(reference, rest)
         elif kind == "exec" and rest.strip():
             reference = _without_arguments(rest)
             value = self._run(reference, rest)
         else:  # not quoted: it may be the secret itself
-            raise StartError("this is not a secret source", "write env:NAME, file:PATH or exec:COMMAND")
+            raise StartError("this is not a secret source", "write env:NAME, file:PATH, systemd:NAME or exec:COMMAND")
         if not value:
             raise StartError(f"{reference} is empty", "put the service's shared credential there")
         if not _VALUE.fullmatch(value):
@@ -71,6 +74,31 @@ class Sources:
             raise StartError(f"{reference}: {error}", error.hint) from error
         if len(content) > _LONGEST:
             raise StartError(f"{reference} is longer than {_LONGEST} bytes", "name a file that holds the secret alone")
+        return _text(content)
+
+    def _credential(self, reference: str, name: str) -> str:
+        """A credential of the unit that runs us (systemd.exec(5), "Credentials").
+
+        The folder is the unit's alone. Where systemd gives it away by an ACL, the mode's group bits are that list's mask and
+        say nothing of a group, so a private file's check would refuse it.
+        """
+        folder = self._environ.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise StartError(
+                f"{reference}: systemd handed nothing over ($CREDENTIALS_DIRECTORY is not set)",
+                f"add LoadCredentialEncrypted={name} to the unit, and start exeat by systemd",
+            )
+        path = Path(folder) / name
+        try:
+            if path.stat().st_mode & 0o027:
+                raise StartError(f"{reference} can be read by others", "let systemd make that folder")
+            content = path.read_bytes()
+        except OSError as error:
+            raise StartError(
+                f"{reference} can't be read: {error.strerror}", f"add LoadCredentialEncrypted={name} to the unit"
+            ) from error
+        if len(content) > _LONGEST:
+            raise StartError(f"{reference} is longer than {_LONGEST} bytes", "hand the secret over alone")
         return _text(content)
 
     def _run(self, reference: str, written: str) -> str:

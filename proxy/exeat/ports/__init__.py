@@ -2,7 +2,8 @@
 
 Each docstring is a contract: what is returned, and what is raised. A port may raise anything; whatever is not a
 ``RefusalError`` is refused as ``internal_error``. *clock* · *evidence* · *audit* · *tokens* · *origins* · *store* what is durable ·
-*control* what a worker asks of the control plane · *changes* what it is told. Must not know: any implementation.
+*secrets* what is sealed there · *control* what a worker asks of the control plane · *changes* what it is told. Must not
+know: any implementation.
 """
 
 from exeat.ports.audit import AuditSink
@@ -11,6 +12,7 @@ from exeat.ports.clock import Clock
 from exeat.ports.control import ApprovalDesk, Ledger, Lender, Opener, TrafficReports, Watchtower
 from exeat.ports.evidence import PassVerifier, VerifiedPass
 from exeat.ports.origins import Resolver
+from exeat.ports.secrets import SealedSecrets
 from exeat.ports.store import (
     AdminTokens,
     ApprovalStore,
@@ -51,6 +53,7 @@ __all__ = [
     "PassVerifier",
     "Replicas",
     "Resolver",
+    "SealedSecrets",
     "SecretSource",
     "TokenLeft",
     "TrafficReports",

@@ -6,7 +6,20 @@ UTC. The migrations build exactly these tables (a test compares the two). Must n
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 metadata = MetaData()
 
@@ -161,3 +174,16 @@ approvals = Table(
     Index("approvals_waiting", "waiting", unique=True),
 )
 """``waiting`` holds the binding of a question as long as it is one, so that one request is asked about once."""
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(256), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("previous", LargeBinary, nullable=True),
+    Column("previous_until", Float, nullable=True),
+)
+"""Secrets that nobody reads here: each is sealed for its name and version, ``previous`` for the version before."""

@@ -21,6 +21,7 @@ from exeat.config.loading import Loaded
 from exeat.credentials.fingerprints import check_shared
 from exeat.credentials.keys import KeyRing
 from exeat.credentials.oauth.endpoint import client_context
+from exeat.credentials.sealing import Sealer
 from exeat.credentials.sources import Sources
 from exeat.enforcement.ca import CertificateAuthority, ensure_ca, system_roots
 from exeat.enforcement.listener import Listeners, Port
@@ -28,7 +29,7 @@ from exeat.errors import Finding, StartError
 from exeat.files import load_or_create, private_folder
 from exeat.model.secret import Secret
 from exeat.policy.bundle import Bundle, load_bundle
-from exeat.wiring.holdings import load_shared, open_audit
+from exeat.wiring.holdings import load_sealer, load_shared, open_audit
 from exeat.wiring.site import Site, policy_folder, read_site
 from exeat.wiring.ways import build_ports
 
@@ -54,6 +55,8 @@ class Common:
     listeners: Listeners
     audit: AuditLog
     sources: Sources
+    sealer: Sealer
+    """Of secrets in the store."""
     stored: Mapping[str, Secret] = field(repr=False)
     """The shared credentials, by service."""
     key: bytes = field(repr=False)
@@ -119,6 +122,7 @@ def prepare(
     key = load_or_create(state / "fingerprint.key", lambda: secrets.token_bytes(32))
     short_key = load_or_create(state / "short-pass.key", lambda: secrets.token_bytes(32))
     sources = Sources(loaded.base, environ)
+    sealer = load_sealer(settings.secrets, sources, state)
     stored = load_shared(site.services, sources)
     token_keys = KeyRing.load_or_create(
         state / "token-keys", "token", settings.issuer.algorithm, settings.issuer.rotate, _OVERLAP, clock
@@ -130,6 +134,6 @@ def prepare(
     tls = client_context([file for file in (system_roots(), extra_roots) if file is not None])
     warnings = (*loaded.warnings, *bundle.warnings, *check_shared(key, site.services.services, stored))
     return Common(
-        loaded, site, bundle, clock, state, authority, ports, listeners, audit, sources, stored, key, short_key, token_keys,
+        loaded, site, bundle, clock, state, authority, ports, listeners, audit, sources, sealer, stored, key, short_key, token_keys,
         pass_keys, tls, warnings,
     )  # fmt: skip

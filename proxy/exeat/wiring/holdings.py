@@ -15,6 +15,8 @@ from exeat.audit.log import AuditLog
 from exeat.clock import SystemClock
 from exeat.config.loading import Loaded
 from exeat.config.tables.deviation import HoneytokenTable
+from exeat.config.tables.secrets import SecretsTable
+from exeat.credentials.sealing import Sealer, SealingKey
 from exeat.credentials.sources import Sources
 from exeat.enforcement.dial import Endpoint
 from exeat.errors import StartError
@@ -63,6 +65,14 @@ def load_issuer_secrets(services: ServiceIndex, sources: Sources) -> Mapping[str
     details = [service.issuer.details for service in services.services if service.issuer is not None]
     references = {reference for each in details if each is not None for reference in each.secrets()}
     return {reference: sources.load(reference) for reference in sorted(references)}
+
+
+def load_sealer(table: SecretsTable, sources: Sources, state: Path) -> Sealer:
+    """What seals secrets in the store: under the configured key, or one that is made in ``state`` at the first start."""
+    own = load_or_create(state / "sealing.key", lambda: secrets.token_bytes(32)) if table.key is None else None
+    named = [*([] if table.key is None else [table.key]), *table.previous_keys]
+    material = [sources.load(reference).reveal().encode("ascii") for reference in named]
+    return Sealer([SealingKey.derive(each) for each in (*([] if own is None else [own]), *material)])
 
 
 _SHORTEST = 16
