@@ -50,11 +50,19 @@ class Safe:
         return await self._store.every(prefix)
 
     async def write(
-        self, name: str, value: Secret, *, seen: int | None = None, overlap: float = 0.0, by: str = "exeat"
+        self,
+        name: str,
+        value: Secret,
+        *,
+        seen: int | None = None,
+        overlap: float = 0.0,
+        by: str = "exeat",
+        tell: bool = False,
     ) -> int:
         """Seal a value as the version after ``seen``, 0 for a new name, None for whatever is there; return its version.
 
-        What it replaces is kept for ``overlap`` seconds. Raise ConflictError when somebody was faster.
+        What it replaces is kept for ``overlap`` seconds. With ``tell`` every replica acts on it (``ports.SealedSecrets``). Raise
+        ConflictError when somebody was faster.
         """
         before = await self._store.get(name)
         version = 0 if before is None else before.version
@@ -64,12 +72,12 @@ class Safe:
         sealed = SealedSecret(name, version + 1, self._sealer.seal(name, version + 1, value), now, by)
         if before is not None and overlap > 0:
             sealed = replace(sealed, previous=before.sealed, previous_until=now + overlap)
-        await self._store.put(sealed)
+        await self._store.put(sealed, tell=tell)
         return version + 1
 
-    async def remove(self, name: str) -> bool:
+    async def remove(self, name: str, *, tell: bool = False) -> bool:
         """Forget a secret; whether there was one."""
-        return await self._store.remove(name)
+        return await self._store.remove(name, tell=tell)
 
     async def reseal(self) -> int:
         """Seal everything that isn't yet under the key that seals now; how much that was. It can be repeated."""

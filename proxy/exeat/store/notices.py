@@ -25,7 +25,6 @@ class Channel(StrEnum):
 
     FEED = "exeat_feed"
     ACKS = "exeat_acks"
-    SECRETS = "exeat_secrets"
 
 
 def notify(connection: Connection, channel: Channel) -> None:

@@ -6,7 +6,7 @@ writers one is told it came late. Must not know: keys, what a secret opens; it n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from exeat.errors import ConflictError, UnavailableError
 from exeat.model.sealed import SealedSecret
-from exeat.store.notices import Channel, notify
+from exeat.store.feed import count_up
 from exeat.store.runner import Runner
 from exeat.store.tables import secrets
 
@@ -31,8 +31,11 @@ def every(connection: Connection, prefix: str = "") -> list[SealedSecret]:
     return [_secret(dict(row)) for row in connection.execute(statement).mappings()]
 
 
-def put(connection: Connection, secret: SealedSecret) -> None:
-    """Store version 1 of a new name, or a version after the one that is stored; raise ConflictError otherwise."""
+def put(connection: Connection, secret: SealedSecret, *, tell: bool = False) -> None:
+    """Store version 1 of a new name, or a version after the one that is stored; raise ConflictError otherwise.
+
+    With ``tell`` it counts as a change of the feed, which every replica acts on before others are told that it is made.
+    """
     values = {
         "name": secret.name,
         "version": secret.version,
@@ -51,7 +54,8 @@ def put(connection: Connection, secret: SealedSecret) -> None:
         before = (secrets.c.name == secret.name) & (secrets.c.version == secret.version - 1)
         if connection.execute(update(secrets).where(before).values(values)).rowcount != 1:
             raise _late(secret.name)
-    notify(connection, Channel.SECRETS)
+    if tell:
+        count_up(connection)
 
 
 def reseal(connection: Connection, secret: SealedSecret) -> None:
@@ -62,11 +66,11 @@ def reseal(connection: Connection, secret: SealedSecret) -> None:
         raise _late(secret.name)
 
 
-def remove(connection: Connection, name: str) -> bool:
+def remove(connection: Connection, name: str, *, tell: bool = False) -> bool:
     """Forget a secret with all its versions; whether there was one."""
     gone = connection.execute(delete(secrets).where(secrets.c.name == name)).rowcount == 1
-    if gone:
-        notify(connection, Channel.SECRETS)
+    if gone and tell:
+        count_up(connection)
     return gone
 
 
@@ -105,22 +109,18 @@ class StoredSecrets:
         """As the port says."""
         return await self._runner.run(every, prefix)
 
-    async def put(self, secret: SealedSecret) -> None:
+    async def put(self, secret: SealedSecret, *, tell: bool = False) -> None:
         """As the port says."""
-        await self._runner.run(put, secret)
+        await self._runner.run(put, secret, tell=tell)
 
     async def reseal(self, secret: SealedSecret) -> None:
         """As the port says."""
         await self._runner.run(reseal, secret)
 
-    async def remove(self, name: str) -> bool:
+    async def remove(self, name: str, *, tell: bool = False) -> bool:
         """As the port says."""
-        return await self._runner.run(remove, name)
+        return await self._runner.run(remove, name, tell=tell)
 
     async def forget_previous(self, now: float) -> int:
         """As the port says."""
         return await self._runner.run(forget_previous, now)
-
-    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """As the port says."""
-        return self._runner.listen(Channel.SECRETS, callback)
