@@ -17,7 +17,7 @@ Counts = Mapping[str, Mapping[Labels, float]]
 
 LATEST = frozenset({
     "exeat_active_missions", "exeat_audit_last_append_timestamp_seconds", "exeat_ca_expiry_timestamp_seconds",
-    "exeat_policy_bundle_info",
+    "exeat_policy_bundle_info", "exeat_credential_oldest_seconds",
 })  # fmt: skip
 """Of these the largest of several processes counts; all others are added."""
 

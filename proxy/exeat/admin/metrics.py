@@ -39,6 +39,12 @@ METRICS: Mapping[str, Meaning] = {
         "histogram", "From a request that may leave to the end of its answer.", ("service", "status_class")
     ),
     "exeat_credentials_issued_total": Meaning("counter", "Tokens minted.", ("issuer",)),
+    "exeat_credential_failures_total": Meaning("counter", "Mints that failed or were refused.", ("issuer", "reason")),
+    "exeat_credential_revocations_total": Meaning(
+        "counter", "Tokens to be revoked at their issuers, and what became of that.", ("issuer", "outcome")
+    ),
+    "exeat_credentials_held": Meaning("gauge", "Tokens in memory.", ("issuer",)),
+    "exeat_credential_oldest_seconds": Meaning("gauge", "Age of the oldest token in memory.", ("issuer",)),
     "exeat_credential_cache_hits_total": Meaning("counter", "Tokens used again.", ("issuer",)),
     "exeat_audit_append_failures_total": Meaning("counter", "Records that couldn't be written.", ("sink",)),
     "exeat_audit_last_append_timestamp_seconds": Meaning("gauge", "When a record was last written.", ("sink",)),

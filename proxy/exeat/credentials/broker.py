@@ -16,12 +16,21 @@ from exeat.credentials.cache import Held, TokenCache
 from exeat.credentials.granted import check_granted
 from exeat.credentials.revoker import Revoker
 from exeat.credentials.tasks import Tasks
-from exeat.errors import RefusalError
+from exeat.credentials.throttle import Throttle
+from exeat.errors import RefusalError, UnavailableError
 from exeat.model.decision import TokenRequest
 from exeat.model.issuing import IssuerSpec
 from exeat.model.reason import Reason
 from exeat.model.token import Token
 from exeat.ports import Clock, Ended, Issuer
+
+Note = Callable[[TokenRequest, Token, IssuerSpec], Awaitable[None]]
+"""Told of each token before it is used."""
+
+
+async def nobody(request: TokenRequest, token: Token, spec: IssuerSpec) -> None:
+    """Where nobody keeps a list."""
+
 
 _RETRY = 1.0
 """Seconds at least between two early renewals when the first failed."""
@@ -44,7 +53,8 @@ class TokenBroker:
     """Implements the Broker port on one event loop.
 
     ``services`` names each service's issuer, ``is_live`` says whether a session (by its key) may still act,
-    ``timeout`` bounds one mint and one revocation in seconds, ``capacity`` the tokens held.
+    ``timeout`` bounds one mint and one revocation in seconds, ``capacity`` the tokens held. ``share`` is this worker's part of
+    what an issuer may be asked. ``note`` is told of each token before anybody may use it.
     """
 
     def __init__(
@@ -56,6 +66,8 @@ class TokenBroker:
         is_live: Callable[[str], bool],
         timeout: float = 5.0,
         capacity: int = 10_000,
+        share: float = 1.0,
+        note: Note = nobody,
     ) -> None:
         self._issuers = issuers
         self._services = services
@@ -66,7 +78,11 @@ class TokenBroker:
         self._minting: dict[TokenRequest, _Mint] = {}
         self._tasks = Tasks()
         self._revoker = Revoker(issuers, services, self._tasks, timeout)
-        self._hits, self._issued = Counter(), Counter()
+        self._throttles = {
+            name: Throttle(spec.rate * share, clock) for name, spec in services.items() if spec.rate is not None
+        }
+        self._note = note
+        self._hits, self._issued, self._failed = Counter(), Counter(), Counter()
         self._counts = dict.fromkeys(("joined", "minted", "renewed", "failed", "dropped", "evicted"), 0)
 
     def cached(self, request: TokenRequest) -> Token | None:
@@ -139,13 +155,28 @@ class TokenBroker:
         return {
             "exeat_credential_cache_hits_total": self._by_issuer(self._hits),
             "exeat_credentials_issued_total": self._by_issuer(self._issued),
+            "exeat_credential_failures_total": self._by_issuer(self._failed),
+            "exeat_credential_revocations_total": self._by_issuer(self._revoker.outcomes),
+            **self._ages(),
         }
+
+    def _ages(self) -> Counts:
+        """How many tokens are held, and how old the oldest is."""
+        held: dict[Labels, float] = {}
+        oldest: dict[Labels, float] = {}
+        now = self._clock.time()
+        for request, each in self._cache.everything():
+            kind = (self._services[request.service].kind,)
+            held[kind] = held.get(kind, 0) + 1
+            oldest[kind] = max(oldest.get(kind, 0.0), now - each.since)
+        return {"exeat_credentials_held": held, "exeat_credential_oldest_seconds": oldest}
 
     def _by_issuer(self, counter: Counter) -> Mapping[Labels, float]:
         found: dict[Labels, float] = {}
-        for (service,), number in counter.values.items():
-            kind = (self._services[service].kind,)
-            found[kind] = found.get(kind, 0) + number
+        for (service, *more), number in counter.values.items():
+            spec = self._services.get(service)
+            labels = (spec.kind if spec is not None else "none", *more)
+            found[labels] = found.get(labels, 0) + number
         return found
 
     async def close(self) -> None:
@@ -168,7 +199,9 @@ class TokenBroker:
         outcome: Token | RefusalError = RefusalError(Reason.TOKEN_UNAVAILABLE, "the mint was interrupted")
         try:
             token = await self._ask(request)
-            evicted = self._accept(request, mint, token)
+            self._check(request, mint, token)
+            await self._told(request, token)
+            evicted = self._keep(request, mint, token)
             outcome = token
         except RefusalError as error:
             # Made anew: a traceback would keep the token alive.
@@ -180,6 +213,7 @@ class TokenBroker:
                 del self._minting[request]
             if isinstance(outcome, RefusalError):
                 self._counts["failed"] += 1
+                self._failed.add((request.service, str(outcome.reason)))
             else:
                 self._counts["minted"] += 1
                 self._issued.add((request.service,))
@@ -195,19 +229,38 @@ class TokenBroker:
         issuer = None if spec is None else self._issuers.get(spec.kind)
         if spec is None or issuer is None:
             raise RefusalError(Reason.TOKEN_UNAVAILABLE, f"no issuer for {request.service}")
+        if (throttle := self._throttles.get(request.service)) is not None:
+            throttle.take()
         try:
             async with asyncio.timeout(self._timeout):
                 return await issuer.mint(request, spec)
         except TimeoutError:
             raise RefusalError(Reason.TOKEN_UNAVAILABLE, f"{spec.kind} did not answer in time") from None
 
-    def _accept(self, request: TokenRequest, mint: _Mint, token: Token) -> list[tuple[TokenRequest, Held]]:
-        """Keep a token that came in time and is as asked for; return what had to make room for it."""
+    async def _told(self, request: TokenRequest, token: Token) -> None:
+        """Say what was issued before anybody may use it: whoever is asked for everything a mission got knows it.
+
+        What can't be said isn't used. Raise RefusalError(TOKEN_UNAVAILABLE) then.
+        """
+        spec = self._services[request.service]
+        if not spec.listed:
+            return
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._note(request, token, spec)
+        except (UnavailableError, TimeoutError):
+            raise RefusalError(Reason.TOKEN_UNAVAILABLE, "what was issued couldn't be noted") from None
+
+    def _check(self, request: TokenRequest, mint: _Mint, token: Token) -> None:
+        """Raise RefusalError unless a token came in time and is as asked for."""
         if mint.ended or not self._is_live(request.session):
             raise RefusalError(Reason.MISSION_ENDED)
-        spec, now = self._services[request.service], self._clock.time()
-        check_granted(token, spec, now)
-        return self._cache.put(request, Held.since(token, now, spec.ttl))
+        check_granted(token, self._services[request.service], self._clock.time())
+
+    def _keep(self, request: TokenRequest, mint: _Mint, token: Token) -> list[tuple[TokenRequest, Held]]:
+        """Keep a token, checked anew, for it was waited meanwhile; return what had to make room for it."""
+        self._check(request, mint, token)
+        return self._cache.put(request, Held.begin(token, self._clock.time(), self._services[request.service].ttl))
 
 
 def _living(gone: list[tuple[TokenRequest, Held]], now: float) -> list[tuple[TokenRequest, Token]]:

@@ -6,6 +6,7 @@ Must not know: issuers, clocks, tasks.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exeat.model.decision import TokenRequest
@@ -19,20 +20,21 @@ _MARGIN = 2.0
 class Held:
     """A token with the times, in epoch seconds, from which it is renewed early and no longer handed out.
 
-    ``previous`` is the token it replaced, which may still be alive at its issuer and dies with the mission too.
+    ``since`` is when it came; ``previous`` is the token it replaced, which may still be alive at its issuer and dies with the mission too.
     """
 
     token: Token
     renew_at: float
     usable_until: float
     previous: Token | None = None
+    since: float = 0.0
 
     @classmethod
-    def since(cls, token: Token, now: float, ttl: float) -> Held:
+    def begin(cls, token: Token, now: float, ttl: float) -> Held:
         """Hold a token until shortly before its end; one without an end is fetched anew after ``ttl`` seconds."""
         end = now + ttl if token.expires_at is None else token.expires_at
         life = end - now
-        return cls(token, now + 0.75 * life, end - max(_MARGIN, 0.1 * life))
+        return cls(token, now + 0.75 * life, end - max(_MARGIN, 0.1 * life), since=now)
 
     def living(self, now: float) -> list[Token]:
         """Every token of this place that its issuer may still honour."""
@@ -55,6 +57,10 @@ class TokenCache:
     def missions(self) -> int:
         """How many missions hold tokens."""
         return len(self._of_mission)
+
+    def everything(self) -> Iterator[tuple[TokenRequest, Held]]:
+        """All that is held."""
+        yield from self._held.items()
 
     def get(self, request: TokenRequest) -> Held | None:
         """What is held for exactly this request, of whatever age."""

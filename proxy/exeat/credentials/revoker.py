@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import final
 
+from exeat.counting import Counter
 from exeat.credentials.tasks import Tasks
 from exeat.model.decision import TokenRequest
 from exeat.model.issuing import IssuerSpec
@@ -32,6 +33,8 @@ class Revoker:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self.revoked = 0
+        self.outcomes = Counter()
+        """By service and outcome: ``revoked`` or ``left``."""
 
     async def revoke(self, request: TokenRequest, token: Token) -> bool:
         """Revoke one token; False when its issuer can't, doesn't answer or fails."""
@@ -43,8 +46,9 @@ class Revoker:
             async with self._slots, asyncio.timeout(self._timeout):
                 revoked = await issuer.revoke(token, spec) is True
         except Exception:  # noqa: BLE001 the token is dropped all the same; False says that it may live on
-            return False
+            revoked = False
         self.revoked += revoked
+        self.outcomes.add((request.service, "revoked" if revoked else "left"))
         return revoked
 
     async def revoke_all(self, tokens: Sequence[tuple[TokenRequest, Token]]) -> list[TokenLeft]:

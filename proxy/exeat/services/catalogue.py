@@ -161,7 +161,7 @@ def _issuer(table: ServiceTable) -> IssuerSpec | None:
     if given is None:
         return None if table.shared is None else _STORED_KEY
     audience = given.audience or given.default_audience(table.hosts)
-    return IssuerSpec(given.kind, given.ttl, audience, given.details(), given.promised())
+    return IssuerSpec(given.kind, given.ttl, audience, given.details(), given.promised(), given.rate, given.listed)
 
 
 def _operation(given: OperationTable) -> Operation:

@@ -17,7 +17,7 @@ def request(mission: int, resource: int) -> TokenRequest:
 
 
 def held(number: int = 0, end: float | None = 100.0) -> Held:
-    return Held.since(Token(Secret("x"), str(number), Grade.A, end), 0.0, 60.0)
+    return Held.begin(Token(Secret("x"), str(number), Grade.A, end), 0.0, 60.0)
 
 
 def test_times_follow_the_life_that_was_granted():

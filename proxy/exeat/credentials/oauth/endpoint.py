@@ -102,6 +102,7 @@ class Endpoints:
             if response.status in {429, 503}:
                 seconds = self._pauses.begin(url, response.headers.get("Retry-After"))
                 raise _unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
+            self._pauses.end(url)
             return await _read(response)
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """Servers that asked to be left alone, and until when.
 
-A short circuit breaker: while a pause lasts, nothing is sent, and callers are refused at once instead of waiting for a
-time-out each. Must not know: requests, tokens.
+A circuit breaker: while a pause lasts, nothing is sent, and callers are refused at once instead of waiting for a
+time-out each. The first call after it is the probe; pauses of a server that goes on failing grow. Must not know: requests, tokens.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Pauses:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: dict[str, float] = {}
+        self._last: dict[str, float] = {}
 
     def left(self, url: str) -> float:
         """Seconds that the pause of this URL lasts, 0 when there is none."""
@@ -36,14 +37,27 @@ class Pauses:
         return left
 
     def begin(self, url: str, asked: str | None = None) -> float:
-        """Pause for as long as the ``Retry-After`` field asks (RFC 9110 §10.2.3), within bounds; return the seconds."""
-        seconds = min(max(self._seconds(asked), SHORTEST), LONGEST)
-        self._until[url] = self._clock.monotonic() + seconds
+        """Pause for as long as the ``Retry-After`` field asks (RFC 9110 §10.2.3), within bounds; return the seconds.
+
+        Without one a pause is twice as long as the one before it, until :meth:`end` says that the server answers again.
+        """
+        now = self._clock.monotonic()
+        if asked:
+            seconds = min(max(self._seconds(asked), SHORTEST), LONGEST)
+        elif url in self._until:
+            return max(self._until[url] - now, 0.0)  # of calls that fail together only the first counts
+        else:
+            seconds = min(2 * self._last.get(url, SHORTEST / 2), LONGEST)
+            self._last[url] = seconds
+        self._until[url] = now + seconds
         return seconds
 
-    def _seconds(self, asked: str | None) -> float:
-        if not asked:
-            return SHORTEST
+    def end(self, url: str) -> None:
+        """The server has answered: the next pause is a short one."""
+        if self._last:
+            self._last.pop(url, None)
+
+    def _seconds(self, asked: str) -> float:
         if asked.isascii() and asked.isdigit():
             return float(asked[:6])
         try:

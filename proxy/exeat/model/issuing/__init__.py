@@ -37,3 +37,7 @@ class IssuerSpec:
     audience: str = ""
     details: IssuerDetails | None = None
     grade: Grade = Grade.NONE
+    rate: float | None = None
+    """Mints a second at most."""
+    listed: bool = False
+    """Whether its tokens live outside: then they are listed before they are used, so that somebody can revoke them who didn't mint them."""

@@ -5,7 +5,9 @@ Must not know: any kind.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from exeat.config.values import Duration, Table
 from exeat.model.issuing import Grade, IssuerDetails
@@ -16,12 +18,16 @@ class IssuerTable(Table):
 
     grade: ClassVar[Grade]
     """What every token of this kind promises to be."""
+    listed: ClassVar[bool] = True
+    """Whether its tokens are worth a list; ours that live for seconds and can't be revoked are not."""
 
     kind: str
     audience: str = ""
     """For whom a token is."""
     ttl: Duration = 60.0
     """How long a token lives, or the longest life that is accepted."""
+    rate: Annotated[float, Field(gt=0)] | None = None
+    """Mints a second at most, by all workers of this host together; what is asked for beyond is refused at once."""
 
     def promised(self) -> Grade:
         """The grade of the tokens as these settings have it."""

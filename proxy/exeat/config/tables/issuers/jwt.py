@@ -14,6 +14,7 @@ from exeat.model.issuing import Grade
 class JwtTable(IssuerTable):
     """Our own signed tokens (RFC 9068), for services that check them against our JWK set."""
 
+    listed: ClassVar[bool] = False
     grade: ClassVar[Grade] = Grade.A
 
     kind: Literal["jwt"] = "jwt"

@@ -14,6 +14,7 @@ from exeat.model.issuing import Grade
 class StoredKeyTable(IssuerTable):
     """The shared credential: the agent never holds it, but it is no narrower than before."""
 
+    listed: ClassVar[bool] = False
     grade: ClassVar[Grade] = Grade.C
 
     kind: Literal["stored_key"]
