@@ -138,6 +138,22 @@ def test_a_token_dies_at_the_server_with_its_mission(exeat, mission, origin, oid
     assert oidc.introspect(token) == {"active": False}
 
 
+def test_a_token_of_a_killed_process_dies_with_its_mission(exeat, mission, origin, oidc):
+    """Whoever minted it is gone; the list that was made before it was used still ends it."""
+    assert ask(exeat, mission, "GET", "/echo", host="opaque.example.test").status == 200
+    token = bearer(origin.last)
+    (listed,) = exeat.admin("GET", f"/v1/missions/{mission['mission']}/tokens").ok()["tokens"]
+    assert (listed["service"], listed["issuer"], listed["state"]) == ("opaque", "oauth_exchange", "live")
+    assert token not in str(listed)
+    exeat.kill()
+    exeat.start()
+    figures = exeat.end(mission, "revoke")
+    assert figures["applied"]["tokens_revoked"] == 1, figures
+    assert oidc.introspect(token) == {"active": False}
+    (listed,) = exeat.admin("GET", f"/v1/missions/{mission['mission']}/tokens").ok()["tokens"]
+    assert listed["state"] == "revoked"
+
+
 def test_a_silent_server_refuses_in_time_and_recovers(exeat, mission, origin, oidc):
     """A server that accepts and never answers costs seconds, not for ever; afterwards all is as before."""
     oidc.freeze(True)

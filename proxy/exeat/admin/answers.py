@@ -47,6 +47,26 @@ class TokenLeft(Shape):
     expires_at: Time | None
 
 
+class TokenShape(Shape):
+    """A token that was issued outside for a mission; the token itself is kept nowhere."""
+
+    token: str
+    service: str
+    issuer: str
+    grade: str
+    session: str
+    action: str
+    issued_at: Time
+    expires_at: Time | None
+    state: str
+
+
+class TokenShapes(Shape):
+    """Everything that a mission got from issuers outside."""
+
+    tokens: list[TokenShape]
+
+
 class AppliedShape(Shape):
     """What a change did to traffic under way, and how many milliseconds each part took."""
 

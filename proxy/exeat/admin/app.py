@@ -68,7 +68,7 @@ def routes_of(context: AdminContext, guard: Guard, sessions: Sessions, events: E
         return merge([await context.counts(), questions.read(), guard.read()])
 
     routes = [
-        *MissionCalls(context.control).routes(),
+        *MissionCalls(context.control, context.issued).routes(),
         *ApprovalCalls(context.approvals, context.inbox).routes(),
         *ReadingCalls(context, guard).routes(),
         *MetricCalls(counts).routes(),

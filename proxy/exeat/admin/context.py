@@ -17,6 +17,7 @@ from exeat.approvals.inbox import Inbox
 from exeat.counting import Counts
 from exeat.missions.control import MissionControl
 from exeat.missions.destinations import Destinations
+from exeat.missions.issued import Issued
 from exeat.missions.traffic import TrafficTotals
 from exeat.missions.uses import LastUses
 from exeat.model.mission import Mission, MissionTemplate
@@ -48,6 +49,7 @@ class AdminContext:
     """
 
     control: MissionControl
+    issued: Issued
     approvals: Approvals
     inbox: Inbox
     token: Secret

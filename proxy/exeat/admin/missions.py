@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, final
 
-from exeat.admin.answers import MissionChanged, MissionList, MissionOpened, MissionShown
+from exeat.admin.answers import MissionChanged, MissionList, MissionOpened, MissionShown, TokenShapes
 from exeat.admin.bodies import ExtendBody, OpenBody, ReasonBody
 from exeat.admin.call import Call
 from exeat.admin.paging import page
@@ -19,8 +19,10 @@ from exeat.errors import CeilingError, ConflictError, NotFoundError
 from exeat.missions.changes import Change
 from exeat.missions.control import MissionControl
 from exeat.missions.ids import MISSION_ID
+from exeat.missions.issued import Issued
 from exeat.missions.request import OpenRequest
 from exeat.missions.times import rfc3339
+from exeat.model.issued import IssuedToken
 from exeat.model.mission import Mission, MissionState
 
 _BEFORE = Text("before", "The id of the last mission already seen.", MISSION_ID.pattern, MISSION.hint)
@@ -33,8 +35,9 @@ _Move = Callable[[str, str, str], Awaitable[Change]]
 class MissionCalls:
     """Handlers of the mission calls."""
 
-    def __init__(self, control: MissionControl) -> None:
+    def __init__(self, control: MissionControl, issued: Issued) -> None:
         self._control = control
+        self._issued = issued
 
     def routes(self) -> list[Route]:
         """Return the routes of these calls."""
@@ -54,6 +57,10 @@ class MissionCalls:
             get(
                 "/v1/missions/{id}", self.show, read, "One mission", MissionShown,
                 segments=(MISSION,), problems=(NotFoundError,),
+            ),
+            get(
+                "/v1/missions/{id}/tokens", self.tokens, read, "Everything a mission got from issuers outside, oldest first",
+                TokenShapes, segments=(MISSION,), problems=(NotFoundError,),
             ),
             post(
                 "/v1/missions/{id}/extend",
@@ -107,6 +114,11 @@ class MissionCalls:
             "children": [child.id for child in children],
         }
 
+    async def tokens(self, call: Call) -> dict[str, Any]:
+        """Return what was issued for a mission and what became of it; never a token."""
+        mission = await self._control.get(call.path["id"])
+        return {"tokens": [_line(each) for each in await self._issued.of_mission(mission.id)]}
+
     async def extend(self, call: Call, body: ExtendBody) -> dict[str, Any]:
         """Let a mission live longer; the answer holds new passes."""
         opened = await self._control.extend(
@@ -155,4 +167,19 @@ def view(mission: Mission) -> dict[str, Any]:
         "parent": mission.parent or None,
         "cause": mission.cause,
         "revision": mission.revision,
+    }
+
+
+def _line(token: IssuedToken) -> dict[str, Any]:
+    """One token of a mission; it is said to be over when it is, whatever was last heard of it."""
+    return {
+        "token": token.id,
+        "service": token.service,
+        "issuer": token.kind,
+        "grade": token.grade,
+        "session": token.session,
+        "action": token.action,
+        "issued_at": rfc3339(token.issued_at),
+        "expires_at": None if token.expires_at is None else rfc3339(token.expires_at),
+        "state": str(token.state),
     }

@@ -160,6 +160,30 @@ def show(mission: IdArgument, config: ConfigOption = None, as_json: JsonOption =
         _show(answer)
 
 
+@app.command("tokens")
+def tokens(mission: IdArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show everything that a mission got from issuers outside, and what became of it."""
+    from exeat.cli.client import AdminClient, segment
+
+    answer = AdminClient.of(load_settings(config)).get(f"/v1/missions/{segment(mission)}/tokens")
+    if as_json:
+        emit(answer)
+        return
+    if not answer["tokens"]:
+        say("no issuer outside has given it a token")
+        return
+    table(
+        ("TOKEN", "SERVICE", "ISSUER", "GRADE", "FOR", "STATE", "EXPIRES"),
+        [
+            (
+                *(each[name] for name in ("token", "service", "issuer", "grade", "action", "state")),
+                until(each["expires_at"]) if each["expires_at"] else "never",
+            )
+            for each in answer["tokens"]
+        ],
+    )
+
+
 def _change(verb: str, mission: str, body: dict[str, object], config: ConfigOption, as_json: bool) -> None:
     from exeat.cli import passes
     from exeat.cli.applied import told

@@ -142,7 +142,9 @@ class TokenBroker:
 
     async def _revoke(self, dropped: int, living: list[tuple[TokenRequest, Token]]) -> Ended:
         left = await self._revoker.revoke_all(living)
-        return Ended(dropped, len(living) - len(left), tuple(left))
+        alive = {each.id for each in left}
+        over = tuple(token.id for _, token in living if token.id not in alive)
+        return Ended(dropped, len(living) - len(left), tuple(left), over)
 
     def stats(self) -> Mapping[str, int]:
         """Counts since the start, and how much is held now."""

@@ -138,6 +138,7 @@ class Worker:
             (cut_at - started) * 1000,
             (over - cut_at) * 1000,
             left=ended.left,
+            ended=ended.ended,
         )
 
     def change(self, mission: Mission) -> tuple[int, Awaitable[Ended] | None]:

@@ -10,12 +10,15 @@ from typing import Any, final
 
 from exeat.errors import UnavailableError
 from exeat.fleet.channel import Channel, Handler
-from exeat.ports import Lender, Opener
+from exeat.fleet.wording import issued_from, issued_to
+from exeat.model.issued import IssuedToken
+from exeat.model.secret import Secret
+from exeat.ports import Lender, Opener, TokenList
 
 
 @final
 class Asking:
-    """The worker's side: implements ``ports.Lender`` and ``ports.Opener`` over its channel, once it has one."""
+    """The worker's side: implements ``ports.Lender``, ``ports.Opener`` and ``ports.TokenList`` over its channel, once it has one."""
 
     def __init__(self) -> None:
         self.channel: Channel | None = None
@@ -42,13 +45,17 @@ class Asking:
         """See ``ports.Opener``."""
         await self._call("open", [template, agent, list(evidence)])
 
+    async def issued(self, token: IssuedToken, opener: Secret | None) -> None:
+        """See ``ports.TokenList``. What opens it goes from one process of ours to the next, and nowhere else."""
+        await self._call("issued", [issued_to(token), None if opener is None else opener.reveal()])
+
     async def _call(self, name: str, arguments: list[Any]) -> Any:
         if self.channel is None:
             raise UnavailableError("the control plane isn't known yet")
         return await self.channel.call(name, arguments)
 
 
-def answers(ledger: Lender, opener: Opener) -> Mapping[str, Handler]:
+def answers(ledger: Lender, opener: Opener, tokens: TokenList) -> Mapping[str, Handler]:
     """The control plane's side: handlers for the channel."""
     return {
         "reserve": lambda arguments: ledger.reserve(*arguments),
@@ -56,4 +63,5 @@ def answers(ledger: Lender, opener: Opener) -> Mapping[str, Handler]:
         "visit": lambda arguments: ledger.visit(*arguments),
         "activity": lambda arguments: ledger.activity(*arguments),
         "open": lambda arguments: opener.open(*arguments),
+        "issued": lambda said: tokens.issued(issued_from(said[0]), None if said[1] is None else Secret(said[1])),
     }

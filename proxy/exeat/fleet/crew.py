@@ -142,6 +142,7 @@ class Crew:
             len(change.confirmed),
             change.lapsed,
             tuple(left for each in ended for left in each.left),
+            tuple(id_ for each in ended for id_ in each.ended),
         )
 
     async def reload(self, missions: Sequence[Mission]) -> None:

@@ -33,6 +33,8 @@ async def _nothing() -> None:
 class Standing(Protocol):
     """Keeps the crew's leases, and carries changes to whoever else serves."""
 
+    replica: str
+    """This installation's name among those that share the store; ``""`` where there is nobody else."""
     told: Told
     acted: Acted
     read: Read
@@ -59,6 +61,7 @@ class Sole:
     """The only one on its store: what it knows is complete by itself. ``hold`` makes sure of that and returns how to let go."""
 
     def __init__(self, crew: Crew, lease: float, hold: Callable[[], Callable[[], None]]) -> None:
+        self.replica = ""
         self.told: Told = lambda _: None
         self.acted: Acted = lambda _, __: None
         self.read: Read = _nothing

@@ -12,6 +12,7 @@ from typing import Any
 from exeat.credentials.custody import Kept
 from exeat.model.destination import DestinationPattern
 from exeat.model.deviation import Firing, Then, When
+from exeat.model.issued import IssuedToken, TokenState
 from exeat.model.mission import AllowedDestination, Budget, Ceilings, Mission
 from exeat.model.secret import Secret
 from exeat.model.traffic import Traffic, Use
@@ -31,13 +32,24 @@ def mission_from(said: dict[str, Any]) -> Mission:
 
 def ended_to(ended: Ended) -> list[Any]:
     """What became of tokens."""
-    return [ended.dropped, ended.revoked, [[each.service, each.id, each.expires_at] for each in ended.left]]
+    left = [[each.service, each.id, each.expires_at] for each in ended.left]
+    return [ended.dropped, ended.revoked, left, list(ended.ended)]
 
 
 def ended_from(said: list[Any]) -> Ended:
     """The same, back."""
-    dropped, revoked, left = said
-    return Ended(int(dropped), int(revoked), tuple(TokenLeft(*each) for each in left))
+    dropped, revoked, left, over = said
+    return Ended(int(dropped), int(revoked), tuple(TokenLeft(*each) for each in left), tuple(over))
+
+
+def issued_to(token: IssuedToken) -> dict[str, Any]:
+    """A token's line in the list; what would open it isn't in it."""
+    return {name: value for name, value in asdict(token).items() if name != "sealed"}
+
+
+def issued_from(said: dict[str, Any]) -> IssuedToken:
+    """The same, back."""
+    return IssuedToken(**{**said, "state": TokenState(said["state"])})
 
 
 def firing_to(firing: Firing) -> dict[str, Any]:

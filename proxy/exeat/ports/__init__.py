@@ -2,7 +2,7 @@
 
 Each docstring is a contract: what is returned, and what is raised. A port may raise anything; whatever is not a
 ``RefusalError`` is refused as ``internal_error``. *clock* · *evidence* · *audit* · *tokens* · *origins* · *store* what is durable ·
-*secrets* what is sealed there · *control* what a worker asks of the control plane · *changes* what it is told. Must not
+*secrets* what is sealed there · *issued* the list of tokens · *control* what a worker asks of the control plane · *changes* what it is told. Must not
 know: any implementation.
 """
 
@@ -11,6 +11,7 @@ from exeat.ports.changes import Applied, CeilingsFeed, ChangeFeed, Evaluate
 from exeat.ports.clock import Clock
 from exeat.ports.control import ApprovalDesk, Ledger, Lender, Opener, TrafficReports, Watchtower
 from exeat.ports.evidence import PassVerifier, VerifiedPass
+from exeat.ports.issued import IssuedTokens, TokenList
 from exeat.ports.origins import Resolver
 from exeat.ports.secrets import SealedSecrets
 from exeat.ports.store import (
@@ -43,6 +44,7 @@ __all__ = [
     "Ended",
     "Evaluate",
     "Feed",
+    "IssuedTokens",
     "Issuer",
     "Leases",
     "Ledger",
@@ -56,6 +58,7 @@ __all__ = [
     "SealedSecrets",
     "SecretSource",
     "TokenLeft",
+    "TokenList",
     "TrafficReports",
     "VerifiedPass",
     "Watchtower",

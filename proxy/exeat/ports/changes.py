@@ -33,6 +33,8 @@ class Applied:
     workers: int = 1
     lapsed: tuple[str, ...] = ()
     left: tuple[TokenLeft, ...] = ()
+    ended: tuple[str, ...] = ()
+    """The ids of tokens that were revoked."""
 
     def then(self, others: Sequence[Applied]) -> Applied:
         """All together, where the others came after this one and beside each other."""
@@ -47,6 +49,7 @@ class Applied:
             min(each.workers for each in every),
             tuple(dict.fromkeys(name for each in every for name in each.lapsed)),
             tuple(left for each in every for left in each.left),
+            tuple(id_ for each in every for id_ in each.ended),
         )
 
     def as_dict(self) -> Mapping[str, Any]:

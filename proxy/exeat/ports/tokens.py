@@ -58,6 +58,8 @@ class Ended:
     dropped: int = 0
     revoked: int = 0
     left: tuple[TokenLeft, ...] = ()
+    ended: tuple[str, ...] = ()
+    """The ids of those that were revoked."""
 
 
 class Broker(Protocol):

@@ -43,7 +43,7 @@ class Running:
         )
         self._reload = Reload(assembly.common, assembly.plane, assembly.crew)
         assembly.standing.told = assembly.plane.control.seen
-        assembly.standing.acted = acted(assembly.common)
+        assembly.standing.acted = acted(assembly.common, assembly.plane.issued)
 
     async def start(self) -> None:
         """Restore what was open, then serve; raise StartError when a port can't be had."""

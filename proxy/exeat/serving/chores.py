@@ -33,6 +33,8 @@ _SWEEP = 5.0
 """How late a question that lapsed is written down as over; it can't be answered from the moment on."""
 TRAFFIC_TICK = 1.0
 """How often a worker says what passed it."""
+_STRANDED = 20.0
+"""How late a token is ended whose worker or replica was killed before its mission ended."""
 _DESTINATIONS = 5.0
 """How often the destinations are read again, should a change of them have been carried through in part."""
 _USES = 60.0
@@ -90,6 +92,7 @@ def of_control(plane: ControlPlane) -> list[Chore]:
     return [
         (_EXPIRY_TICK, "expiry", _expiry(plane)),
         (_SWEEP, "approvals", plane.desk.approvals.sweep),
+        (_STRANDED, "stranded tokens", plane.issued.sweep),
         (_DESTINATIONS, "destinations", plane.destinations.refresh),
         (_USES, "last uses", plane.uses.flush),
     ]

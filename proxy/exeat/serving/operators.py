@@ -5,6 +5,7 @@ Must not know: what the calls do, how many processes there are.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +20,8 @@ from exeat.config.endpoints import parse_listener
 from exeat.counting import Counts, merge
 from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.standing import Acted
-from exeat.model.mission import Mission
+from exeat.missions.issued import Issued
+from exeat.model.mission import Mission, MissionState
 from exeat.model.record import RecordKind
 from exeat.ports import Applied, Evaluate
 from exeat.store.admin_tokens import StoredAdminTokens
@@ -67,6 +69,7 @@ def admin_server(
     address = parse_listener(settings.admin.listen)
     context = AdminContext(
         control=plane.control,
+        issued=plane.issued,
         approvals=plane.desk.approvals,
         inbox=plane.desk.inbox,
         token=load_or_create_token(common.loaded.path(settings.admin.token_file)),
@@ -92,8 +95,9 @@ def admin_server(
     return AdminServer(context, address.host, address.port)
 
 
-def acted(common: Common) -> Acted:
-    """Writes down what a change that another replica made did here."""
+def acted(common: Common, issued: Issued) -> Acted:
+    """Writes down what a change that another replica made did here, and ends the tokens that nobody here held any more."""
+    settling: set[asyncio.Task[Applied]] = set()
 
     def note(applied: Applied, mission: Mission) -> None:
         record = {
@@ -102,6 +106,10 @@ def acted(common: Common) -> Acted:
         }  # fmt: skip
         with contextlib.suppress(ExeatError):  # it is done; the replica that made the change has its own record
             common.audit.append(record)
+        if mission.state is not MissionState.OPEN:
+            task = asyncio.create_task(issued.settle(mission.id, applied))
+            settling.add(task)
+            task.add_done_callback(settling.discard)
 
     return note
 

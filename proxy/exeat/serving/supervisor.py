@@ -55,7 +55,7 @@ class Supervisor:
         self._standing = build_standing(common, store, self._crew)
         self._plane = build_control_plane(common, store, self._crew, self._standing)
         self._standing.told = self._plane.control.seen
-        self._standing.acted = acted(common)
+        self._standing.acted = acted(common, self._plane.issued)
         self._statuses: Mapping[str, Mapping[str, Any]] = {}
         self._answered: dict[str, float] = {}
         self._counts: dict[str, Counts] = {}
@@ -132,7 +132,7 @@ class Supervisor:
         return Slot(
             name, self.common.loaded.file, self.common.listeners.descriptors,
             calls={
-                **answers(self._plane.usage, self._plane.first_requests),
+                **answers(self._plane.usage, self._plane.first_requests, self._plane.issued),
                 "report": self._report, "traffic": self._passed, "kept": partial(self._keepsakes.heard, name),
                 ASK: answering(self._plane.desk.approvals),
             },

@@ -187,3 +187,23 @@ secrets = Table(
     Column("previous_until", Float, nullable=True),
 )
 """Secrets that nobody reads here: each is sealed for its name and version, ``previous`` for the version before."""
+
+issued_tokens = Table(
+    "issued_tokens",
+    metadata,
+    Column("service", String(64), primary_key=True),
+    Column("id", String(256), primary_key=True),
+    Column("mission", String(32), nullable=False),
+    Column("session", String(256), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("grade", String(8), nullable=False),
+    Column("action", Text, nullable=False),
+    Column("issued_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=True),
+    Column("replica", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("sealed", LargeBinary, nullable=True),
+    Index("issued_tokens_mission", "mission"),
+    Index("issued_tokens_expires_at", "expires_at"),
+)
+"""Tokens that live at issuers outside; ``sealed`` is what revokes one, and forgotten when it has."""

@@ -22,19 +22,22 @@ from exeat.identity.passes import PassSigner
 from exeat.missions.control import MissionControl
 from exeat.missions.destinations import Destinations
 from exeat.missions.first_request import FirstRequests
+from exeat.missions.issued import Issued
 from exeat.missions.traffic import TrafficTotals
 from exeat.missions.usage import Usage
 from exeat.missions.uses import LastUses
-from exeat.model.mission import Mission
+from exeat.model.mission import Mission, MissionState
 from exeat.ports import Applied, ChangeFeed
 from exeat.store import sqlite
 from exeat.store.destinations import StoredDestinations
 from exeat.store.holding import hold
+from exeat.store.issued import StoredIssued
 from exeat.store.opening import open_store
 from exeat.store.store import Store
 from exeat.wiring.approvals import Desk, build_desk
 from exeat.wiring.common import Common
 from exeat.wiring.connecting import connection_info
+from exeat.wiring.issuing import Issuing, build_issuing
 
 logger = logging.getLogger("exeat.approvals")
 
@@ -53,12 +56,16 @@ class ControlPlane:
     destinations: Destinations
     uses: LastUses
     traffic: TrafficTotals
+    issued: Issued
+    """What workers tell of tokens: ``ports.TokenList``."""
+    issuing: Issuing
 
     async def close(self) -> None:
         """Write what isn't yet; let the store go, and those who are told of approvals."""
         await self.desk.webhooks.close()
         with contextlib.suppress(UnavailableError):
             await self.uses.flush()
+        await self.issuing.close()
         await self.store.close()
 
 
@@ -87,12 +94,16 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     kept = StoredDestinations(store.runner)
     destinations = Destinations(site.ceilings, kept, common.clock, common.audit, crew.allow, standing.elsewhere)
     standing.read = destinations.refresh
+    issuing = build_issuing(common)
+    issued = Issued(
+        StoredIssued(store.runner), common.sealer, issuing.issuers, issuing.services, common.clock, standing.replica
+    )
     uses = LastUses(destinations.ceilings, kept, common.clock)
     control = MissionControl(
         store=store,
         clock=common.clock,
         audit=common.audit,
-        feed=_and_desk(standing.apply, desk),
+        feed=_and_desk(_and_tokens(standing.apply, issued), desk),
         passes=PassSigner(common.pass_keys, common.issuer_url, common.audience, common.clock),
         agents=site.agents,
         templates=site.templates,
@@ -103,7 +114,17 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     )
     first = FirstRequests(control, store, common.clock, site.templates, site.agents)
     totals = TrafficTotals(uses, common.clock)
-    return ControlPlane(store, control, desk, usage, first, destinations, uses, totals)
+    return ControlPlane(store, control, desk, usage, first, destinations, uses, totals, issued, issuing)
+
+
+def _and_tokens(feed: ChangeFeed, issued: Issued) -> ChangeFeed:
+    """When the workers have ended what they held, end what those had that are gone."""
+
+    async def both(mission: Mission) -> Applied:
+        applied = await feed(mission)
+        return applied if mission.state is MissionState.OPEN else await issued.settle(mission.id, applied)
+
+    return both
 
 
 def _and_desk(feed: ChangeFeed, desk: Desk) -> ChangeFeed:

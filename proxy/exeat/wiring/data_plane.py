@@ -13,12 +13,7 @@ from exeat.config.endpoints import parse_listener
 from exeat.credentials.broker import TokenBroker
 from exeat.credentials.custody import Custody
 from exeat.credentials.fingerprints import build_table
-from exeat.credentials.held import HeldSecrets
-from exeat.credentials.issuing import IssuerParts
-from exeat.credentials.kinds import build_issuers
-from exeat.credentials.oauth.assertions import Assertions
-from exeat.credentials.oauth.endpoint import Endpoints
-from exeat.credentials.oauth.holders import Holders
+from exeat.credentials.listing import listing
 from exeat.decision.snapshot import Snapshot
 from exeat.deviation.watch import Watch
 from exeat.enforcement.answers.keeping import Keeper
@@ -43,10 +38,11 @@ from exeat.identity.passes import PassVerifier
 from exeat.identity.short import ShortOrLong
 from exeat.model.service import Handouts
 from exeat.model.traffic import Traffic
-from exeat.ports import Lender, Opener
+from exeat.ports import Lender, Opener, TokenList
 from exeat.wiring.common import Common
-from exeat.wiring.holdings import load_honeytokens, load_issuer_secrets, read_overrides
+from exeat.wiring.holdings import load_honeytokens, read_overrides
 from exeat.wiring.identity import Identities, build_identities
+from exeat.wiring.issuing import Issuing, build_issuing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +51,7 @@ class Asks:
 
     ledger: Lender
     opener: Opener
+    tokens: TokenList
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +60,8 @@ class DataPlane:
 
     audit: AuditLog
     broker: TokenBroker
-    endpoints: Endpoints
-    """Holds connections to authorization servers: closed after the broker."""
+    issuing: Issuing
+    """Closed after the broker."""
     identities: Identities
     custody: Custody
     worker: Worker
@@ -79,7 +76,7 @@ class DataPlane:
     async def close(self) -> None:
         """Let go of what is held towards issuers."""
         await self.broker.close()
-        await self.endpoints.close()
+        await self.issuing.close()
         await self.identities.refresher.close()
 
 
@@ -101,25 +98,15 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
         ),
         clock.boot,
     )
-    issuer_secrets = HeldSecrets(load_issuer_secrets(site.services, common.sources))
-    endpoints = Endpoints(common.tls, clock)
-    issued = {service.name: service.issuer for service in site.services.services if service.issuer is not None}
-    issuers = build_issuers(
-        (spec.kind for spec in issued.values()),
-        IssuerParts(
-            clock=clock,
-            keyring=common.token_keys,
-            issuer_url=common.issuer_url,
-            assertions=Assertions(common.token_keys, common.issuer_url, clock),
-            endpoints=endpoints,
-            tls=common.tls,
-            secrets=issuer_secrets,
-            stored=common.stored.get,
-            holders=Holders(),
-            key=common.key,
-        ),
+    issuing = build_issuing(common)
+    broker = TokenBroker(
+        issuing.issuers,
+        issuing.services,
+        clock,
+        is_live=world.is_live,
+        share=1 / settings.proxy.workers,
+        note=listing(asks.tokens, clock),
     )
-    broker = TokenBroker(issuers, issued, clock, is_live=world.is_live)
     passes = ShortOrLong(
         common.short_key,
         settings.identity.trust_domain,
@@ -136,7 +123,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
     known = KnownValues(
         {
             **common.stored,
-            **{f"issuer secret {number}": value for number, value in enumerate(issuer_secrets.values().values(), 1)},
+            **{f"issuer secret {number}": value for number, value in enumerate(issuing.secrets.values().values(), 1)},
         },
         load_honeytokens(settings.honeytoken, common.sources),
     )
@@ -169,4 +156,4 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
         limits=limits,
     )
     worker = Worker(parts, common.listeners, broker, clock, site.agents, budgets)
-    return DataPlane(common.audit, broker, endpoints, identities, custody, worker, holding, passed)
+    return DataPlane(common.audit, broker, issuing, identities, custody, worker, holding, passed)

@@ -28,6 +28,7 @@ from exeat.admin.server import AdminServer
 from exeat.admin.tokens import Tokens
 from exeat.missions.traffic import TrafficTotals
 from exeat.missions.uses import LastUses
+from exeat.model.issued import IssuedToken
 from exeat.model.secret import Secret
 from exeat.store.admin_tokens import StoredAdminTokens
 from exeat.store.tables import metadata
@@ -91,6 +92,20 @@ class Runner:
             return work(connection, *given)
 
 
+class _Listed:
+    """The list of tokens of one mission."""
+
+    async def of_mission(self, mission: str) -> list[IssuedToken]:
+        return [
+            IssuedToken("t-1", mission, f"{mission}/bot", "example", "oauth_exchange", "A", "example:read", 1.0, 2.0),
+            IssuedToken("t-2", mission, f"{mission}/bot", "example", "vault", "B", "example:read", 1.0, None),
+        ]
+
+
+def issued() -> Any:
+    return _Listed()
+
+
 def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> AdminContext:
     record = {"seq": 1, "time": "2027-01-15T08:00:00.000000Z", "kind": "decision", "hash": "0" * 64}
     decision = {"decision": record | {"decision_id": "d_1", "decision": "deny"}, "outcome": None}
@@ -113,6 +128,7 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "control": control(world, clock),
         "approvals": None,
         "inbox": None,
+        "issued": issued(),
         "token": Secret(TOKEN),
         "tokens": Tokens(StoredAdminTokens(cast("Any", Runner(engine))), clock),
         "audit": world,

@@ -47,6 +47,7 @@ def test_every_metric_is_well_named_and_labels_are_few() -> None:
         "version",
         "cause",
         "decision",
+        "outcome",
     }
     for name, meaning in METRICS.items():
         assert re.fullmatch(r"exeat_[a-z_]+", name)
