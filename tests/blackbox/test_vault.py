@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 import subprocess
 import time
 
+import orjson
 import pytest
 
 from rig.config import operation, service
@@ -165,7 +165,7 @@ def test_the_server_itself_refuses_another_path(exeat, mission, bao):
     """The login may read both agents' secrets; the token for this operation has one policy, and OpenBao keeps to it."""
     read = ask(exeat, mission, "GET", "/v1/secret/data/agent-a/slack", host="vault.example.test")
     assert read.status == 200, read.body
-    assert json.loads(read.body)["data"]["data"]["token"] == KEPT
+    assert orjson.loads(read.body)["data"]["data"]["token"] == KEPT
     wider = ask(exeat, mission, "GET", "/v1/secret/data/agent-b/slack", host="vault.example.test")
     assert wider.status == 403
     assert b"permission denied" in wider.body

@@ -6,6 +6,7 @@ Must not know: the store, how missions are opened.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exeat.audit.log import AuditLog
@@ -43,7 +44,7 @@ from exeat.identity.passes import PassVerifier
 from exeat.identity.short import ShortOrLong
 from exeat.model.service import Handouts
 from exeat.model.traffic import Traffic
-from exeat.ports import Lender, Opener
+from exeat.ports import Issuer, Lender, Opener
 from exeat.wiring.common import Common
 from exeat.wiring.holdings import load_honeytokens, load_issuer_secrets, read_overrides
 from exeat.wiring.identity import Identities, build_identities
@@ -63,8 +64,9 @@ class DataPlane:
 
     audit: AuditLog
     broker: TokenBroker
+    issuers: Mapping[str, Issuer]
     endpoints: Endpoints
-    """Holds connections to authorization servers: closed after the broker."""
+    """These two hold connections to authorization servers: closed after the broker."""
     identities: Identities
     custody: Custody
     worker: Worker
@@ -79,6 +81,9 @@ class DataPlane:
     async def close(self) -> None:
         """Let go of what is held towards issuers."""
         await self.broker.close()
+        for issuer in self.issuers.values():
+            if (close := getattr(issuer, "close", None)) is not None:
+                await close()
         await self.endpoints.close()
         await self.identities.refresher.close()
 
@@ -169,4 +174,4 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
         limits=limits,
     )
     worker = Worker(parts, common.listeners, broker, clock, site.agents, budgets)
-    return DataPlane(common.audit, broker, endpoints, identities, custody, worker, holding, passed)
+    return DataPlane(common.audit, broker, issuers, endpoints, identities, custody, worker, holding, passed)

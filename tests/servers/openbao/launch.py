@@ -16,6 +16,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+import orjson
+
 from rig.config import free_port
 from rig.proxy import clean_environment
 
@@ -105,10 +107,10 @@ class OpenBao:
         asked = urllib.request.Request(f"{self.url}/v1/{path}", data, headers, method=method)
         try:
             with opener.open(asked, timeout=_SECONDS) as answer:
-                return answer.status, json.loads(answer.read() or b"{}")
+                return answer.status, orjson.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, json.loads(error.read() or b"{}")
+                return error.code, orjson.loads(error.read() or b"{}")
 
     # --- what an administrator sets up ------------------------------------------------------------------------------------
 

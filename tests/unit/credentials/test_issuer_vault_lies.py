@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -46,7 +47,7 @@ class Liar:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path, raw = request.match_info["path"], await request.read()
-        self.asked.append((path, request.headers.get("X-Vault-Token"), json.loads(raw) if raw else None))
+        self.asked.append((path, request.headers.get("X-Vault-Token"), orjson.loads(raw) if raw else None))
         if path in self.held:
             await asyncio.Event().wait()
         says = self.says.get(path, 204)

@@ -237,8 +237,7 @@ KIND = IssuerKind(
     "to which a role can bind the login. Policies and lifetime that come back are compared with those asked for",
     revokes="the login of each token is revoked, which drops its leases (a database's user) at once; a stored value can't be",
     limits=(
-        "Where the login's policies allow `sys/leases/revoke`, a revoked mission's dynamic secrets are gone when the revoke returns; "
-        "else the server ends them behind it, as soon as it can.",
+        "With `sys/leases/revoke` in the login's policies, dynamic secrets are gone when a revoke returns; else soon after.",
         "Roles need a `token_ttl` of at most `ttl`, and the token type `service`.",
         "A login with a secret id that may be used a limited number of times runs out: every token logs in anew.",
     ),
