@@ -16,6 +16,7 @@ NAMES: tuple[str, ...] = (
     "jwt",
     "oauth_exchange",
     "stored_key",
+    "vault",
 )
 """In the order of the alphabet; each is a module of ``credentials.issuers``."""
 

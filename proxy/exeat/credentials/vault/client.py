@@ -18,6 +18,7 @@ import orjson
 from exeat.credentials.oauth.pauses import Pauses
 from exeat.credentials.oauth.strict_json import read_object
 from exeat.errors import RefusalError
+from exeat.model.issuing.vault import VaultLogin
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
 from exeat.ports import Clock
@@ -28,15 +29,7 @@ _LONGEST = 3.0
 _LARGEST = 256 * 1024
 """Bytes of an answer; certificates come with their chain."""
 _ALONE = frozenset({429, 472, 473, 503})
-"""A server that is busy, a standby without a leader, or sealed: all of them ask to be left alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class VaultServer:
-    """Where a server is, and the namespace there, ``""`` for its root."""
-
-    url: str
-    namespace: str = ""
+"""A server that is busy, a standby, or sealed: all of them ask to be left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +72,7 @@ class VaultClient:
 
     async def call(
         self,
-        server: VaultServer,
+        login: VaultLogin,
         method: str,
         path: str,
         token: Secret | None = None,
@@ -90,18 +83,18 @@ class VaultClient:
         Raise RefusalError(TOKEN_UNAVAILABLE) when there is none, when it is a redirect, too long or not readable in exactly
         one way, and while the server is being left alone: it said so, or was unreachable or late.
         """
-        left = self._pauses.left(server.url)
+        left = self._pauses.left(login.server)
         if left > 0:
             raise unavailable(f"is left alone for {left:.0f} s more, as it failed or asked for it")
-        url = f"{server.url.rstrip('/')}/v1/{quote(path, safe='/')}"
+        url = f"{login.server.rstrip('/')}/v1/{quote(path, safe='/')}"
         headers = {
             "User-Agent": "exeat",
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "X-Vault-Request": "true",  # an agent's listener may demand it, against requests that were forged
         }
-        if server.namespace:
-            headers["X-Vault-Namespace"] = server.namespace
+        if login.namespace:
+            headers["X-Vault-Namespace"] = login.namespace
         if token is not None:
             headers["X-Vault-Token"] = token.reveal()
         content = None if body is None else orjson.dumps(body)
@@ -109,31 +102,31 @@ class VaultClient:
             headers["Content-Type"] = "application/json"
         try:
             async with asyncio.timeout(_LONGEST):
-                return await self._send(server, method, url, headers, content)
+                return await self._send(login, method, url, headers, content)
         except TimeoutError:
-            self._pauses.begin(server.url)
+            self._pauses.begin(login.server)
             raise unavailable("did not answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
-            self._pauses.begin(server.url)
+            self._pauses.begin(login.server)
             raise unavailable(f"can't be reached: {type(error).__name__}") from None
 
     async def _send(
-        self, server: VaultServer, method: str, url: str, headers: Mapping[str, str], content: bytes | None
+        self, login: VaultLogin, method: str, url: str, headers: Mapping[str, str], content: bytes | None
     ) -> VaultAnswer:
         try:
-            return await self._once(server, method, url, headers, content)
+            return await self._once(login, method, url, headers, content)
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # A kept connection may end just when it is used again. What the lost request made dies with its login.
-            return await self._once(server, method, url, headers, content)
+            return await self._once(login, method, url, headers, content)
 
     async def _once(
-        self, server: VaultServer, method: str, url: str, headers: Mapping[str, str], content: bytes | None
+        self, login: VaultLogin, method: str, url: str, headers: Mapping[str, str], content: bytes | None
     ) -> VaultAnswer:
         async with self._client.ask(method, url, headers, content) as response:
             if response.status in _ALONE:
-                seconds = self._pauses.begin(server.url, response.headers.get("Retry-After"))
+                seconds = self._pauses.begin(login.server, response.headers.get("Retry-After"))
                 raise unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
             if 300 <= response.status < 400:
                 raise unavailable(

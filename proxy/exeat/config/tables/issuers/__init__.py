@@ -13,6 +13,7 @@ from exeat.config.tables.issuers.base import IssuerTable
 from exeat.config.tables.issuers.jwt import JwtTable
 from exeat.config.tables.issuers.oauth_exchange import OAuthExchangeTable
 from exeat.config.tables.issuers.stored_key import StoredKeyTable
+from exeat.config.tables.issuers.vault import VaultTable
 
 MARK = "kind:"
 """Before a kind where pydantic puts it into the place of an error."""
@@ -20,6 +21,7 @@ KINDS: tuple[type[IssuerTable], ...] = (
     JwtTable,
     OAuthExchangeTable,
     StoredKeyTable,
+    VaultTable,
 )
 _NAMES = ", ".join(f"'{each.model_fields['kind'].annotation.__args__[0]}'" for each in KINDS)  # type: ignore[union-attr]
 
@@ -32,7 +34,8 @@ def _kind(value: Any) -> str:
 IssuerSpecTable = Annotated[
     Annotated[JwtTable, Tag("kind:jwt")]
     | Annotated[OAuthExchangeTable, Tag("kind:oauth_exchange")]
-    | Annotated[StoredKeyTable, Tag("kind:stored_key")],
+    | Annotated[StoredKeyTable, Tag("kind:stored_key")]
+    | Annotated[VaultTable, Tag("kind:vault")],
     Discriminator(
         _kind,
         custom_error_type="issuer_kind",
