@@ -29,6 +29,7 @@ from exeat.model.service import (
 )
 from exeat.services.checks import check_service
 from exeat.services.index import ServiceIndex, index_services
+from exeat.services.scopes import ScopesByPath
 
 _STORED_KEY = IssuerSpec("stored_key", ttl=60.0, grade=Grade.C)
 """A service with a shared credential and no issuer: the key itself, in our custody. The life is how long a copy is kept."""
@@ -112,6 +113,7 @@ def _check_together(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
 
 
 def _build(table: ServiceTable) -> Service:
+    scopes = ScopesByPath(table.scopes)
     return Service(
         name=table.name,
         namespace=_namespace(table),
@@ -120,7 +122,7 @@ def _build(table: ServiceTable) -> Service:
         credential=_place(table),
         shared=None if table.shared is None else SharedCredential(table.shared.source, table.shared.retire_by),
         issuer=_issuer(table),
-        operations=tuple(_operation(each) for each in table.operation),
+        operations=tuple(_operation(each, scopes) for each in table.operation),
         resources=tuple(_resource(each, table) for each in table.resource),
         sensitivity=Sensitivity(table.sensitivity),
         environment=table.environment,
@@ -164,7 +166,7 @@ def _issuer(table: ServiceTable) -> IssuerSpec | None:
     return IssuerSpec(given.kind, given.ttl, audience, given.details(), given.promised(), given.rate, given.listed)
 
 
-def _operation(given: OperationTable) -> Operation:
+def _operation(given: OperationTable, scopes: ScopesByPath) -> Operation:
     methods, _, template = given.match.partition(" ")
     return Operation(
         given.action,
@@ -172,7 +174,7 @@ def _operation(given: OperationTable) -> Operation:
         tuple(methods.split(",")),
         template,
         given.resource,
-        given.scope or given.action,
+        given.scope or scopes.of(methods.split(","), template) or given.action,
         given.reader,
         given.select,
         tuple(sorted(given.captures.items())),

@@ -70,7 +70,7 @@ class OperationTable(Table):
     resource: str = ""
     """A resource type of the service; without it the operation acts on the service itself."""
     scope: str = ""
-    """What a token's scope claim says; default is the action."""
+    """What a token's scope claim says; default is what the service's ``scopes`` say, else the action."""
     reader: Literal["", "graphql", "jsonrpc", "mcp", "json", "form", "git-receive-pack"] = ""
     """How to read the body, where the operation or its resource lies in it. Operations with one match and reader differ in select."""
     select: str = ""
@@ -85,6 +85,17 @@ class OperationTable(Table):
     """What it acts on is at least this sensitive."""
     cost: Count | None = None
     """Units it takes of a mission's ``cost`` budget; default is 0 for reading and 1 for anything else."""
+
+
+class ScopeTable(Table):
+    """One of ``service.scopes``: what a token's scope says for every operation below a path."""
+
+    path: Annotated[str, Field(pattern=r"^/\S*$")]
+    """``/repos/{owner}/{repo}/issues/*``: with ``/*`` also everything below it; a segment in braces is any one."""
+    read: str = ""
+    """For GET and HEAD; without it, a shorter path's word counts."""
+    write: str = ""
+    """For every other method."""
 
 
 class ExampleTable(Table):
@@ -120,6 +131,8 @@ class ServiceTable(Table):
     issuer: IssuerSpecTable | None = None
     operation: tuple[OperationTable, ...] = ()
     resource: tuple[ResourceTable, ...] = ()
+    scopes: tuple[ScopeTable, ...] = ()
+    """Scopes by path, for operations that name none: the rule with the longest path that fits."""
     sensitivity: Level = "normal"
     """How much it matters. ``critical`` demands a fresh mission, a named owner, and a grade A token or an approval."""
     environment: str = "any"
