@@ -13,6 +13,7 @@ from exeat.credentials.issuing import IssuerKind, IssuerParts
 from exeat.ports import Issuer
 
 NAMES: tuple[str, ...] = (
+    "github_app",
     "jwt",
     "oauth_exchange",
     "stored_key",

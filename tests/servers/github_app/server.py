@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import http.server
-import json
 import os
 import re
 import subprocess
@@ -19,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+import orjson
 
 from rig.certs import Authority
 from servers.github_app.grants import GitHubError, Grants, Installation, Token
@@ -163,16 +164,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(self.github.slow)
                 if self.github.down:
                     raise GitHubError(503, "down", **{"Retry-After": "1"})
-                status, said = self.github.issue(self.command, path, self.shown(), json.loads(data or b"{}"))
+                status, said = self.github.issue(self.command, path, self.shown(), orjson.loads(data or b"{}"))
             elif self.headers.get("host", "").startswith("github.com"):
                 return self.git(path, query, data)
             else:
                 token = self.github.grants.find(self.shown())
-                status, said = self.github.use(self.command, path, token, json.loads(data or b"{}"))
+                status, said = self.github.use(self.command, path, token, orjson.loads(data or b"{}"))
             headers = {"X-GitHub-Api-Version-Selected": "2022-11-28"}
         except GitHubError as error:
             status, said, headers = error.status, {"message": error.message}, error.headers
-        text = b"" if said is None else json.dumps(said).encode()
+        text = b"" if said is None else orjson.dumps(said)
         return self.answer(status, text, {"Content-Type": "application/json; charset=utf-8", **headers})
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = take  # noqa: N815 the names that http.server calls

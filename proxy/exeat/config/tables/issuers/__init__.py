@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag
 
 from exeat.config.tables.issuers.base import IssuerTable
+from exeat.config.tables.issuers.github_app import GitHubAppTable
 from exeat.config.tables.issuers.jwt import JwtTable
 from exeat.config.tables.issuers.oauth_exchange import OAuthExchangeTable
 from exeat.config.tables.issuers.stored_key import StoredKeyTable
@@ -17,6 +18,7 @@ from exeat.config.tables.issuers.stored_key import StoredKeyTable
 MARK = "kind:"
 """Before a kind where pydantic puts it into the place of an error."""
 KINDS: tuple[type[IssuerTable], ...] = (
+    GitHubAppTable,
     JwtTable,
     OAuthExchangeTable,
     StoredKeyTable,
@@ -30,7 +32,8 @@ def _kind(value: Any) -> str:
 
 
 IssuerSpecTable = Annotated[
-    Annotated[JwtTable, Tag("kind:jwt")]
+    Annotated[GitHubAppTable, Tag("kind:github_app")]
+    | Annotated[JwtTable, Tag("kind:jwt")]
     | Annotated[OAuthExchangeTable, Tag("kind:oauth_exchange")]
     | Annotated[StoredKeyTable, Tag("kind:stored_key")],
     Discriminator(
