@@ -13,6 +13,7 @@ from importlib.resources import files
 from itertools import product
 
 from exeat.config.tables.service import OperationTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.signature import SignatureTable
 from exeat.errors import ConfigurationError, Finding
 from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.service import (
@@ -140,7 +141,8 @@ def _place(table: ServiceTable) -> CredentialPlace | None:
     given = table.credential
     if given is None:
         return None
-    return replace(_one_place(given), also=tuple(_one_place(each) for each in given.also))
+    signature = (given.signature or SignatureTable()).form() if given.in_ == "hmac" else None
+    return replace(_one_place(given), also=tuple(_one_place(each) for each in given.also), signature=signature)
 
 
 def _handouts(table: ServiceTable) -> Handouts:
@@ -155,6 +157,10 @@ def _one_place(given: PlaceTable) -> CredentialPlace:
     kind = PlaceKind(given.in_)
     if kind is PlaceKind.BASIC:
         return CredentialPlace(kind, "authorization", user=given.user)
+    if kind is PlaceKind.CERTIFICATE or (kind is PlaceKind.HMAC and "name" not in given.model_fields_set):
+        return CredentialPlace(kind, "")
+    if kind is PlaceKind.HMAC:
+        return CredentialPlace(kind, given.name.lower())
     return CredentialPlace(kind, given.name.lower() if kind is PlaceKind.HEADER else given.name, given.scheme)
 
 

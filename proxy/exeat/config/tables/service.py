@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from exeat.config.tables.issuers import IssuerSpecTable
+from exeat.config.tables.signature import SignatureTable
 from exeat.config.values import Count, Day, Name, Size, SourceReference, Table
 
 Level = Literal["low", "normal", "high", "critical"]
@@ -19,8 +20,10 @@ Level = Literal["low", "normal", "high", "critical"]
 class PlaceTable(Table):
     """A place in a request where a credential sits."""
 
-    in_: Literal["header", "basic", "query", "cookie"] = Field("header", alias="in")
+    in_: Literal["header", "basic", "query", "cookie", "hmac", "client_certificate"] = Field("header", alias="in")
+    """``hmac``: a signature over the request; ``client_certificate``: in the handshake with the origin."""
     name: str = "Authorization"
+    """The header, query parameter or cookie; with ``hmac`` the header that names the key, if there is one."""
     scheme: str = ""
     """Before the value in a header: ``Bearer``, ``token``; empty for none."""
     user: str | None = None
@@ -36,6 +39,8 @@ class CredentialTable(PlaceTable):
 
     also: tuple[AlsoTable, ...] = ()
     """Where else a client may show the shared credential or a placeholder; it is taken off there."""
+    signature: SignatureTable | None = None
+    """With ``hmac``: what is signed and where the signature stands."""
 
 
 class SharedTable(Table):

@@ -10,7 +10,10 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag
 
 from exeat.config.tables.issuers.base import IssuerTable
+from exeat.config.tables.issuers.basic import BasicTable
+from exeat.config.tables.issuers.client_certificate import ClientCertificateTable
 from exeat.config.tables.issuers.github_app import GitHubAppTable
+from exeat.config.tables.issuers.hmac import HmacTable
 from exeat.config.tables.issuers.jwt import JwtTable
 from exeat.config.tables.issuers.oauth_exchange import OAuthExchangeTable
 from exeat.config.tables.issuers.stored_key import StoredKeyTable
@@ -18,7 +21,10 @@ from exeat.config.tables.issuers.stored_key import StoredKeyTable
 MARK = "kind:"
 """Before a kind where pydantic puts it into the place of an error."""
 KINDS: tuple[type[IssuerTable], ...] = (
+    BasicTable,
+    ClientCertificateTable,
     GitHubAppTable,
+    HmacTable,
     JwtTable,
     OAuthExchangeTable,
     StoredKeyTable,
@@ -32,7 +38,10 @@ def _kind(value: Any) -> str:
 
 
 IssuerSpecTable = Annotated[
-    Annotated[GitHubAppTable, Tag("kind:github_app")]
+    Annotated[BasicTable, Tag("kind:basic")]
+    | Annotated[ClientCertificateTable, Tag("kind:client_certificate")]
+    | Annotated[GitHubAppTable, Tag("kind:github_app")]
+    | Annotated[HmacTable, Tag("kind:hmac")]
     | Annotated[JwtTable, Tag("kind:jwt")]
     | Annotated[OAuthExchangeTable, Tag("kind:oauth_exchange")]
     | Annotated[StoredKeyTable, Tag("kind:stored_key")],
