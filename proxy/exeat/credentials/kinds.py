@@ -18,6 +18,7 @@ NAMES: tuple[str, ...] = (
     "github_app",
     "hmac",
     "jwt",
+    "kubernetes",
     "oauth_exchange",
     "stored_key",
 )

@@ -15,6 +15,7 @@ from exeat.config.tables.issuers.client_certificate import ClientCertificateTabl
 from exeat.config.tables.issuers.github_app import GitHubAppTable
 from exeat.config.tables.issuers.hmac import HmacTable
 from exeat.config.tables.issuers.jwt import JwtTable
+from exeat.config.tables.issuers.kubernetes import KubernetesTable
 from exeat.config.tables.issuers.oauth_exchange import OAuthExchangeTable
 from exeat.config.tables.issuers.stored_key import StoredKeyTable
 
@@ -26,6 +27,7 @@ KINDS: tuple[type[IssuerTable], ...] = (
     GitHubAppTable,
     HmacTable,
     JwtTable,
+    KubernetesTable,
     OAuthExchangeTable,
     StoredKeyTable,
 )
@@ -43,6 +45,7 @@ IssuerSpecTable = Annotated[
     | Annotated[GitHubAppTable, Tag("kind:github_app")]
     | Annotated[HmacTable, Tag("kind:hmac")]
     | Annotated[JwtTable, Tag("kind:jwt")]
+    | Annotated[KubernetesTable, Tag("kind:kubernetes")]
     | Annotated[OAuthExchangeTable, Tag("kind:oauth_exchange")]
     | Annotated[StoredKeyTable, Tag("kind:stored_key")],
     Discriminator(
