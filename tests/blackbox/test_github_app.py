@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,14 @@ def test_git_fetches_and_pushes_with_tokens_of_its_own(exeat, mission, github, c
     stolen = os.fsencode(of(github).value)
     assert not any(stolen in file.read_bytes() for file in (tmp_path / "here").rglob("*") if file.is_file())
     assert git("clone", "-q", remote.replace("site.git", "missing.git"), "there").returncode != 0
+
+
+def test_what_cant_be_revoked_is_named_with_its_end(exeat, mission, github):
+    """GitHub is down when the mission ends: the token is dropped, and the answer says which one lives on and until when."""
+    assert ask(exeat, mission, "GET", "/repos/acme/site", host=API).status == 200
+    github.down = True
+    applied = exeat.end(mission, "close")["applied"]
+    assert applied["tokens_revoked"] == 0
+    (left,) = applied["tokens_left"]
+    assert left["service"] == "github"
+    assert abs(datetime.fromisoformat(left["expires_at"]).timestamp() - of(github).expires_at) < 5

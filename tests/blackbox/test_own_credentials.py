@@ -12,6 +12,7 @@ import pytest
 from rig.certs import Authority
 from rig.config import operation
 from rig.wire import ask, refused, tunnel
+from rig.wire_h2 import H2Wire
 from servers.strict_origin import Origin, demands_basic, demands_signature
 
 USER, PASSWORD = "svc-reports", "correct horse:battery canary"
@@ -151,6 +152,15 @@ def test_no_connection_with_a_certificate_serves_two_sessions(exeat, mission, do
         assert theirs.request("GET", "/v1/a", host="mutual.example.test").status == 200
     assert len(doors["mutual"].seen) == 3
     assert len({seen["connection"] for seen in doors["mutual"].seen}) == 2
+
+
+def test_an_http2_agents_streams_share_the_connection_that_carries_it(exeat, mission, doors):
+    """Over HTTP/2 too, the handshake shows the certificate, and no other service's request goes there."""
+    with H2Wire(exeat, mission, "mutual.example.test") as wire:
+        for _ in range(2):
+            assert wire.request("GET", "/v1/a").status == 200
+    assert all(seen["serial"] for seen in doors["mutual"].seen)
+    assert len({seen["connection"] for seen in doors["mutual"].seen}) == 1
 
 
 def test_a_certificate_past_its_time_is_not_shown(exeat, mission, doors):
