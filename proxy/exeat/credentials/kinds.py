@@ -13,7 +13,12 @@ from exeat.credentials.issuing import IssuerKind, IssuerParts
 from exeat.ports import Issuer
 
 NAMES: tuple[str, ...] = (
+    "basic",
+    "client_certificate",
+    "github_app",
+    "hmac",
     "jwt",
+    "kubernetes",
     "oauth_exchange",
     "stored_key",
     "vault",

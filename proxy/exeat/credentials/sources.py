@@ -19,6 +19,7 @@ from exeat.model.secret import Secret
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_@:-][A-Za-z0-9._@:-]{0,254}")
 _VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_PEM = re.compile(r"(?:-----BEGIN [A-Z0-9 ]+-----[\r\n]+(?:[A-Za-z0-9+/=]+[\r\n]+)+-----END [A-Z0-9 ]+-----[\r\n]*)+")
 _LONGEST = 64 * 1024
 """Bytes; the longest credentials in use are JWTs and key files of a few KiB, and a header can't carry more."""
 
@@ -39,7 +40,8 @@ class Sources:
 
         Raise StartError when there is none, when others could read the file, when the command fails or is late, or
         when it couldn't travel in an HTTP field: it must be one line of printable ASCII without white space at its
-        ends (RFC 9110 §5.5). A command may take seconds: call this at start only.
+        ends (RFC 9110 §5.5), or keys and certificates in PEM (RFC 7468 §2), which never travel there. A command may
+        take seconds: call this at start only.
         """
         kind, _, rest = reference.partition(":")
         if kind == "env" and _NAME.fullmatch(rest):
@@ -57,7 +59,7 @@ class Sources:
             raise StartError("this is not a secret source", "write env:NAME, file:PATH, systemd:NAME or exec:COMMAND")
         if not value:
             raise StartError(f"{reference} is empty", "put the service's shared credential there")
-        if not _VALUE.fullmatch(value):
+        if not _VALUE.fullmatch(value) and not _PEM.fullmatch(value):
             raise StartError(
                 f"{reference} can't be sent in a header",
                 "it must be one line of printable ASCII without white space before or after",

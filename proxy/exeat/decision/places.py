@@ -18,14 +18,24 @@ from exeat.model.secret import Secret
 from exeat.model.service import CredentialPlace, PlaceKind
 from exeat.services.query import decoded, plain_key, query_pairs
 
+_PLACED_LATER = frozenset({PlaceKind.HMAC, PlaceKind.CERTIFICATE})
+"""What never travels itself: a key that signs what leaves, a certificate of the connection."""
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # cookie-octet, RFC 6265 §4.1.1
 
 
 def header_of(place: CredentialPlace) -> bytes:
-    """The header field a place lies in, in lower case; ``b""`` for the query."""
-    if place.kind is PlaceKind.QUERY:
+    """The header field a place is read from, in lower case; ``b""`` for the query, and where nothing is read."""
+    if place.kind in (PlaceKind.QUERY, PlaceKind.CERTIFICATE):
         return b""
     return b"cookie" if place.kind is PlaceKind.COOKIE else place.name.encode("ascii")
+
+
+def fields_of(place: CredentialPlace) -> tuple[bytes, ...]:
+    """Every header field that a place takes for itself."""
+    own = [header_of(place)]
+    if place.signature is not None:
+        own += (each.encode("ascii") for each in (place.signature.header, place.signature.digest_header))
+    return tuple(each for each in own if each)
 
 
 def text_of(value: bytes) -> str:
@@ -61,7 +71,7 @@ def _fitting(place: CredentialPlace, request: CanonicalRequest) -> Iterator[Cred
     """The places to look into: of those that share a header the one whose scheme is there, else the first."""
     rivals: dict[bytes, list[CredentialPlace]] = {}
     for each in places(place):
-        if each.kind in (PlaceKind.QUERY, PlaceKind.COOKIE):
+        if each.kind in (PlaceKind.QUERY, PlaceKind.COOKIE) or not header_of(each):
             yield each
         else:
             rivals.setdefault(header_of(each), []).append(each)
@@ -83,6 +93,7 @@ def _read(place: CredentialPlace, request: CanonicalRequest) -> str | None:
             raise ValueError("ambiguous: two cookies of one name, or one spelled in another way")
         value = found[0][1] if found else ""
         return value or None
+    # A client's own signature says nothing about whose key made it; the key's name does, where one is shown.
     values = request.header(header_of(place))
     if not values:
         return None
@@ -134,11 +145,15 @@ def _is_key(part: str, name: str) -> bool:
 def strip_and_place(
     headers: Headers, query: str, place: CredentialPlace, value: Secret, user: str | None = None
 ) -> tuple[Headers, str]:
-    """Return fields and query with whatever sat in ``place`` gone and ``value`` there, once.
+    """Return fields and query with whatever sat in ``place`` gone and ``value`` there, once, unless it is no value that travels.
 
     ``user`` is used instead of the place's own user name. Raise ValueError (fixed text) when the value can't stand there:
     it would end up as more than one value, or as another field.
     """
+    if place.kind in _PLACED_LATER:
+        for each in places(place):
+            headers, query = _strip(headers, query, each)
+        return headers, query
     text = value.reveal()
     if not text or not text.isascii() or not text.isprintable():
         raise ValueError("the credential holds characters that can't be sent")
@@ -171,8 +186,8 @@ def _strip(headers: Headers, query: str, place: CredentialPlace) -> tuple[Header
         line = "; ".join(f"{key}={value}" for key, value in cookies(headers) if key != place.name and key)
         rest = tuple(field for field in headers if field[0] != b"cookie")
         return (*rest, (b"cookie", line.encode("utf-8", "surrogateescape"))) if line else rest, query
-    name = header_of(place)
-    return tuple(field for field in headers if plain_name(field[0]) != plain_name(name)), query
+    names = {plain_name(name) for name in fields_of(place)}
+    return tuple(field for field in headers if plain_name(field[0]) not in names), query
 
 
 def _basic(user: str | None, text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from exeat.decision.fields import CARRIERS, plain_name
-from exeat.decision.places import cookies, header_of, places, read_place, strip_and_place, text_of
+from exeat.decision.places import cookies, fields_of, places, read_place, strip_and_place, text_of
 from exeat.model.decision import CredentialState
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import CredentialPlace, PlaceKind, Service
@@ -106,7 +106,7 @@ def _elsewhere(
     place: CredentialPlace | None, request: CanonicalRequest, table: FingerprintTable, kept: frozenset[str]
 ) -> str:
     """Why something outside the place is a credential; ``""`` when nothing is."""
-    own = () if place is None else tuple(name for each in places(place) if (name := header_of(each)))
+    own = () if place is None else tuple(name for each in places(place) for name in fields_of(each))
     aliases = {plain_name(name) for name in own}
     lengths = table.lengths
     for name, value in request.headers:

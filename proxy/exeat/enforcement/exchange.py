@@ -23,7 +23,7 @@ class Exchange:
     """One permitted request on its way. The engine holds it from admission to outcome."""
 
     __slots__ = (
-        "_body", "_is_live", "_models", "_search", "agent", "answered", "claim", "decision_id", "finished", "headers", "meter", "method", "mission", "permit", "received", "request",
+        "_body", "_is_live", "_models", "_search", "agent", "answered", "certificate", "claim", "decision_id", "finished", "headers", "meter", "method", "mission", "permit", "received", "request",
         "request_id", "sent", "sent_bytes", "session", "stamped", "started", "target", "token",
     )  # fmt: skip
 
@@ -51,6 +51,8 @@ class Exchange:
         self.stamped = started
         """When it was ready to leave, its token included."""
         self.token: Token | None = None
+        self.certificate: Token | None = None
+        """Its token, where that is shown in the handshake with the origin: only a connection that carries it will do."""
         self.headers: Headers = ()
         """Exactly the fields the origin gets, ``host`` aside."""
         self.target = ""

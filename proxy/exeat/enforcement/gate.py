@@ -31,6 +31,7 @@ from exeat.enforcement.openings import Opening, Openings
 from exeat.enforcement.recorder import Recorder
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.signing import NO_SIGNERS, Signer
+from exeat.enforcement.signing.bodies import with_digest
 from exeat.enforcement.tally import Tally
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
@@ -206,6 +207,8 @@ class Gate:
             return self._hold(decision, request, view, judge, refuse, decision_id, body, whole=whole)
         if isinstance(decision, Deny | Hold):
             return self._accounts.refuse(decision, decision_id, identity, wire, started, view=view, body=body)
+        if isinstance(signed := with_digest(decision, request, body, whole=whole), NeedBody):
+            return signed
         size = len(body) if body is not None and whole else 0
         meter = asked.paid or self._budgets.charge(view.mission.id, decision, request, size)
         if isinstance(meter, Deny):
@@ -226,7 +229,7 @@ class Gate:
             session=view.session.key,
             mission=view.mission.id,
             agent=view.session.agent.spiffe_id,
-            request=request,
+            request=signed,
             permit=decision,
             started=started,
             is_live=self._world.is_live,
@@ -339,6 +342,8 @@ class Gate:
             fields, target = exchange.claim.put_back(fields, target)
         if inject is not None and token is not None and (signer := self._signers.get(inject.place.kind)) is not None:
             fields, target = signer.sign(exchange.request, fields, target, inject, token, self._clock.time())
+        if inject is not None and inject.place.kind is PlaceKind.CERTIFICATE:
+            exchange.certificate = token
         exchange.headers, exchange.target = fields, target
         exchange.stamped = self._clock.monotonic()
         return exchange

@@ -38,7 +38,9 @@ def tls_start_server(host: HostFace, data: TlsData) -> None:
     address = cast("Server", data.conn).address
     if address is None or data.conn.sni != address[0]:
         raise PermissionError("the TLS name is not the permitted host")
-    data.ssl_conn = host.parts.origin_side.connect(*address, http2=data.context.client.alpn == b"h2")
+    data.ssl_conn = host.parts.origin_side.connect(
+        *address, http2=data.context.client.alpn == b"h2", context=host.certificates.context(data.conn)
+    )
 
 
 def tls_settled(host: HostFace, data: TlsData) -> None:

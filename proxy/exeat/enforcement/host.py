@@ -19,6 +19,7 @@ from mitmproxy.proxy import events, layer, mode_specs, server_hooks
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.modes import HttpProxy
 
+from exeat.enforcement.certificates import Certificates
 from exeat.enforcement.driver import Driver, tell
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.hooks import AFTERWARDS, HOOKS, PER_STREAM, is_enough, is_pending, refuse_body
@@ -78,6 +79,7 @@ class Host(Driver):
         self._context = Context(client, options)
         self.layer = self.top_layer()
         self._exchanges: set[Exchange] = set()
+        self.certificates = Certificates(parts.origin_side)
 
     # --- life -----------------------------------------------------------------------------------------------------------
 
@@ -284,5 +286,6 @@ class Host(Driver):
         if not self.parts.quotas.dials():
             raise RefusalError(Reason.UPSTREAM_UNREACHABLE, "no file descriptor is free")
         pipe.count = self.parts.quotas.count_dialled
+        await self.certificates.prepare(server)
         asker = "" if self.identity is None else self.identity.session
         return await self.parts.dialer.dial(server.address[0], server.address[1], lambda: pipe, asker)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from exeat.config.tables.proxy import LimitsTable
 from exeat.enforcement.answers.reader import Answers
+from exeat.enforcement.certificates import Certificates
 from exeat.enforcement.dial import Dialer
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.gate import Gate
@@ -57,6 +58,8 @@ class HostFace(Protocol):
     going_to: int
     """The port a redirected connection was going to."""
     dead: bool
+    certificates: Certificates
+    """Which of its connections to origins carry a client certificate."""
 
     def enter(self, inner: Any) -> None:
         """Feed ``inner`` itself from the next event on."""

@@ -10,11 +10,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, final
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 
 from exeat.enforcement.ca import LEAF_LIFE, CertificateAuthority, LeafCache, system_roots
 from exeat.errors import RefusalError, StartError
 from exeat.model.reason import Reason
+from exeat.model.secret import Secret
 from exeat.ports import Clock
 
 _H2, _H1 = b"h2", b"http/1.1"
@@ -84,6 +88,7 @@ class OriginSide:
     """Connections to origins, verified against the system's roots and the configured ones."""
 
     def __init__(self, extra_roots: Path | None) -> None:
+        self._extra_roots = extra_roots
         self._contexts = {protocols: self._context(extra_roots, protocols) for protocols in ((_H1,), (_H2, _H1))}
         self._only_http2: set[tuple[str, int]] = set()
 
@@ -108,14 +113,37 @@ class OriginSide:
             self._only_http2.clear()
         self._only_http2.add((host, port))
 
-    def connect(self, host: str, port: int, *, http2: bool) -> SSL.Connection:
+    def with_certificate(self, certificate: Secret, key: Secret) -> SSL.Context:
+        """What a connection needs to show a client certificate (RFC 8446 §4.4.2): PEM, with those that lead to its authority.
+
+        Takes some 15 ms, so call it in a thread; nothing of it is kept. Raise RefusalError(TOKEN_UNAVAILABLE) when they can't
+        be read or don't belong together.
+        """
+        context = self._context(self._extra_roots, (_H1,))
+        try:
+            leaf, *others = x509.load_pem_x509_certificates(certificate.reveal().encode("ascii"))
+            context.use_certificate(leaf)
+            for other in others:
+                context.add_extra_chain_cert(other)
+            private: Any = serialization.load_pem_private_key(key.reveal().encode("ascii"), password=None)
+            context.use_privatekey(private)
+            context.check_privatekey()
+        except (ValueError, TypeError, UnsupportedAlgorithm, SSL.Error):  # not chained: it may quote the key
+            raise RefusalError(Reason.TOKEN_UNAVAILABLE, "the client certificate and its key can't be used") from None
+        return context
+
+    def connect(self, host: str, port: int, *, http2: bool, context: SSL.Context | None = None) -> SSL.Connection:
         """A client-side TLS connection that completes only with a certificate for ``host`` (RFC 9525).
 
         It offers what the agent speaks, so that nothing has to be translated, unless the origin is known to speak only
-        HTTP/2.
+        HTTP/2. ``context`` is one of :meth:`with_certificate`, for this connection alone.
         """
-        http2 = http2 or (host, port) in self._only_http2
-        connection = SSL.Connection(self._contexts[(_H2, _H1) if http2 else (_H1,)], None)
+        protocols = (_H2, _H1) if http2 or (host, port) in self._only_http2 else (_H1,)
+        if context is None:
+            context = self._contexts[protocols]
+        else:
+            context.set_alpn_protos(list(protocols))
+        connection = SSL.Connection(context, None)
         library: Any = SSL._lib  # noqa: SLF001 pyOpenSSL has no public call for host checks
         parameters = library.SSL_get0_param(connection._ssl)  # noqa: SLF001
         library.X509_VERIFY_PARAM_set_hostflags(parameters, _HOST_FLAGS)

@@ -66,8 +66,7 @@ def write_request(request: http.Request, exchange: Exchange) -> None:
     data.host, data.port = permitted.host, permitted.port
     data.scheme = permitted.scheme.encode("ascii")
     data.path = exchange.target.encode("ascii")
-    standard = 443 if permitted.scheme == "https" else 80
-    authority = permitted.host if permitted.port == standard else f"{permitted.host}:{permitted.port}"
+    authority = permitted.authority
     if request.is_http2:
         data.authority = authority.encode("ascii")
         data.headers = http.Headers(exchange.headers)

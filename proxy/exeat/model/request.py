@@ -60,6 +60,14 @@ class CanonicalRequest:
     segments: tuple[str, ...] = field(default=(), repr=False)
     upgrade: str = ""
     """``websocket`` for a handshake (RFC 6455 §4.1), else empty."""
+    body_sha256: bytes | None = field(default=None, repr=False)
+    """Of a body that was read whole because it is to be signed."""
+
+    @property
+    def authority(self) -> str:
+        """The ``Host`` that the origin gets (RFC 9110 §7.2): without a port where it is the scheme's own."""
+        standard = 443 if self.scheme == "https" else 80
+        return self.host if self.port == standard else f"{self.host}:{self.port}"
 
     @property
     def verb(self) -> str:

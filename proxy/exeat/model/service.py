@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exeat.model.issuing import IssuerSpec
+from exeat.model.signing import SignatureForm
 
 
 class Group(StrEnum):
@@ -62,6 +63,8 @@ class CredentialPlace:
     scheme: str = ""
     user: str | None = None
     also: tuple[CredentialPlace, ...] = ()
+    signature: SignatureForm | None = None
+    """With ``hmac``: how a request is signed; ``name`` is then the field that shows the key's name, or ``""``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from importlib.resources import files
 from itertools import product
 
 from exeat.config.tables.service import OperationTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.signature import SignatureTable
 from exeat.errors import ConfigurationError, Finding
 from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.service import (
@@ -29,6 +30,7 @@ from exeat.model.service import (
 )
 from exeat.services.checks import check_service
 from exeat.services.index import ServiceIndex, index_services
+from exeat.services.scopes import ScopesByPath
 
 _STORED_KEY = IssuerSpec("stored_key", ttl=60.0, grade=Grade.C)
 """A service with a shared credential and no issuer: the key itself, in our custody. The life is how long a copy is kept."""
@@ -112,6 +114,7 @@ def _check_together(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
 
 
 def _build(table: ServiceTable) -> Service:
+    scopes = ScopesByPath(table.scopes)
     return Service(
         name=table.name,
         namespace=_namespace(table),
@@ -120,7 +123,7 @@ def _build(table: ServiceTable) -> Service:
         credential=_place(table),
         shared=None if table.shared is None else SharedCredential(table.shared.source, table.shared.retire_by),
         issuer=_issuer(table),
-        operations=tuple(_operation(each) for each in table.operation),
+        operations=tuple(_operation(each, scopes) for each in table.operation),
         resources=tuple(_resource(each, table) for each in table.resource),
         sensitivity=Sensitivity(table.sensitivity),
         environment=table.environment,
@@ -138,7 +141,8 @@ def _place(table: ServiceTable) -> CredentialPlace | None:
     given = table.credential
     if given is None:
         return None
-    return replace(_one_place(given), also=tuple(_one_place(each) for each in given.also))
+    signature = (given.signature or SignatureTable()).form() if given.in_ == "hmac" else None
+    return replace(_one_place(given), also=tuple(_one_place(each) for each in given.also), signature=signature)
 
 
 def _handouts(table: ServiceTable) -> Handouts:
@@ -153,6 +157,10 @@ def _one_place(given: PlaceTable) -> CredentialPlace:
     kind = PlaceKind(given.in_)
     if kind is PlaceKind.BASIC:
         return CredentialPlace(kind, "authorization", user=given.user)
+    if kind is PlaceKind.CERTIFICATE or (kind is PlaceKind.HMAC and "name" not in given.model_fields_set):
+        return CredentialPlace(kind, "")
+    if kind is PlaceKind.HMAC:
+        return CredentialPlace(kind, given.name.lower())
     return CredentialPlace(kind, given.name.lower() if kind is PlaceKind.HEADER else given.name, given.scheme)
 
 
@@ -164,7 +172,7 @@ def _issuer(table: ServiceTable) -> IssuerSpec | None:
     return IssuerSpec(given.kind, given.ttl, audience, given.details(), given.promised(), given.rate, given.listed)
 
 
-def _operation(given: OperationTable) -> Operation:
+def _operation(given: OperationTable, scopes: ScopesByPath) -> Operation:
     methods, _, template = given.match.partition(" ")
     return Operation(
         given.action,
@@ -172,7 +180,7 @@ def _operation(given: OperationTable) -> Operation:
         tuple(methods.split(",")),
         template,
         given.resource,
-        given.scope or given.action,
+        given.scope or scopes.of(methods.split(","), template) or given.action,
         given.reader,
         given.select,
         tuple(sorted(given.captures.items())),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from exeat.config.tables.service import OperationTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.service import CredentialTable, OperationTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import Finding
 from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group
@@ -85,8 +85,25 @@ def _check_credential(at: str, table: ServiceTable) -> Iterator[Finding]:
     first = table.hosts[0] if table.hosts else ""
     if table.issuer is not None and table.issuer.kind == "jwt" and not table.issuer.audience and first.startswith("*."):
         yield _finding(f"{at}.issuer.audience", "no audience", f'add audience = "https://{first[2:]}"')
+    yield from _check_signed(at, place, None if table.issuer is None else str(table.issuer.kind))
     if table.issuer is not None and table.issuer.kind == "stored_key" and table.shared is None:
         yield _finding(f"{at}.issuer.kind", "stored_key needs the key", 'add shared = { source = "env:NAME" }')
+
+
+_WITHOUT_VALUE = {"hmac": ("hmac", "vault"), "client_certificate": ("client_certificate", "vault")}
+"""Places of what never travels itself, and the kinds of issuers whose tokens are such."""
+
+
+def _check_signed(at: str, place: CredentialTable, kind: str | None) -> Iterator[Finding]:
+    if place.signature is not None and place.in_ != "hmac":
+        yield _finding(f"{at}.credential.signature", 'a signature goes with in = "hmac"', "remove signature")
+    if any(each.in_ in _WITHOUT_VALUE for each in place.also):
+        yield _finding(f"{at}.credential.also", "no client can show a credential there", "name another place")
+    kinds = _WITHOUT_VALUE.get(place.in_)
+    if kinds is not None and kind not in kinds:
+        yield _finding(f"{at}.issuer.kind", f'in = "{place.in_}" needs an issuer for it', f'set kind = "{kinds[0]}"')
+    elif kinds is None and kind in _WITHOUT_VALUE:
+        yield _finding(f"{at}.credential.in", f"what {kind} issues never travels as a value", f'set in = "{kind}"')
 
 
 def _spot(place: PlaceTable) -> tuple[str, str, str]:
@@ -107,13 +124,13 @@ def _check_place(at: str, place: PlaceTable) -> Iterator[Finding]:
 
 
 def _check_place_name(at: str, place: PlaceTable) -> Iterator[Finding]:
-    if place.in_ == "basic":
+    if place.in_ in ("basic", "client_certificate"):
         return
     if place.in_ in ("query", "cookie") and "name" not in place.model_fields_set:
         yield _finding(at, f"the {place.in_} has no name", "add name")
     elif not _TOKEN.fullmatch(place.name):
         yield _finding(at, f"'{place.name}' can't be the name of a {place.in_}", "write letters, digits and '-'")
-    elif place.in_ == "header" and ("_" in place.name or _UNFIT_HEADERS.fullmatch(place.name.lower())):
+    elif place.in_ in ("header", "hmac") and ("_" in place.name or _UNFIT_HEADERS.fullmatch(place.name.lower())):
         yield _finding(at, f"the header '{place.name}' can't carry a credential", "name the header the service reads")
 
 

@@ -29,6 +29,7 @@ from exeat.enforcement.lookup import SystemResolver
 from exeat.enforcement.openings import Openings
 from exeat.enforcement.parts import Parts
 from exeat.enforcement.registry import Registry
+from exeat.enforcement.signing.hmac import HmacSigner
 from exeat.enforcement.tls import AgentSide, OriginSide
 from exeat.enforcement.traffic import TrafficCount
 from exeat.enforcement.worker import Worker
@@ -36,7 +37,7 @@ from exeat.enforcement.world import World
 from exeat.files import load_or_create
 from exeat.identity.passes import PassVerifier
 from exeat.identity.short import ShortOrLong
-from exeat.model.service import Handouts
+from exeat.model.service import Handouts, PlaceKind
 from exeat.model.traffic import Traffic
 from exeat.ports import Lender, Opener, TokenList
 from exeat.wiring.common import Common
@@ -147,6 +148,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
             deadline=limits.decision,
             pairwise_key=load_or_create(common.state / "pairwise.key", lambda: secrets.token_bytes(32)),
             holding=holding,
+            signers={PlaceKind.HMAC: HmacSigner()},
         ),
         world=world,
         dialer=Dialer(SystemResolver(), overrides, [(address.host, address.port) for address in own], limits.connect),

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from exeat.config.tables.issuers import IssuerSpecTable
+from exeat.config.tables.signature import SignatureTable
 from exeat.config.values import Count, Day, Name, Size, SourceReference, Table
 
 Level = Literal["low", "normal", "high", "critical"]
@@ -19,8 +20,10 @@ Level = Literal["low", "normal", "high", "critical"]
 class PlaceTable(Table):
     """A place in a request where a credential sits."""
 
-    in_: Literal["header", "basic", "query", "cookie"] = Field("header", alias="in")
+    in_: Literal["header", "basic", "query", "cookie", "hmac", "client_certificate"] = Field("header", alias="in")
+    """``hmac``: a signature over the request; ``client_certificate``: in the handshake with the origin."""
     name: str = "Authorization"
+    """The header, query parameter or cookie; with ``hmac`` the header that names the key, if there is one."""
     scheme: str = ""
     """Before the value in a header: ``Bearer``, ``token``; empty for none."""
     user: str | None = None
@@ -36,6 +39,8 @@ class CredentialTable(PlaceTable):
 
     also: tuple[AlsoTable, ...] = ()
     """Where else a client may show the shared credential or a placeholder; it is taken off there."""
+    signature: SignatureTable | None = None
+    """With ``hmac``: what is signed and where the signature stands."""
 
 
 class SharedTable(Table):
@@ -70,7 +75,7 @@ class OperationTable(Table):
     resource: str = ""
     """A resource type of the service; without it the operation acts on the service itself."""
     scope: str = ""
-    """What a token's scope claim says; default is the action."""
+    """What a token's scope claim says; default is what the service's ``scopes`` say, else the action."""
     reader: Literal["", "graphql", "jsonrpc", "mcp", "json", "form", "git-receive-pack"] = ""
     """How to read the body, where the operation or its resource lies in it. Operations with one match and reader differ in select."""
     select: str = ""
@@ -85,6 +90,17 @@ class OperationTable(Table):
     """What it acts on is at least this sensitive."""
     cost: Count | None = None
     """Units it takes of a mission's ``cost`` budget; default is 0 for reading and 1 for anything else."""
+
+
+class ScopeTable(Table):
+    """One of ``service.scopes``: what a token's scope says for every operation below a path."""
+
+    path: Annotated[str, Field(pattern=r"^/\S*$")]
+    """``/repos/{owner}/{repo}/issues/*``: with ``/*`` also everything below it; a segment in braces is any one."""
+    read: str = ""
+    """For GET and HEAD; without it, a shorter path's word counts."""
+    write: str = ""
+    """For every other method."""
 
 
 class ExampleTable(Table):
@@ -120,6 +136,8 @@ class ServiceTable(Table):
     issuer: IssuerSpecTable | None = None
     operation: tuple[OperationTable, ...] = ()
     resource: tuple[ResourceTable, ...] = ()
+    scopes: tuple[ScopeTable, ...] = ()
+    """Scopes by path, for operations that name none: the rule with the longest path that fits."""
     sensitivity: Level = "normal"
     """How much it matters. ``critical`` demands a fresh mission, a named owner, and a grade A token or an approval."""
     environment: str = "any"

@@ -1,4 +1,4 @@
-"""One POST to an endpoint of an authorization server: bounded in time and size, TLS verified, no redirects.
+"""One request to a server that issues tokens: bounded in time and size, TLS verified, no redirects.
 
 Must not know: what is asked, what an answer grants.
 """
@@ -29,12 +29,8 @@ _LARGEST = 64 * 1024
 """Bytes of an answer."""
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """An error code as it may stand in a record; RFC 6749 §5.2 allows more, and no server uses it."""
-_HEADERS = {
-    "User-Agent": "exeat",
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "Content-Type": "application/x-www-form-urlencoded",
-}
+_HEADERS = {"User-Agent": "exeat", "Accept": "application/json", "Accept-Encoding": "identity"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def client_context(roots: Sequence[Path]) -> ssl.SSLContext:
@@ -72,7 +68,11 @@ class Endpoints:
         self._pauses = Pauses(clock)
 
     async def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """Send a form and return the answer.
+        """Send a form and return the answer; raise as :meth:`ask` does."""
+        return await self.ask("POST", url, {**_FORM, **headers}, urlencode(form).encode("ascii"))
+
+    async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Send one request and return the answer.
 
         Raise RefusalError(TOKEN_UNAVAILABLE) when there is none, when it is a redirect, too long or not readable in
         exactly one way, and while the server is being left alone: it said 429 or 503, or was unreachable or late.
@@ -80,16 +80,16 @@ class Endpoints:
         left = self._pauses.left(url)
         if left > 0:
             raise _unavailable(f"left alone for {left:.0f} s more, as it failed or asked for it")
-        body, every = urlencode(form).encode("ascii"), {**_HEADERS, **headers}
+        every = {**_HEADERS, **headers}
         try:
             async with asyncio.timeout(_LONGEST):
                 try:
-                    return await self._send(url, body, every)
+                    return await self._send(method, url, body, every)
                 except aiohttp.ClientConnectorError:
                     raise
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                     # A kept connection may end just when it is used again: nothing was answered, so ask once more.
-                    return await self._send(url, body, every)
+                    return await self._send(method, url, body, every)
         except TimeoutError:
             self._pauses.begin(url)
             raise _unavailable("did not answer in time") from None
@@ -97,8 +97,8 @@ class Endpoints:
             self._pauses.begin(url)
             raise _unavailable(f"can't be reached: {type(error).__name__}") from None
 
-    async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        async with self._client.ask("POST", url, headers, body) as response:
+    async def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        async with self._client.ask(method, url, headers, body) as response:
             if response.status in {429, 503}:
                 seconds = self._pauses.begin(url, response.headers.get("Retry-After"))
                 raise _unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")

@@ -33,6 +33,7 @@ from exeat.enforcement.protocols.http1 import GovernedHttp1Client, GovernedHttp1
 from exeat.enforcement.protocols.http2 import GovernedHttp2Client, GovernedHttp2Server
 from exeat.enforcement.protocols.streams import GovernedStream
 from exeat.enforcement.protocols.tellings import LateBody, Room
+from exeat.enforcement.translate import STAMP
 
 Commands = Generator[commands.Command, Any, Any]
 
@@ -168,6 +169,7 @@ class GovernedHttp(HttpLayer):
     def _connect(self, event: GetHttpConnection) -> Commands:
         context = self.context.fork()
         context.server = Server(address=event.address, transport_protocol="tcp")
+        self.context.options.host.certificates.give(context.server, self._certificate(event))
         stack = tunnel.LayerStack()
         if event.tls:
             context.server.sni = event.address[0]
@@ -199,9 +201,14 @@ class GovernedHttp(HttpLayer):
             yield from self.get_connection(self._queue.popleft())
 
     def _leading_to(self, event: GetHttpConnection) -> Iterator[Server]:
+        fits = self.context.options.host.certificates.fits
         for connection in list(self.connections):
-            if event.connection_spec_matches(connection):
+            if event.connection_spec_matches(connection) and fits(connection, self._certificate(event)):
                 yield cast("Server", connection)
+
+    def _certificate(self, event: GetHttpConnection) -> Any:
+        """What the request behind it shows in the handshake, or None."""
+        return cast("HttpStream", self.command_sources[event]).flow.metadata[STAMP].certificate
 
     def _forget_the_gone(self) -> None:
         """Drop connections that failed or are closed, so that the next request tries anew."""

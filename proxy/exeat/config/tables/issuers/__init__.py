@@ -10,7 +10,12 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag
 
 from exeat.config.tables.issuers.base import IssuerTable
+from exeat.config.tables.issuers.basic import BasicTable
+from exeat.config.tables.issuers.client_certificate import ClientCertificateTable
+from exeat.config.tables.issuers.github_app import GitHubAppTable
+from exeat.config.tables.issuers.hmac import HmacTable
 from exeat.config.tables.issuers.jwt import JwtTable
+from exeat.config.tables.issuers.kubernetes import KubernetesTable
 from exeat.config.tables.issuers.oauth_exchange import OAuthExchangeTable
 from exeat.config.tables.issuers.stored_key import StoredKeyTable
 from exeat.config.tables.issuers.vault import VaultTable
@@ -18,7 +23,12 @@ from exeat.config.tables.issuers.vault import VaultTable
 MARK = "kind:"
 """Before a kind where pydantic puts it into the place of an error."""
 KINDS: tuple[type[IssuerTable], ...] = (
+    BasicTable,
+    ClientCertificateTable,
+    GitHubAppTable,
+    HmacTable,
     JwtTable,
+    KubernetesTable,
     OAuthExchangeTable,
     StoredKeyTable,
     VaultTable,
@@ -32,7 +42,12 @@ def _kind(value: Any) -> str:
 
 
 IssuerSpecTable = Annotated[
-    Annotated[JwtTable, Tag("kind:jwt")]
+    Annotated[BasicTable, Tag("kind:basic")]
+    | Annotated[ClientCertificateTable, Tag("kind:client_certificate")]
+    | Annotated[GitHubAppTable, Tag("kind:github_app")]
+    | Annotated[HmacTable, Tag("kind:hmac")]
+    | Annotated[JwtTable, Tag("kind:jwt")]
+    | Annotated[KubernetesTable, Tag("kind:kubernetes")]
     | Annotated[OAuthExchangeTable, Tag("kind:oauth_exchange")]
     | Annotated[StoredKeyTable, Tag("kind:stored_key")]
     | Annotated[VaultTable, Tag("kind:vault")],
