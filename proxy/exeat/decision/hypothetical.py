@@ -23,6 +23,7 @@ from exeat.model.decision import Deny, Hold, Inject, NeedBody, Obligation, Permi
 from exeat.model.reason import EXPLANATIONS, Reason
 from exeat.model.request import Tunnel, WireRequest
 from exeat.model.service import EntityUid, Operation, Service
+from exeat.services.hosts import is_exact
 from exeat.services.index import index_services
 from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, id_captures
 
@@ -168,7 +169,7 @@ def _host(asked: Asked, service: Service, view: SessionView) -> str:
     if asked.host:
         return canonical_host(asked.host)
     port = 443 if 443 in service.ports else service.ports[0]
-    exact = [host for host in service.hosts if not host.startswith("*.")]
+    exact = [host for host in service.hosts if is_exact(host)]
     inside = [host for host in exact if in_mission(view.mission.destinations, host, port)]
     if not exact:
         raise _UnansweredError(Reason.DESTINATION_NOT_ALLOWED, "say which host, in the context")

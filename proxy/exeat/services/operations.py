@@ -13,7 +13,7 @@ from typing import final
 
 from exeat.model.service import Group, Operation
 from exeat.services.query import exact_values
-from exeat.services.templates import Conditions, Part, PartKind, parse_match
+from exeat.services.templates import EVERYTHING, Conditions, Part, PartKind, parse_match
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
 """Every method a request may use, and so the only ones an operation can be for; ``WEBSOCKET`` is a handshake."""
@@ -70,13 +70,18 @@ class _Node:
 class Matcher:
     """All templates of one service, as a trie for each method. Built once; never changed after."""
 
-    __slots__ = ("_roots", "_verbs")
+    __slots__ = ("_roots", "_verbs", "_whole")
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         """Compile; raise ValueError for a bad template, an unknown method or two templates of one shape."""
         self._roots: dict[str, _Node] = {}
         self._verbs = False
+        self._whole: dict[str, Operation] = {}
+        """The operations for every path, by method; a service that has one has no other."""
         for operation in operations:
+            if operation.template == EVERYTHING:
+                self._whole |= dict.fromkeys(operation.methods, operation)
+                continue
             parts, conditions = parse_match(operation.template)
             self._verbs |= any(part.suffix[:1] == ":" for part in parts)
             for method in operation.methods:
@@ -110,6 +115,9 @@ class Matcher:
 
         The path alone chooses the template; a query that none of its operations asks for never leads to a wider one.
         """
+        if self._whole:
+            whole = self._whole.get(method)
+            return None if whole is None else Matched(whole, {})
         values: list[str] = []
         choice = self._find(method, segments, values)
         leaf = None if choice is None else choice.pick(query)

@@ -4,7 +4,7 @@
     template = "/" [ part *("/" part) ] ["/"]
     part     = literal / ["@"] "{name}" [":" verb / "." extension] one segment / "{name...}" one or more, last only
 
-Must not know: methods, operations, percent-encoding (segments come decoded).
+``/**`` alone stands for every path: the operation is told by a reader that reads the path itself. Must not know: methods, operations, percent-encoding (segments come decoded).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ Conditions = frozenset[tuple[str, str]]
 _LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()+,=:@-]+")
 _CAPTURE = re.compile(r"(@?)\{([a-z][a-z0-9_]{0,31})(\.\.\.)?\}([:.][A-Za-z][A-Za-z0-9_-]{0,63})?")
 _CONDITION = re.compile(r"([a-z][A-Za-z0-9._-]{0,63})=([A-Za-z0-9._~:/-]{1,128})")
+EVERYTHING = "/**"
 _LONGEST = 32  # parts; deeper than any known API, and it bounds the walk
 
 
@@ -28,6 +29,7 @@ class PartKind(Enum):
     LITERAL = "literal"
     CAPTURE = "capture"
     REST = "rest"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def parse_template(text: str) -> tuple[Part, ...]:
         raise ValueError("a template starts with '/'")
     if text == "/":
         return ()
+    if text == EVERYTHING:
+        return (Part(PartKind.ALL, "**"),)
     parts: list[Part] = []
     pieces = text[1:].split("/")
     if len(pieces) > _LONGEST:
@@ -95,7 +99,7 @@ def parse_template(text: str) -> tuple[Part, ...]:
 
 def captures_of(parts: Sequence[Part]) -> frozenset[str]:
     """Names of all captures of a template."""
-    return frozenset(part.text for part in parts if part.kind is not PartKind.LITERAL)
+    return frozenset(part.text for part in parts if part.kind in (PartKind.CAPTURE, PartKind.REST))
 
 
 def shape_of(parts: Sequence[Part]) -> tuple[str, ...]:

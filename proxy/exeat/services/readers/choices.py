@@ -19,9 +19,12 @@ from exeat.services.readers.pairs import names
 from exeat.services.readers.pointers import Pointer, capture, parse_pointer
 from exeat.services.readers.reading import Asked, UnreadableError
 from exeat.services.readers.receive_pack import CommandsEnd
+from exeat.services.readers.s3 import s3_needs_body
 from exeat.services.readers.selects import Selects, check_select
 
 Reader = Callable[[CanonicalRequest, bytes], tuple[Asked, ...]]
+HeadReader = Callable[[CanonicalRequest, bytes, Mapping[str, str]], tuple[Asked, ...]]
+"""A reader that looks at what host and path capture, too."""
 
 _READERS: Mapping[str, tuple[str, str]] = {
     "graphql": ("graphql", "read_graphql"),
@@ -30,7 +33,11 @@ _READERS: Mapping[str, tuple[str, str]] = {
     "json": ("document", "read_json_body"),
     "form": ("document", "read_form_body"),
     "git-receive-pack": ("receive_pack", "read_receive_pack"),
+    "s3": ("s3", "read_s3"),
 }
+_WITH_CAPTURES = frozenset({"s3"})
+_BODY_ONLY_IF: Mapping[str, Callable[[CanonicalRequest], bool]] = {"s3": s3_needs_body}
+"""Readers that need the body of some requests only, and of which."""
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 METHODS: Mapping[str, frozenset[str]] = {
     "graphql": frozenset({"GET", "HEAD", "POST"}),
@@ -39,6 +46,7 @@ METHODS: Mapping[str, frozenset[str]] = {
     "json": _CHANGING,
     "form": _CHANGING,
     "git-receive-pack": frozenset({"POST"}),
+    "s3": _CHANGING - {"PATCH"} | {"GET", "HEAD"},
 }
 """The methods whose bodies (for GraphQL by GET: whose queries) a reader reads."""
 _BEGINNINGS: Mapping[str, Callable[[], Enough]] = {"git-receive-pack": CommandsEnd}
@@ -71,23 +79,24 @@ class Choices:
     reader: str
     limit: int
     selects: Selects[Choice]
-    _read: Reader
+    _read: HeadReader
     _outside: frozenset[str]
     _beginning: Callable[[], Enough] | None = None
+    _body_if: Callable[[CanonicalRequest], bool] | None = None
 
-    def needs_body(self, method: str) -> bool:
+    def needs_body(self, request: CanonicalRequest) -> bool:
         """Whether what is asked lies in the body."""
-        return method not in ("GET", "HEAD")
+        return request.method not in ("GET", "HEAD") if self._body_if is None else self._body_if(request)
 
     def enough(self) -> Enough | None:
         """What tells of one body when its beginning is there; None when all of it is read."""
         return None if self._beginning is None else self._beginning()
 
-    def read(self, request: CanonicalRequest, body: bytes) -> tuple[Found, ...]:
-        """Return everything asked, each with its operation; raise UnreadableError."""
+    def read(self, request: CanonicalRequest, body: bytes, given: Mapping[str, str]) -> tuple[Found, ...]:
+        """Return everything asked, each with its operation; raise UnreadableError. ``given`` is what host and path capture."""
         if request.query and self._outside & names(request.query):
             raise UnreadableError("the query and the body both name the resource")
-        return tuple(self._found(asked) for asked in self._read(request, body))
+        return tuple(self._found(asked) for asked in self._read(request, body, given))
 
     def _found(self, asked: Asked) -> Found:
         choice = self.selects.find(asked.select)
@@ -132,12 +141,22 @@ def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]]
         pointers = {name: parse_pointer(pointer) for name, pointer in each.captures}
         written[each.select] = Choice(each, pointers, frozenset(inner(each.resource)).intersection(pointers))
     outside = {plain_key(pointer[0]) for choice in written.values() for pointer in choice.pointers.values()}
-    module, name = _READERS[reader]
     return Choices(
         reader,
         min(each.max_body for each in group),
         Selects(written),
-        cast("Reader", getattr(import_module(f"{__package__}.{module}"), name)),
+        _reader(reader),
         frozenset(outside) if reader in _IN_DOCUMENT else frozenset(),
         _BEGINNINGS.get(reader),
+        _BODY_ONLY_IF.get(reader),
     )
+
+
+def _reader(name: str) -> HeadReader:
+    """The function of a reader, its module loaded where a service uses it."""
+    module, function = _READERS[name]
+    found = getattr(import_module(f"{__package__}.{module}"), function)
+    if name in _WITH_CAPTURES:
+        return cast("HeadReader", found)
+    read = cast("Reader", found)
+    return lambda request, body, _: read(request, body)
