@@ -28,7 +28,7 @@ from exeat.model.service import (
     highest,
 )
 from exeat.services.checks import check_service
-from exeat.services.hosts import Template, is_template, overlap, parse_host
+from exeat.services.hosts import Template, overlap, templates_of
 from exeat.services.index import ServiceIndex, index_services
 
 _STORED_KEY = IssuerSpec("stored_key", ttl=60.0, grade=Grade.C)
@@ -96,7 +96,7 @@ def _check_together(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
     names: set[str] = set()
     namespaces: dict[str, str] = {}
     claims: dict[tuple[str, int], str] = {}
-    templates: list[tuple[Template, str, int, str]] = []
+    templates: list[tuple[str, Template, int, str]] = []
     for table in tables:
         at = f"service.{table.name}"
         if table.name in names:
@@ -109,27 +109,14 @@ def _check_together(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
             if (other := claims.setdefault(claim, table.name)) != table.name:
                 message = f"{claim[0]}:{claim[1]} is also claimed by '{other}'"
                 yield Finding("", message, field=f"{at}.hosts", fix="leave it to one of them")
-        own = [
-            (parse_host(host), host, port, table.name)
-            for host, port in product(table.hosts, _ports(table))
-            if is_template(host) and _parses(host)
-        ]
-        for template, host, port, _ in own:
-            for other, written, at_port, service in templates:
-                if port == at_port and overlap(template, other):
+        for (host, template), port in product(templates_of(table.hosts), _ports(table)):
+            for written, other_template, at_port, service in templates:
+                if port == at_port and service != table.name and overlap(template, other_template):
                     message = f"a host of {host}:{port} could be one of {written}, claimed by '{service}'"
                     yield Finding("", message, field=f"{at}.hosts", fix="leave it to one of them")
-        templates += own
+            templates.append((host, template, port, table.name))
         if len(set(table.hosts)) < len(table.hosts):
             yield Finding("", "a host is written twice", field=f"{at}.hosts", fix="remove one")
-
-
-def _parses(host: str) -> bool:
-    try:
-        parse_host(host)
-    except ValueError:
-        return False  # reported where the service is checked
-    return True
 
 
 def _build(table: ServiceTable) -> Service:

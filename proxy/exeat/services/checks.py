@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from exeat.config.tables.service import OperationTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.service import PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import Finding
 from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group
-from exeat.services.hosts import captures_of_host, is_exact, is_template, overlap, parse_host
+from exeat.services.hosts import captures_of_host, is_exact, is_template, overlap, parse_host, templates_of
 from exeat.services.operations import METHODS
 from exeat.services.readers.checks import check_reading, share_a_match
 from exeat.services.resources import id_captures
@@ -42,11 +42,13 @@ def check_service(table: ServiceTable, namespace: str) -> Iterator[Finding]:
         )
     for index, host in enumerate(table.hosts):
         yield from _check_host(f"{at}.hosts[{index}]", host)
-    templates = [(host, parse_host(host)) for host in table.hosts if is_template(host) and not list(_check_host("", host))]
+    templates = templates_of(table.hosts)
     for number, (host, template) in enumerate(templates):
         for other, before in templates[:number]:
             if overlap(template, before):
-                yield _finding(f"{at}.hosts", f"one host could fit '{other}' and '{host}'", "make them differ in a label")
+                yield _finding(
+                    f"{at}.hosts", f"one host could fit '{other}' and '{host}'", "make them differ in a label"
+                )
     for index, port in enumerate(table.ports):
         if not 1 <= port <= 65535:
             yield _finding(f"{at}.ports[{index}]", f"{port} is not a port", "write 1 to 65535")
@@ -92,8 +94,18 @@ def _check_credential(at: str, table: ServiceTable) -> Iterator[Finding]:
             yield _finding(at_also, "can't be told from another place", "give it another name or scheme")
         taken.add(_spot(each))
     first = table.hosts[0] if table.hosts else ""
-    if table.issuer is not None and table.issuer.kind == "jwt" and not table.issuer.audience and first and not is_exact(first):
-        yield _finding(f"{at}.issuer.audience", "no audience", f'add audience = "https://{first.rpartition("}.")[2].removeprefix("*.")}"')
+    if (
+        table.issuer is not None
+        and table.issuer.kind == "jwt"
+        and not table.issuer.audience
+        and first
+        and not is_exact(first)
+    ):
+        yield _finding(
+            f"{at}.issuer.audience",
+            "no audience",
+            f'add audience = "https://{first.rpartition("}.")[2].removeprefix("*.")}"',
+        )
     if table.issuer is not None and table.issuer.kind == "stored_key" and table.shared is None:
         yield _finding(f"{at}.issuer.kind", "stored_key needs the key", 'add shared = { source = "env:NAME" }')
 
@@ -159,7 +171,9 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
     always = frozenset.intersection(*of_hosts) if of_hosts else frozenset[str]()
     whole = [each for each in operations if each.match.partition(" ")[2] == EVERYTHING]
     if whole and (len(whole) != len(operations) or not all(each.reader for each in whole)):
-        yield _finding(f"{at}.operation", f"'{EVERYTHING}' goes with a reader, and no other template beside it", "write paths")
+        yield _finding(
+            f"{at}.operation", f"'{EVERYTHING}' goes with a reader, and no other template beside it", "write paths"
+        )
     types = {each.type: each for each in resources}
     parents = {each.type: each.in_ for each in resources}
     shapes: dict[tuple[str, tuple[str, ...], Conditions], int] = {}

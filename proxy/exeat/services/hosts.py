@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import final
@@ -88,6 +89,16 @@ def parse_host(text: str) -> Template:
     if len(labels) <= _LITERAL_END or any(label.capture for label in labels[-_LITERAL_END:]):
         raise ValueError(f"'{text}' must end in two labels without captures")
     return tuple(reversed(labels))
+
+
+def templates_of(hosts: Sequence[str]) -> list[tuple[str, Template]]:
+    """The templates among written hosts, each as written and as read; those that can't be read are left out."""
+    found = []
+    for host in hosts:
+        if is_template(host):
+            with suppress(ValueError):
+                found.append((host, parse_host(host)))
+    return found
 
 
 def captures_of_host(text: str) -> frozenset[str]:

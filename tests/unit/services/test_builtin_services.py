@@ -11,7 +11,7 @@ from exeat.policy.bundle import SchemaNames, load_bundle
 from exeat.services.catalogue import build_catalogue, built_in, built_in_names
 
 NAMES = built_in_names()
-EXPECTED = {"anthropic", "gemini", "github", "github-git", "github-raw", "github-uploads", "mcp", "npm", "openai", "pypi", "slack"}  # fmt: skip
+EXPECTED = {"anthropic", "aws-s3", "gemini", "github", "github-git", "github-raw", "github-uploads", "mcp", "npm", "openai", "pypi", "slack"}  # fmt: skip
 
 
 def table(name: str) -> ServiceTable:
@@ -59,6 +59,7 @@ def test_nothing_but_a_read_is_in_the_group_read(name):
     known = {
         "github": {"markdown/render", "markdown/render-raw", "orgs/list-attestations-bulk", "users/list-attestations-bulk",
                    "repos/generate-release-notes"},
+        "aws-s3": {"objects/get", "objects/select"},
         "github-git": {"git/fetch"},
         "npm": {"audit/bulk", "audit/quick"},
         "openai": {"vector-stores/search"},

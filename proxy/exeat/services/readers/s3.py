@@ -28,7 +28,12 @@ _BYPASS = "BypassGovernanceRetention"
 SELECTS = NAMES | {*_COPIES.values(), _BYPASS}
 _WRITES = frozenset({"PutObject", "CopyObject", "CreateMultipartUpload"})
 # Fields that ask for more than the call does: what they ask for, by what they may stand beside.
-_ACL = {**dict.fromkeys(_WRITES, "PutObjectAcl"), "CreateBucket": "PutBucketAcl", "PutObjectAcl": "", "PutBucketAcl": ""}
+_ACL = {
+    **dict.fromkeys(_WRITES, "PutObjectAcl"),
+    "CreateBucket": "PutBucketAcl",
+    "PutObjectAcl": "",
+    "PutBucketAcl": "",
+}
 _BYPASSED = dict.fromkeys(("DeleteObject", "DeleteObjectVersion", "DeleteObjects", "PutObjectRetention"), _BYPASS)
 _MORE: tuple[tuple[re.Pattern[bytes], Mapping[str, str]], ...] = (
     (re.compile(rb"x-amz-acl|x-amz-grant-[a-z-]+"), _ACL),
@@ -130,4 +135,6 @@ def _more(request: CanonicalRequest, name: str) -> Iterator[str]:
                     yield calls[name]
                 break
         else:
-            raise UnreadableError("a field of S3 that isn't described, or not beside this call", Reason.OPERATION_UNKNOWN)
+            raise UnreadableError(
+                "a field of S3 that isn't described, or not beside this call", Reason.OPERATION_UNKNOWN
+            )

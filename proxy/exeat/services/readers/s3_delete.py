@@ -13,9 +13,13 @@ import re
 
 from exeat.services.readers.reading import UnreadableError
 
-_DECLARATION = re.compile(r"""<\?xml version=(["'])1\.0\1(?: encoding=(["'])(?:UTF-8|utf-8)\2)?(?: standalone=(["'])yes\3)?\s*\?>\s*""")
+_DECLARATION = re.compile(
+    r"""<\?xml version=(["'])1\.0\1(?: encoding=(["'])(?:UTF-8|utf-8)\2)?(?: standalone=(["'])yes\3)?\s*\?>\s*"""
+)
 _ROOT = re.compile(r"""<Delete(?:\s+xmlns=(["'])http://s3\.amazonaws\.com/doc/2006-03-01/\1)?\s*>""")
-_NEXT = re.compile(r"\s*(?:<(?P<open>Object)>|<(?P<leaf>Key|VersionId|Quiet|ETag|LastModifiedTime|Size)>(?P<text>[^<]*)</(?P=leaf)>|</(?P<close>Object|Delete)>)")
+_NEXT = re.compile(
+    r"\s*(?:<(?P<open>Object)>|<(?P<leaf>Key|VersionId|Quiet|ETag|LastModifiedTime|Size)>(?P<text>[^<]*)</(?P=leaf)>|</(?P<close>Object|Delete)>)"
+)
 _REFERENCE = re.compile(r"&(?:(?P<name>amp|lt|gt|quot|apos)|#(?P<number>[0-9]{1,7})|#x(?P<hex>[0-9A-Fa-f]{1,6}));|&")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 MOST_KEYS = 1000

@@ -13,12 +13,16 @@ from urllib.parse import unquote_to_bytes
 
 from exeat.services.readers.reading import UnreadableError
 
-_BUCKET = re.compile(r"(?!xn--|sthree-)(?!.*\.\.)(?!.*(?:-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)\Z)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET = re.compile(
+    r"(?!xn--|sthree-)(?!.*\.\.)(?!.*(?:-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)\Z)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+)
 """General purpose buckets; names with these endings are aliases of access points, or not of this kind."""
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _LONGEST_KEY = 1024  # bytes
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\\]|//|%[0-9A-Fa-f]{2}")
-_SOURCE = re.compile(r"/?(?P<path>(?:[A-Za-z0-9._~!$'()*,:@&=/-]|%[0-9A-Fa-f]{2})+)(?:\?versionId=(?P<version>[A-Za-z0-9._-]+))?")
+_SOURCE = re.compile(
+    r"/?(?P<path>(?:[A-Za-z0-9._~!$'()*,:@&=/-]|%[0-9A-Fa-f]{2})+)(?:\?versionId=(?P<version>[A-Za-z0-9._-]+))?"
+)
 
 
 def check_bucket(name: str) -> str:
