@@ -131,7 +131,7 @@ def _alone(asked: Asked, service: Service, view: SessionView) -> tuple[Service, 
     path = "/" + "/".join(quote(captures[each], safe="/" if each in long else "") for each in order)
     host, port = _host(asked, service, view), 443 if 443 in service.ports else service.ports[0]
     method = operation.methods[0]
-    alone = replace(operation, methods=(method,), template=template, reader="", select="", captures=())
+    alone = replace(operation, methods=(method,), template=template, reader="", select="", captures=(), parts=())
     return replace(service, hosts=(host,), operations=(alone,)), _in_tunnel(method, host, port, path)
 
 

@@ -187,6 +187,7 @@ def _operation(given: OperationTable) -> Operation:
         given.max_body,
         Sensitivity(given.sensitivity or "low"),
         int(given.group != "read") if given.cost is None else given.cost,
+        tuple(sorted(given.parts.items())),
     )
 
 
@@ -198,6 +199,7 @@ def _resource(given: ResourceTable, table: ServiceTable) -> ResourceType:
         given.fold,
         _sensitivity(given, table),
         given.environment or table.environment,
+        re.compile(given.form, re.ASCII) if given.form else None,
     )
 
 

@@ -14,7 +14,7 @@ from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group
 from exeat.services.hosts import captures_of_host, is_exact, is_template, overlap, parse_host, templates_of
 from exeat.services.operations import METHODS
-from exeat.services.readers.checks import check_reading, share_a_match
+from exeat.services.readers.checks import check_reading, named_by_parts, share_a_match
 from exeat.services.resources import id_captures
 from exeat.services.templates import EVERYTHING, Conditions, PartKind, captures_of, parse_match, shape_of
 
@@ -150,6 +150,10 @@ def _check_resources(at: str, resources: Sequence[ResourceTable]) -> Iterator[Fi
             id_captures(each.id)
         except ValueError as error:
             yield _finding(f"{here}.id", str(error))
+        try:
+            re.compile(each.form)
+        except re.error as error:
+            yield _finding(f"{here}.form", f"not a regular expression: {error}")
         if each.in_ and each.in_ not in parents:
             yield _finding(f"{here}.in", f"no resource type '{each.in_}'", f"write one of: {', '.join(parents)}")
         elif each.type in _line(each.in_, parents):
@@ -209,7 +213,7 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
         yield from check_reading(here, each, operations[:index], captures_of(parts))
         if both := captures_of(parts) & frozenset[str]().union(*of_hosts):
             yield _finding(f"{here}.match", f"the host captures {', '.join(sorted(both))} already", "rename it")
-        if missing := needed - captures_of(parts) - always - each.captures.keys():
+        if missing := needed - captures_of(parts) - always - each.captures.keys() - named_by_parts(each):
             names = ", ".join(f"{{{name}}}" for name in sorted(missing))
             yield _finding(
                 f"{here}.match", f"the id of '{each.resource}' needs {names}", "capture it, or act on the service"

@@ -42,7 +42,7 @@ def test_a_host_that_fits_nothing_is_no_host_of_the_service(host):
 @pytest.mark.parametrize("text", ["{a}.com", "a.{region}.com", "{region}", "a.{b...}.example.com", "x-{a}.example.com", "{A}.example.com", "{a}.{a}.example.com",
     "{a}..example.com", "*.{a}.example.com", "{a.example.com", "a}.example.com", "{a}.Example.com", "{a}.example.com.", "{a....}.example.com"])  # fmt: skip
 def test_what_is_no_template_is_refused_at_load(text):
-    with pytest.raises(ValueError, match="label|named"):
+    with pytest.raises(ValueError, match=r"label|named"):
         parse_host(text)
     with pytest.raises(ConfigurationError):
         build(example(hosts=[text]))

@@ -6,18 +6,21 @@ requests' paths, policies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import cast
 
 from exeat.model.decision import Enough
+from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import Operation
 from exeat.services.query import plain_key
 from exeat.services.readers.pairs import names
+from exeat.services.readers.parts import parse_parts
 from exeat.services.readers.pointers import Pointer, capture, parse_pointer
-from exeat.services.readers.reading import Asked, UnreadableError
+from exeat.services.readers.reading import MOST_ASKED, Asked, UnreadableError
 from exeat.services.readers.receive_pack import CommandsEnd
 from exeat.services.readers.s3 import s3_needs_body
 from exeat.services.readers.selects import Selects, check_select
@@ -34,6 +37,7 @@ _READERS: Mapping[str, tuple[str, str]] = {
     "form": ("document", "read_form_body"),
     "git-receive-pack": ("receive_pack", "read_receive_pack"),
     "s3": ("s3", "read_s3"),
+    "aws": ("aws", "read_aws"),
 }
 _WITH_CAPTURES = frozenset({"s3"})
 _BODY_ONLY_IF: Mapping[str, Callable[[CanonicalRequest], bool]] = {"s3": s3_needs_body}
@@ -47,6 +51,7 @@ METHODS: Mapping[str, frozenset[str]] = {
     "form": _CHANGING,
     "git-receive-pack": frozenset({"POST"}),
     "s3": _CHANGING - {"PATCH"} | {"GET", "HEAD"},
+    "aws": frozenset({"GET", "POST"}),
 }
 """The methods whose bodies (for GraphQL by GET: whose queries) a reader reads."""
 _BEGINNINGS: Mapping[str, Callable[[], Enough]] = {"git-receive-pack": CommandsEnd}
@@ -61,6 +66,7 @@ class Choice:
     operation: Operation
     pointers: Mapping[str, Pointer]
     flat: frozenset[str]
+    parts: Mapping[str, re.Pattern[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +102,29 @@ class Choices:
         """Return everything asked, each with its operation; raise UnreadableError. ``given`` is what host and path capture."""
         if request.query and self._outside & names(request.query):
             raise UnreadableError("the query and the body both name the resource")
-        return tuple(self._found(asked) for asked in self._read(request, body, given))
+        found = [each for asked in self._read(request, body, given) for each in self._found(asked)]
+        if len(found) > MOST_ASKED:
+            raise UnreadableError("too many things are asked for at once")
+        return tuple(found)
 
-    def _found(self, asked: Asked) -> Found:
+    def _found(self, asked: Asked) -> Iterator[Found]:
         choice = self.selects.find(asked.select)
-        return (
-            Found(asked.select, None, {})
-            if choice is None
-            else Found(asked.select, choice.operation, _captured(choice, asked))
-        )
+        if choice is None:
+            yield Found(asked.select, None, {})
+            return
+        for values in capture(choice.pointers, asked.arguments):
+            yield Found(asked.select, choice.operation, _taken_apart(choice, values))
 
 
-def _captured(choice: Choice, asked: Asked) -> dict[str, str]:
-    values = capture(choice.pointers, asked.arguments)
+def _taken_apart(choice: Choice, values: dict[str, str]) -> dict[str, str]:
+    """Captured values with what their parts name; raise UnreadableError for one that isn't written in the one way."""
+    for name, pattern in choice.parts.items():
+        found = pattern.fullmatch(values[name])
+        if found is None:
+            raise UnreadableError("the resource is not named in the one way that is known", Reason.OPERATION_UNKNOWN)
+        for part, value in found.groupdict().items():
+            if values.setdefault(part, value) != value:
+                raise UnreadableError("the body names the resource in two ways")
     if any("/" in values[name] for name in choice.flat):
         raise UnreadableError("a '/' in a value that stands inside an id")
     return values
@@ -139,7 +155,9 @@ def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]]
         if each.reader != reader or each.select in written:
             raise ValueError(f"{each.template} is read in two ways, or one select stands there twice")
         pointers = {name: parse_pointer(pointer) for name, pointer in each.captures}
-        written[each.select] = Choice(each, pointers, frozenset(inner(each.resource)).intersection(pointers))
+        parts = {name: parse_parts(template) for name, template in each.parts}
+        flat = frozenset(inner(each.resource)).intersection(pointers)
+        written[each.select] = Choice(each, pointers, flat, parts)
     outside = {plain_key(pointer[0]) for choice in written.values() for pointer in choice.pointers.values()}
     return Choices(
         reader,
