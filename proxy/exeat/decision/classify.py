@@ -73,6 +73,8 @@ def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | 
         choices = compiled.choices[operation.methods[0], operation.template]
         limit = choices.limit if choices.needs_body(request) else None
         return Unread(limit, compiled, choices, captures)
+    if matched.from_query and request.has_body:
+        return _unreadable(compiled, UnreadableError("a body beside a query that names the resource"))
     return _listed(compiled, operation, captures)
 
 

@@ -16,7 +16,16 @@ from exeat.services.hosts import captures_of_host, is_exact, is_template, overla
 from exeat.services.operations import METHODS
 from exeat.services.readers.checks import check_reading, named_by_parts, share_a_match
 from exeat.services.resources import id_captures
-from exeat.services.templates import EVERYTHING, Conditions, PartKind, captures_of, parse_match, shape_of
+from exeat.services.templates import (
+    EVERYTHING,
+    Conditions,
+    PartKind,
+    captures_of,
+    parse_match,
+    query_captures,
+    shape_of,
+    shape_of_query,
+)
 
 RESERVED_NAMES = frozenset({"http", *Group})
 """``http:read`` and the global groups are words of the policy language already."""
@@ -206,14 +215,18 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
         for method in dict.fromkeys(written):
             if method not in METHODS:
                 yield _finding(f"{here}.match", f"{method} is not a method a request may use", "remove it")
-            other = shapes.setdefault((method, shape_of(parts), conditions), index)
+            other = shapes.setdefault((method, shape_of(parts), shape_of_query(conditions)), index)
             if (other != index and not share_a_match(each, operations[other])) or written.count(method) > 1:
                 yield _finding(f"{here}.match", f"{method} {template} is also operation[{other}]", "remove one")
         needed = {name for kind in _line(each.resource, parents) for name in _captures_or_none(types[kind].id)}
-        yield from check_reading(here, each, operations[:index], captures_of(parts))
-        if both := captures_of(parts) & frozenset[str]().union(*of_hosts):
+        asked = frozenset(query_captures(conditions).values())
+        own = captures_of(parts) | asked
+        if twice := captures_of(parts) & asked:
+            yield _finding(f"{here}.match", f"path and query both capture {', '.join(sorted(twice))}", "rename one")
+        yield from check_reading(here, each, operations[:index], own)
+        if both := own & frozenset[str]().union(*of_hosts):
             yield _finding(f"{here}.match", f"the host captures {', '.join(sorted(both))} already", "rename it")
-        if missing := needed - captures_of(parts) - always - each.captures.keys() - named_by_parts(each):
+        if missing := needed - own - always - each.captures.keys() - named_by_parts(each):
             names = ", ".join(f"{{{name}}}" for name in sorted(missing))
             yield _finding(
                 f"{here}.match", f"the id of '{each.resource}' needs {names}", "capture it, or act on the service"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from exeat.config.tables.service import OperationTable
 from exeat.errors import Finding
-from exeat.services.readers.choices import METHODS
+from exeat.services.readers.choices import IN_DOCUMENT, METHODS
 from exeat.services.readers.parts import parse_parts, part_names
 from exeat.services.readers.pointers import is_each, parse_pointer
 from exeat.services.readers.selects import check_select
@@ -31,6 +31,9 @@ def check_reading(
             yield Finding("", f"{', '.join(unused)} without a reader", field=f"{at}.reader", fix='add reader = "json"')
         return
     methods, _, template = each.match.partition(" ")
+    if "={" in template and each.reader not in IN_DOCUMENT:
+        message = f"a query's capture beside a {each.reader} reader"
+        yield Finding("", message, field=f"{at}.match", fix="capture it in the body, or read json or form")
     unread = sorted(set(methods.split(",")) - METHODS[each.reader])
     if unread:
         message = f"a {each.reader} reader reads no {', '.join(unread)}"

@@ -24,6 +24,7 @@ from exeat.services.readers.reading import MOST_ASKED, Asked, UnreadableError
 from exeat.services.readers.receive_pack import CommandsEnd
 from exeat.services.readers.s3 import s3_needs_body
 from exeat.services.readers.selects import Selects, check_select
+from exeat.services.templates import parse_match, query_captures
 
 Reader = Callable[[CanonicalRequest, bytes], tuple[Asked, ...]]
 HeadReader = Callable[[CanonicalRequest, bytes, Mapping[str, str]], tuple[Asked, ...]]
@@ -56,7 +57,8 @@ METHODS: Mapping[str, frozenset[str]] = {
 """The methods whose bodies (for GraphQL by GET: whose queries) a reader reads."""
 _BEGINNINGS: Mapping[str, Callable[[], Enough]] = {"git-receive-pack": CommandsEnd}
 """Readers of a body's beginning, and what tells for one body when that is there: what follows streams on unread."""
-_IN_DOCUMENT = frozenset({"json", "form"})
+IN_DOCUMENT = frozenset({"json", "form"})
+"""Readers of plain bodies, whose top level a query could name too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Choices:
     _outside: frozenset[str]
     _beginning: Callable[[], Enough] | None = None
     _body_if: Callable[[CanonicalRequest], bool] | None = None
+    _in_query: frozenset[str] = frozenset()
+    """Keys that the query is asked for, each as :func:`plain_key` has it: the body must not name them."""
 
     def needs_body(self, request: CanonicalRequest) -> bool:
         """Whether what is asked lies in the body."""
@@ -102,7 +106,11 @@ class Choices:
         """Return everything asked, each with its operation; raise UnreadableError. ``given`` is what host and path capture."""
         if request.query and self._outside & names(request.query):
             raise UnreadableError("the query and the body both name the resource")
-        found = [each for asked in self._read(request, body, given) for each in self._found(asked)]
+        read = self._read(request, body, given)
+        for asked in read if self._in_query else ():
+            if isinstance(asked.arguments, dict) and not self._in_query.isdisjoint(map(plain_key, asked.arguments)):
+                raise UnreadableError("the query and the body both name the resource")
+        found = [each for asked in read for each in self._found(asked)]
         if len(found) > MOST_ASKED:
             raise UnreadableError("too many things are asked for at once")
         return tuple(found)
@@ -164,9 +172,10 @@ def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]]
         min(each.max_body for each in group),
         Selects(written),
         _reader(reader),
-        frozenset(outside) if reader in _IN_DOCUMENT else frozenset(),
+        frozenset(outside) if reader in IN_DOCUMENT else frozenset(),
         _BEGINNINGS.get(reader),
         _BODY_ONLY_IF.get(reader),
+        frozenset(plain_key(key) for key in query_captures(parse_match(group[0].template)[1])),
     )
 
 
