@@ -83,9 +83,11 @@ def _meaning(table: ServiceTable, example: ExampleTable, index: ServiceIndex) ->
 
 def _address(table: ServiceTable, target: str) -> tuple[str, int, str]:
     """Host, port and path of an example: its own, or the service's first."""
+    from exeat.services.hosts import sample
+
     if target.startswith("/"):
         host = table.hosts[0] if table.hosts else ""
-        return host.replace("*.", "any.", 1), 443 if 443 in table.ports else table.ports[0], target
+        return sample(host), 443 if 443 in table.ports else table.ports[0], target
     parts = urlsplit(target)
     path = target.partition("://")[2]
     slash = path.find("/")

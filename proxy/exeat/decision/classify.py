@@ -51,7 +51,7 @@ class Unread:
 
 def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | Unread | Deny:
     """Return what a request head means, Deny(OPERATION_UNKNOWN), or Deny(REQUEST_MALFORMED) for a path with two readings."""
-    compiled = services.for_host(request.host, request.port)
+    compiled, given = services.find(request.host, request.port)
     segments = request.segments
     if "%" in request.path and any("/" in segment for segment in segments):
         if compiled is None or compiled.service.encoded_slash != "separator":
@@ -68,11 +68,14 @@ def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | 
             return _unknown(compiled.service, "the query asks for no operation of this path")
         return _unlisted(compiled, unlisted_group(request.verb))
     operation = matched.operation
+    captures = {**matched.captures, **given} if given else matched.captures
     if operation.reader:
         choices = compiled.choices[operation.methods[0], operation.template]
-        limit = choices.limit if choices.needs_body(request.method) else None
-        return Unread(limit, compiled, choices, matched.captures)
-    return _listed(compiled, operation, matched.captures)
+        limit = choices.limit if choices.needs_body(request) else None
+        return Unread(limit, compiled, choices, captures)
+    if matched.from_query and request.has_body:
+        return _unreadable(compiled, UnreadableError("a body beside a query that names the resource"))
+    return _listed(compiled, operation, captures)
 
 
 def classify_body(unread: Unread, request: CanonicalRequest, body: bytes) -> tuple[Classified, ...] | Deny:
@@ -81,7 +84,7 @@ def classify_body(unread: Unread, request: CanonicalRequest, body: bytes) -> tup
     if unread.limit is not None and len(body) > unread.limit:
         return _unreadable(compiled, UnreadableError("the body is too large to be judged"))
     try:
-        asked = unread.choices.read(request, body)
+        asked = unread.choices.read(request, body, unread.captures)
     except UnreadableError as error:
         return _unreadable(compiled, error)
     found: dict[tuple[str, EntityUid, str], Classified] = {}
@@ -89,6 +92,9 @@ def classify_body(unread: Unread, request: CanonicalRequest, body: bytes) -> tup
         if each.operation is None:
             meaning = _unlisted(compiled, Group.ADMIN, each.select)
         else:
+            both = each.captures.keys() & unread.captures.keys()
+            if any(each.captures[name] != unread.captures[name] for name in both):
+                return _unreadable(compiled, UnreadableError("host, path and body name the resource in two ways"))
             meaning = _listed(compiled, each.operation, {**each.captures, **unread.captures})
         if isinstance(meaning, Deny):
             return meaning

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from exeat.model.reason import Reason
 from exeat.model.request import Headers
+from exeat.services.fields import plain_name
 
 _is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _is_value = re.compile(rb"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?").fullmatch
@@ -56,12 +57,6 @@ CARRIERS = frozenset(
 """Fields by which APIs commonly take a credential."""
 _NOT_TRAILERS = CARRIERS | {b"cookie", b"set-cookie", b"content-encoding", b"content-range", b"range"}
 """Some servers join trailers to the fields of this request, and one to those of the next."""
-_PLAIN = bytes(each if chr(each).isalnum() and each < 128 else ord("-") for each in range(256))
-
-
-def plain_name(name: bytes) -> bytes:
-    """What a server that hands fields on as variables takes a name for: CGI and WSGI know no sign but one (RFC 3875 §4.1.18)."""
-    return name.translate(_PLAIN)
 
 
 class UnfitError(Exception):

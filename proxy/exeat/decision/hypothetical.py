@@ -23,6 +23,7 @@ from exeat.model.decision import Deny, Hold, Inject, NeedBody, Obligation, Permi
 from exeat.model.reason import EXPLANATIONS, Reason
 from exeat.model.request import Tunnel, WireRequest
 from exeat.model.service import EntityUid, Operation, Service
+from exeat.services.hosts import is_exact
 from exeat.services.index import index_services
 from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, id_captures
 
@@ -130,7 +131,7 @@ def _alone(asked: Asked, service: Service, view: SessionView) -> tuple[Service, 
     path = "/" + "/".join(quote(captures[each], safe="/" if each in long else "") for each in order)
     host, port = _host(asked, service, view), 443 if 443 in service.ports else service.ports[0]
     method = operation.methods[0]
-    alone = replace(operation, methods=(method,), template=template, reader="", select="", captures=())
+    alone = replace(operation, methods=(method,), template=template, reader="", select="", captures=(), parts=())
     return replace(service, hosts=(host,), operations=(alone,)), _in_tunnel(method, host, port, path)
 
 
@@ -168,7 +169,7 @@ def _host(asked: Asked, service: Service, view: SessionView) -> str:
     if asked.host:
         return canonical_host(asked.host)
     port = 443 if 443 in service.ports else service.ports[0]
-    exact = [host for host in service.hosts if not host.startswith("*.")]
+    exact = [host for host in service.hosts if is_exact(host)]
     inside = [host for host in exact if in_mission(view.mission.destinations, host, port)]
     if not exact:
         raise _UnansweredError(Reason.DESTINATION_NOT_ALLOWED, "say which host, in the context")

@@ -12,10 +12,10 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from exeat.decision.fields import plain_name
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.secret import Secret
 from exeat.model.service import CredentialPlace, PlaceKind
+from exeat.services.fields import plain_name
 from exeat.services.query import decoded, plain_key, query_pairs
 
 _PLACED_LATER = frozenset({PlaceKind.HMAC, PlaceKind.CERTIFICATE})

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from exeat.decision.fields import CARRIERS, plain_name
+from exeat.decision.fields import CARRIERS
 from exeat.decision.places import cookies, fields_of, places, read_place, strip_and_place, text_of
 from exeat.model.decision import CredentialState
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import CredentialPlace, PlaceKind, Service
+from exeat.services.fields import plain_name
 from exeat.services.query import plain_key, query_pairs
 
 __all__ = ["FingerprintTable", "Known", "Recognition", "fingerprint", "recognise", "strip_and_place"]

@@ -5,6 +5,7 @@ Must not know: identities, policies, how a file describes it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -96,6 +97,8 @@ class ResourceType:
     fold: bool = False
     sensitivity: Sensitivity = Sensitivity.NORMAL
     environment: str = "any"
+    form: re.Pattern[str] | None = None
+    """What an id looks like as a whole; whatever doesn't is another name of something, and refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class Operation:
     max_body: int = 1024 * 1024
     sensitivity: Sensitivity = Sensitivity.LOW
     cost: int = 0
+    parts: tuple[tuple[str, str], ...] = ()
+    """(Capture, template) pairs: what a captured value must look like, and names in turn."""
 
 
 @dataclass(frozen=True, slots=True)

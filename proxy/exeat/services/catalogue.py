@@ -29,6 +29,7 @@ from exeat.model.service import (
     highest,
 )
 from exeat.services.checks import check_service
+from exeat.services.hosts import Template, overlap, templates_of
 from exeat.services.index import ServiceIndex, index_services
 from exeat.services.scopes import ScopesByPath
 
@@ -97,6 +98,7 @@ def _check_together(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
     names: set[str] = set()
     namespaces: dict[str, str] = {}
     claims: dict[tuple[str, int], str] = {}
+    templates: list[tuple[str, Template, int, str]] = []
     for table in tables:
         at = f"service.{table.name}"
         if table.name in names:
@@ -109,6 +111,12 @@ def _check_together(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
             if (other := claims.setdefault(claim, table.name)) != table.name:
                 message = f"{claim[0]}:{claim[1]} is also claimed by '{other}'"
                 yield Finding("", message, field=f"{at}.hosts", fix="leave it to one of them")
+        for (host, template), port in product(templates_of(table.hosts), _ports(table)):
+            for written, other_template, at_port, service in templates:
+                if port == at_port and service != table.name and overlap(template, other_template):
+                    message = f"a host of {host}:{port} could be one of {written}, claimed by '{service}'"
+                    yield Finding("", message, field=f"{at}.hosts", fix="leave it to one of them")
+            templates.append((host, template, port, table.name))
         if len(set(table.hosts)) < len(table.hosts):
             yield Finding("", "a host is written twice", field=f"{at}.hosts", fix="remove one")
 
@@ -187,6 +195,7 @@ def _operation(given: OperationTable, scopes: ScopesByPath) -> Operation:
         given.max_body,
         Sensitivity(given.sensitivity or "low"),
         int(given.group != "read") if given.cost is None else given.cost,
+        tuple(sorted(given.parts.items())),
     )
 
 
@@ -198,6 +207,7 @@ def _resource(given: ResourceTable, table: ServiceTable) -> ResourceType:
         given.fold,
         _sensitivity(given, table),
         given.environment or table.environment,
+        re.compile(given.form, re.ASCII) if given.form else None,
     )
 
 

@@ -8,14 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from exeat.config.tables.service import CredentialTable, OperationTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.service import CredentialTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import Finding
 from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group
+from exeat.services.hosts import captures_of_host, is_exact, is_template, overlap, parse_host, templates_of
 from exeat.services.operations import METHODS
-from exeat.services.readers.checks import check_reading, share_a_match
+from exeat.services.readers.checks import check_reading, named_by_parts, share_a_match
 from exeat.services.resources import id_captures
-from exeat.services.templates import Conditions, PartKind, captures_of, parse_match, shape_of
+from exeat.services.templates import (
+    EVERYTHING,
+    Conditions,
+    PartKind,
+    captures_of,
+    parse_match,
+    query_captures,
+    shape_of,
+    shape_of_query,
+)
 
 RESERVED_NAMES = frozenset({"http", *Group})
 """``http:read`` and the global groups are words of the policy language already."""
@@ -41,12 +51,19 @@ def check_service(table: ServiceTable, namespace: str) -> Iterator[Finding]:
         )
     for index, host in enumerate(table.hosts):
         yield from _check_host(f"{at}.hosts[{index}]", host)
+    templates = templates_of(table.hosts)
+    for number, (host, template) in enumerate(templates):
+        for other, before in templates[:number]:
+            if overlap(template, before):
+                yield _finding(
+                    f"{at}.hosts", f"one host could fit '{other}' and '{host}'", "make them differ in a label"
+                )
     for index, port in enumerate(table.ports):
         if not 1 <= port <= 65535:
             yield _finding(f"{at}.ports[{index}]", f"{port} is not a port", "write 1 to 65535")
     yield from _check_credential(at, table)
     yield from _check_resources(at, table.resource)
-    yield from _check_operations(at, table.operation, table.resource)
+    yield from _check_operations(at, table)
 
 
 def _finding(field: str, message: str, fix: str = "") -> Finding:
@@ -55,6 +72,9 @@ def _finding(field: str, message: str, fix: str = "") -> Finding:
 
 def _check_host(at: str, host: str) -> Iterator[Finding]:
     try:
+        if is_template(host):
+            parse_host(host)
+            return
         pattern = DestinationPattern.parse(f"{host}:443")
     except ValueError as error:
         yield _finding(at, str(error).replace(":443", ""))
@@ -83,8 +103,18 @@ def _check_credential(at: str, table: ServiceTable) -> Iterator[Finding]:
             yield _finding(at_also, "can't be told from another place", "give it another name or scheme")
         taken.add(_spot(each))
     first = table.hosts[0] if table.hosts else ""
-    if table.issuer is not None and table.issuer.kind == "jwt" and not table.issuer.audience and first.startswith("*."):
-        yield _finding(f"{at}.issuer.audience", "no audience", f'add audience = "https://{first[2:]}"')
+    if (
+        table.issuer is not None
+        and table.issuer.kind == "jwt"
+        and not table.issuer.audience
+        and first
+        and not is_exact(first)
+    ):
+        yield _finding(
+            f"{at}.issuer.audience",
+            "no audience",
+            f'add audience = "https://{first.rpartition("}.")[2].removeprefix("*.")}"',
+        )
     yield from _check_signed(at, place, None if table.issuer is None else str(table.issuer.kind))
     if table.issuer is not None and table.issuer.kind == "stored_key" and table.shared is None:
         yield _finding(f"{at}.issuer.kind", "stored_key needs the key", 'add shared = { source = "env:NAME" }')
@@ -146,6 +176,10 @@ def _check_resources(at: str, resources: Sequence[ResourceTable]) -> Iterator[Fi
             id_captures(each.id)
         except ValueError as error:
             yield _finding(f"{here}.id", str(error))
+        try:
+            re.compile(each.form)
+        except re.error as error:
+            yield _finding(f"{here}.form", f"not a regular expression: {error}")
         if each.in_ and each.in_ not in parents:
             yield _finding(f"{here}.in", f"no resource type '{each.in_}'", f"write one of: {', '.join(parents)}")
         elif each.type in _line(each.in_, parents):
@@ -161,9 +195,15 @@ def _line(start: str, parents: dict[str, str]) -> list[str]:
     return line
 
 
-def _check_operations(
-    at: str, operations: Sequence[OperationTable], resources: Sequence[ResourceTable]
-) -> Iterator[Finding]:
+def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
+    operations, resources = table.operation, table.resource
+    of_hosts = [captures_of_host(host) for host in table.hosts]
+    always = frozenset.intersection(*of_hosts) if of_hosts else frozenset[str]()
+    whole = [each for each in operations if each.match.partition(" ")[2] == EVERYTHING]
+    if whole and (len(whole) != len(operations) or not all(each.reader for each in whole)):
+        yield _finding(
+            f"{at}.operation", f"'{EVERYTHING}' goes with a reader, and no other template beside it", "write paths"
+        )
     types = {each.type: each for each in resources}
     parents = {each.type: each.in_ for each in resources}
     shapes: dict[tuple[str, tuple[str, ...], Conditions], int] = {}
@@ -192,12 +232,18 @@ def _check_operations(
         for method in dict.fromkeys(written):
             if method not in METHODS:
                 yield _finding(f"{here}.match", f"{method} is not a method a request may use", "remove it")
-            other = shapes.setdefault((method, shape_of(parts), conditions), index)
+            other = shapes.setdefault((method, shape_of(parts), shape_of_query(conditions)), index)
             if (other != index and not share_a_match(each, operations[other])) or written.count(method) > 1:
                 yield _finding(f"{here}.match", f"{method} {template} is also operation[{other}]", "remove one")
         needed = {name for kind in _line(each.resource, parents) for name in _captures_or_none(types[kind].id)}
-        yield from check_reading(here, each, operations[:index], captures_of(parts))
-        if missing := needed - captures_of(parts) - each.captures.keys():
+        asked = frozenset(query_captures(conditions).values())
+        own = captures_of(parts) | asked
+        if twice := captures_of(parts) & asked:
+            yield _finding(f"{here}.match", f"path and query both capture {', '.join(sorted(twice))}", "rename one")
+        yield from check_reading(here, each, operations[:index], own)
+        if both := own & frozenset[str]().union(*of_hosts):
+            yield _finding(f"{here}.match", f"the host captures {', '.join(sorted(both))} already", "rename it")
+        if missing := needed - own - always - each.captures.keys() - named_by_parts(each):
             names = ", ".join(f"{{{name}}}" for name in sorted(missing))
             yield _finding(
                 f"{here}.match", f"the id of '{each.resource}' needs {names}", "capture it, or act on the service"

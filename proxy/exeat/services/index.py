@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from exeat.model.service import Group, Service
+from exeat.services.hosts import HostTemplates, Template, is_template, parse_host
 from exeat.services.operations import Matcher
 from exeat.services.readers.choices import Choices, shared_matches
 from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, Chain, compile_chains, id_captures
 
 HTTP_ACTIONS: Mapping[str, Group] = {"http:read": Group.READ, "http:write": Group.WRITE, "http:delete": Group.DELETE}
 """What can be done at a host that no service describes."""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _EXPANDED = 1024
 """Expansions remembered; there are about as many as mission templates."""
 
@@ -45,15 +48,26 @@ class ServiceIndex:
     services: tuple[Service, ...]
     _exact: Mapping[tuple[str, int], CompiledService]
     _below: Mapping[tuple[str, int], CompiledService]
+    _templates: Mapping[int, HostTemplates[CompiledService]]
     _actions: Mapping[str, ActionInfo]
     _patterns: Mapping[str, frozenset[str]]
     _expanded: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def for_host(self, host: str, port: int) -> CompiledService | None:
-        """Return the service at a canonical host: the exact name first, then the longest ``*.`` suffix."""
+        """Return the service at a canonical host: the exact name first, then its only template, then the longest ``*.`` suffix."""
+        return self.find(host, port)[0]
+
+    def find(self, host: str, port: int) -> tuple[CompiledService | None, Mapping[str, str]]:
+        """Return the service at a canonical host, and what the host captures."""
         found = self._exact.get((host, port))
-        if found is not None or not self._below:
-            return found
+        if found is not None:
+            return found, _NOTHING
+        templates = self._templates.get(port)
+        if templates is not None and (fitting := templates.find(host)) is not None:
+            return fitting
+        return self._longest_suffix(host, port) if self._below else None, _NOTHING
+
+    def _longest_suffix(self, host: str, port: int) -> CompiledService | None:
         dot = host.find(".")
         while dot >= 0:
             found = self._below.get((host[dot + 1 :], port))
@@ -115,6 +129,7 @@ def index_services(services: Sequence[Service]) -> ServiceIndex:
     """Compile services that have been checked; raise ValueError on what the checks should have found."""
     exact: dict[tuple[str, int], CompiledService] = {}
     below: dict[tuple[str, int], CompiledService] = {}
+    templates: dict[int, list[tuple[Template, CompiledService]]] = {}
     actions: dict[str, ActionInfo] = {
         action: ActionInfo("", group, HOST_TYPE) for action, group in HTTP_ACTIONS.items()
     }
@@ -122,6 +137,10 @@ def index_services(services: Sequence[Service]) -> ServiceIndex:
     for service in services:
         compiled = _compile(service)
         for host in service.hosts:
+            if is_template(host):
+                for port in service.ports:
+                    templates.setdefault(port, []).append((parse_host(host), compiled))
+                continue
             table, name = (below, host[2:]) if host.startswith("*.") else (exact, host)
             for port in service.ports:
                 if table.setdefault((name, port), compiled) is not compiled:
@@ -135,5 +154,10 @@ def index_services(services: Sequence[Service]) -> ServiceIndex:
         members.setdefault(f"{info.service or 'http'}:{info.group}", set()).add(action)
         members.setdefault(action, set()).add(action)
     return ServiceIndex(
-        tuple(services), exact, below, actions, {pattern: frozenset(ids) for pattern, ids in members.items()}
+        tuple(services),
+        exact,
+        below,
+        {port: HostTemplates(written) for port, written in templates.items()},
+        actions,
+        {pattern: frozenset(ids) for pattern, ids in members.items()},
     )

@@ -13,7 +13,16 @@ from typing import final
 
 from exeat.model.service import Group, Operation
 from exeat.services.query import exact_values
-from exeat.services.templates import Conditions, Part, PartKind, parse_match
+from exeat.services.templates import (
+    ANY,
+    EVERYTHING,
+    Conditions,
+    Part,
+    PartKind,
+    parse_match,
+    query_captures,
+    shape_of_query,
+)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
 """Every method a request may use, and so the only ones an operation can be for; ``WEBSOCKET`` is a handshake."""
@@ -26,6 +35,8 @@ class Matched:
 
     operation: Operation
     captures: Mapping[str, str]
+    from_query: bool = False
+    """Whether the query gave one of the captures: then no body may name it too."""
 
 
 def unlisted_group(method: str) -> Group:
@@ -40,6 +51,7 @@ def unlisted_group(method: str) -> Group:
 class _Leaf:
     operation: Operation
     names: tuple[str, ...]
+    asked: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -48,13 +60,20 @@ class _Choice:
 
     leaves: dict[Conditions, _Leaf] = field(default_factory=dict)
     keys: frozenset[str] = frozenset()
+    free: frozenset[str] = frozenset()
+    """Those of ``keys`` whose value is captured."""
 
-    def pick(self, query: str) -> _Leaf | None:
-        """The one whose conditions are exactly what the query says about ``keys``."""
+    def pick(self, query: str, captures: dict[str, str]) -> _Leaf | None:
+        """The one whose conditions are exactly what the query says about ``keys``; what it captures joins ``captures``."""
         if not self.keys:
             return self.leaves[frozenset()]
-        said = exact_values(query, self.keys)
-        return None if said is None else self.leaves.get(said)
+        said = exact_values(query, self.keys, self.free)
+        if said is None:
+            return None
+        leaf = self.leaves.get(frozenset((key, ANY if key in self.free else value) for key, value in said.items()))
+        if leaf is not None:
+            captures |= {name: said[key] for key, name in leaf.asked.items()}
+        return leaf
 
 
 @dataclass(slots=True)
@@ -70,13 +89,18 @@ class _Node:
 class Matcher:
     """All templates of one service, as a trie for each method. Built once; never changed after."""
 
-    __slots__ = ("_roots", "_verbs")
+    __slots__ = ("_roots", "_verbs", "_whole")
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         """Compile; raise ValueError for a bad template, an unknown method or two templates of one shape."""
         self._roots: dict[str, _Node] = {}
         self._verbs = False
+        self._whole: dict[str, Operation] = {}
+        """The operations for every path, by method; a service that has one has no other."""
         for operation in operations:
+            if operation.template == EVERYTHING:
+                self._whole |= dict.fromkeys(operation.methods, operation)
+                continue
             parts, conditions = parse_match(operation.template)
             self._verbs |= any(part.suffix[:1] == ":" for part in parts)
             for method in operation.methods:
@@ -99,21 +123,31 @@ class Matcher:
                 node = node.capture
         if choice is None:
             choice = node.leaf = node.leaf or _Choice()
-        if (other := choice.leaves.get(conditions)) is not None:
+        shape, asked = shape_of_query(conditions), query_captures(conditions)
+        if (other := choice.leaves.get(shape)) is not None:
             raise ValueError(f"{operation.template} has the same shape as {other.operation.template}")
         names = tuple(part.text for part in parts if part.kind is not PartKind.LITERAL)
-        choice.leaves[conditions] = _Leaf(operation, names)
+        choice.leaves[shape] = _Leaf(operation, names, asked)
         choice.keys |= {key for key, _ in conditions}
+        choice.free |= asked.keys()
+        if any(value != ANY for leaf in choice.leaves for key, value in leaf if key in choice.free):
+            raise ValueError(f"{operation.template} captures what another operation asks for by its value")
 
     def match(self, method: str, segments: tuple[str, ...], query: str = "") -> Matched | None:
         """Return the operation of a canonical path and raw query, or None. HEAD falls back to GET (RFC 9110 §9.3.2).
 
         The path alone chooses the template; a query that none of its operations asks for never leads to a wider one.
         """
+        if self._whole:
+            whole = self._whole.get(method)
+            return None if whole is None else Matched(whole, {})
         values: list[str] = []
         choice = self._find(method, segments, values)
-        leaf = None if choice is None else choice.pick(query)
-        return None if leaf is None else Matched(leaf.operation, dict(zip(leaf.names, values, strict=True)))
+        captures: dict[str, str] = {}
+        leaf = None if choice is None else choice.pick(query, captures)
+        if leaf is None:
+            return None
+        return Matched(leaf.operation, {**dict(zip(leaf.names, values, strict=True)), **captures}, bool(leaf.asked))
 
     def knows(self, method: str, segments: tuple[str, ...]) -> bool:
         """Whether an operation describes this path, whatever query it asks for."""

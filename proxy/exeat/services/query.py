@@ -33,17 +33,25 @@ def plain_key(key: str) -> str:
     return name.replace(".", "_").replace(" ", "_").casefold()
 
 
-def exact_values(query: str, keys: frozenset[str]) -> frozenset[tuple[str, str]] | None:
+def exact_values(query: str, keys: frozenset[str], free: frozenset[str] = frozenset()) -> dict[str, str] | None:
     """Return which of ``keys`` the query gives, each with its value, or None when one has more than one reading.
 
-    A key counts only when it stands there once, under every reading, and spelled as written; keys in lower case.
+    A key counts only when it stands there once, under every reading, and spelled as written. The values of those in ``free``
+    may be escaped; a ``+`` or a ``/`` in one has two readings.
     """
     found: dict[str, str] = {}
     wanted = {plain_key(key): key for key in keys}
+    pieces = query.split("&")
     for key, value in query_pairs(query):
         if (name := wanted.get(plain_key(key))) is None:
             continue
-        if name in found or f"{name}={value}" not in query.split("&"):
+        if name in found:
+            return None
+        if name in free:
+            raw = next((piece for piece in pieces if piece.startswith(f"{name}=")), "+")
+            if "+" in raw or "/" in value or not value.isprintable() or not value:
+                return None
+        elif f"{name}={value}" not in pieces and (value or name not in pieces):
             return None
         found[name] = value
-    return frozenset(found.items())
+    return found

@@ -94,6 +94,8 @@ def _render(kind: ResourceType, captures: Mapping[str, str]) -> str:
         text = text.lower()
     if not 0 < len(text) <= LONGEST_ID:
         raise ValueError("the resource's id is empty or too long")
+    if kind.form is not None and not kind.form.fullmatch(text):
+        raise ValueError("the resource is not named in the one way that is known")
     if not text.isprintable():
         raise ValueError("the resource's id holds control or invisible characters")
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):

@@ -1,24 +1,27 @@
 """Path templates as written: what each part takes, and which query they ask for.
 
-    match    = template ["?" key "=" value *("&" key "=" value)]
+    match    = template ["?" asked *("&" asked)]
+    asked    = key "=" value / key "={name}" a value that is captured / key alone, without a value
     template = "/" [ part *("/" part) ] ["/"]
     part     = literal / ["@"] "{name}" [":" verb / "." extension] one segment / "{name...}" one or more, last only
 
-Must not know: methods, operations, percent-encoding (segments come decoded).
+``/**`` alone stands for every path: the operation is told by a reader that reads the path itself. Must not know: methods, operations, percent-encoding (segments come decoded).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 Conditions = frozenset[tuple[str, str]]
-"""Keys of the query with the one value each must have."""
+"""Keys of the query with the one value each must have; ``{name}`` for one that is captured."""
 _LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()+,=:@-]+")
 _CAPTURE = re.compile(r"(@?)\{([a-z][a-z0-9_]{0,31})(\.\.\.)?\}([:.][A-Za-z][A-Za-z0-9_-]{0,63})?")
-_CONDITION = re.compile(r"([a-z][A-Za-z0-9._-]{0,63})=([A-Za-z0-9._~:/-]{1,128})")
+_CONDITION = re.compile(r"([A-Za-z][A-Za-z0-9._-]{0,63})(?:=([A-Za-z0-9._~:/-]{1,128}|\{[a-z][a-z0-9_]{0,31}\}))?")
+ANY = "{}"
+EVERYTHING = "/**"
 _LONGEST = 32  # parts; deeper than any known API, and it bounds the walk
 
 
@@ -28,6 +31,7 @@ class PartKind(Enum):
     LITERAL = "literal"
     CAPTURE = "capture"
     REST = "rest"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,15 @@ def _parse_conditions(query: str) -> Conditions:
     for pair in query.split("&"):
         condition = _CONDITION.fullmatch(pair)
         if condition is None:
-            raise ValueError(f"'{pair}' can't be asked of a query; write key=value in letters, digits and ._~:/-")
+            raise ValueError(
+                f"'{pair}' can't be asked of a query; write key=value in letters, digits and ._~:/-, or key={{name}}"
+            )
         if condition[1].lower() in (key.lower() for key in found):
             raise ValueError(f"'{condition[1]}' is asked for twice")
-        found[condition[1]] = condition[2]
+        found[condition[1]] = condition[2] or ""
+    names = [value for value in found.values() if value.startswith("{")]
+    if len(set(names)) != len(names):
+        raise ValueError("two captures have one name")
     return frozenset(found.items())
 
 
@@ -64,6 +73,8 @@ def parse_template(text: str) -> tuple[Part, ...]:
         raise ValueError("a template starts with '/'")
     if text == "/":
         return ()
+    if text == EVERYTHING:
+        return (Part(PartKind.ALL, "**"),)
     parts: list[Part] = []
     pieces = text[1:].split("/")
     if len(pieces) > _LONGEST:
@@ -93,9 +104,19 @@ def parse_template(text: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def query_captures(conditions: Conditions) -> Mapping[str, str]:
+    """What a query is asked for that is captured: the name of each, by key."""
+    return {key: value[1:-1] for key, value in conditions if value.startswith("{")}
+
+
+def shape_of_query(conditions: Conditions) -> Conditions:
+    """Conditions, whatever their captures are called."""
+    return frozenset((key, ANY if value.startswith("{") else value) for key, value in conditions)
+
+
 def captures_of(parts: Sequence[Part]) -> frozenset[str]:
     """Names of all captures of a template."""
-    return frozenset(part.text for part in parts if part.kind is not PartKind.LITERAL)
+    return frozenset(part.text for part in parts if part.kind in (PartKind.CAPTURE, PartKind.REST))
 
 
 def shape_of(parts: Sequence[Part]) -> tuple[str, ...]:

@@ -6,23 +6,22 @@ of a GET.
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import orjson
 from graphql import DocumentNode, FieldNode, GraphQLError, OperationDefinitionNode, parse, visit
 from graphql.language import Visitor
 
 from exeat.model.request import CanonicalRequest
-from exeat.services.readers.choices import _READERS
+from exeat.services.readers.choices import _READERS, _reader
 from exeat.services.readers.reading import Asked, UnreadableError
 from exeat.services.readers.receive_pack import CommandsEnd
 from fuzz.kit.standard_json import by_the_standard_library
 
-_FUNCTIONS = {
-    name: getattr(import_module(f"exeat.services.readers.{module}"), function)
-    for name, (module, function) in _READERS.items()
+_FUNCTIONS = {name: _reader(name) for name in _READERS}
+_TYPES = {
+    "form": "application/x-www-form-urlencoded",
+    "aws": "application/x-www-form-urlencoded",
+    "git-receive-pack": "application/x-git-receive-pack-request",
 }
-_TYPES = {"form": "application/x-www-form-urlencoded", "git-receive-pack": "application/x-git-receive-pack-request"}
 TOKENS = (
     *(name.encode() + b"\n" for name in _READERS), b"graphql?\n", b"query", b"mutation", b"subscription", b"fragment F on Q", b"...F", b"... on Q", b"{", b"}", b"(", b")",
     b"@skip(if: true)", b"@include(if: $v)", b"$v: Int = 1", b'"""', b"#", b"\\u007b", b"&operationName=a", b"&query=%7Bb%7D", b'"query":', b'"operationName":',
@@ -46,7 +45,7 @@ def check(data: bytes) -> None:
     if name == "git-receive-pack":
         _check_beginnings(body)
     try:
-        found = reader(request, b"" if query else body)
+        found = reader(request, b"" if query else body, {})
     except UnreadableError as error:
         assert error.detail.isprintable()
         return

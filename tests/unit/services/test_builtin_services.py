@@ -11,7 +11,7 @@ from exeat.policy.bundle import SchemaNames, load_bundle
 from exeat.services.catalogue import build_catalogue, built_in, built_in_names
 
 NAMES = built_in_names()
-EXPECTED = {"anthropic", "gemini", "github", "github-git", "github-raw", "github-uploads", "mcp", "npm", "openai", "pypi", "slack"}  # fmt: skip
+EXPECTED = {"anthropic", "aws-dynamodb", "aws-ec2", "aws-lambda", "aws-s3", "aws-secretsmanager", "aws-sqs", "aws-sts", "gemini", "github", "github-git", "github-raw", "github-uploads", "mcp", "npm", "openai", "pypi", "slack"}  # fmt: skip
 
 
 def table(name: str) -> ServiceTable:
@@ -59,6 +59,7 @@ def test_nothing_but_a_read_is_in_the_group_read(name):
     known = {
         "github": {"markdown/render", "markdown/render-raw", "orgs/list-attestations-bulk", "users/list-attestations-bulk",
                    "repos/generate-release-notes"},
+        "aws-s3": {"objects/get", "objects/select"},
         "github-git": {"git/fetch"},
         "npm": {"audit/bulk", "audit/quick"},
         "openai": {"vector-stores/search"},
@@ -66,7 +67,7 @@ def test_nothing_but_a_read_is_in_the_group_read(name):
     found = set()
     for operation in table(name).operation:
         methods = operation.match.partition(" ")[0].split(",")
-        reads_body = operation.reader in ("mcp", "jsonrpc", "graphql")
+        reads_body = operation.reader in ("mcp", "jsonrpc", "graphql", "aws")
         if operation.group == "read" and not set(methods) <= {"GET", "HEAD"} and not reads_body and name != "slack":
             found.add(operation.action)
     assert found == known.get(name, set())

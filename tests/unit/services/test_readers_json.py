@@ -144,7 +144,7 @@ def test_a_json_body_is_one_thing_asked():
     ("/m", {"m": 2**53 - 1}, str(2**53 - 1)),
 ])  # fmt: skip
 def test_a_pointer_captures_a_text_or_an_integer(pointer, value, captured):
-    assert capture({"x": parse_pointer(pointer)}, value) == {"x": captured}
+    assert capture({"x": parse_pointer(pointer)}, value) == [{"x": captured}]
 
 
 @pytest.mark.parametrize(("pointer", "value"), [

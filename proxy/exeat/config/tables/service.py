@@ -60,6 +60,8 @@ class ResourceTable(Table):
     """The type it lies in."""
     fold: bool = False
     """The service treats ids as case-insensitive."""
+    form: str = ""
+    """A regular expression that ids fit as a whole: where a resource has other names too (an ARN, an alias), those are refused."""
     sensitivity: Level | None = None
     """How much it matters; the highest of what operation, resource and service say holds."""
     environment: str = ""
@@ -76,7 +78,7 @@ class OperationTable(Table):
     """A resource type of the service; without it the operation acts on the service itself."""
     scope: str = ""
     """What a token's scope claim says; default is what the service's ``scopes`` say, else the action."""
-    reader: Literal["", "graphql", "jsonrpc", "mcp", "json", "form", "git-receive-pack"] = ""
+    reader: Literal["", "graphql", "jsonrpc", "mcp", "json", "form", "git-receive-pack", "s3", "aws"] = ""
     """How to read the body, where the operation or its resource lies in it. Operations with one match and reader differ in select."""
     select: str = ""
     """What the reader must find: ``mutation:createIssue``, ``query:*``; a JSON-RPC method, ``eth_*``; for MCP ``tools/call:search``,
@@ -84,6 +86,9 @@ class OperationTable(Table):
     captures: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], str] = {}
     """JSON Pointers to texts or integers that join the path's captures: into the body (json, form), the field's arguments (graphql)
     or the params (jsonrpc, and mcp: ``/name``, ``/arguments/repo``)."""
+    parts: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], str] = {}
+    """What a captured value looks like, where its parts name the resource: ``{ url = "https://sqs.{region}.amazonaws.com/{account}/{queue}" }``.
+    A part that the host or the path names too must be the same."""
     max_body: Annotated[Size, Field(ge=1)] = 1024 * 1024
     """The largest body that is read; ``proxy.limits.inspected_body`` bounds it too."""
     sensitivity: Level | None = None

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import final
 
-from exeat.decision.fields import plain_name
 from exeat.errors import RefusalError
 from exeat.model.decision import Inject
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.signing import SignatureForm, Template
 from exeat.model.token import Token
+from exeat.services.fields import plain_name
 
 _EMPTY = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 """SHA-256 of nothing (FIPS 180-4)."""

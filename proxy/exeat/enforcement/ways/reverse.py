@@ -18,6 +18,7 @@ from exeat.model.decision import Deny
 from exeat.model.reason import Reason
 from exeat.model.request import Headers, Tunnel, WireRequest
 from exeat.model.service import Service
+from exeat.services.hosts import is_exact
 
 _PREFIX = re.compile(rb"/([A-Za-z0-9._-]{1,253})((?:[/?].*)?)", re.DOTALL)
 _URL = re.compile(r"(https?:)?//([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?(?=[/?#]|$)", re.IGNORECASE | re.ASCII)
@@ -50,7 +51,7 @@ class BaseUrls:
             if _HTTPS not in service.ports and service.plain_http:
                 continue  # spoken in clear only: an explicit proxy's business
             port = _HTTPS if _HTTPS in service.ports else service.ports[0]
-            exact = [host for host in service.hosts if not host.startswith("*.")]
+            exact = [host for host in service.hosts if is_exact(host)]
             for host in exact:
                 self._by_prefix.setdefault(host, (host, port))
                 self._by_host[host, port] = host

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from exeat.config.tables.service import OperationTable
 from exeat.errors import Finding
-from exeat.services.readers.choices import METHODS
-from exeat.services.readers.pointers import parse_pointer
+from exeat.services.readers.choices import IN_DOCUMENT, METHODS
+from exeat.services.readers.parts import parse_parts, part_names
+from exeat.services.readers.pointers import is_each, parse_pointer
 from exeat.services.readers.selects import check_select
 
 
@@ -25,11 +26,14 @@ def check_reading(
 ) -> Iterator[Finding]:
     """Yield every finding about the fields of reading; ``before`` are the operations written above."""
     if not each.reader:
-        unused = [name for name in ("select", "captures", "max_body") if name in each.model_fields_set]
+        unused = [name for name in ("select", "captures", "parts", "max_body") if name in each.model_fields_set]
         if unused:
             yield Finding("", f"{', '.join(unused)} without a reader", field=f"{at}.reader", fix='add reader = "json"')
         return
     methods, _, template = each.match.partition(" ")
+    if "={" in template and each.reader not in IN_DOCUMENT:
+        message = f"a query's capture beside a {each.reader} reader"
+        yield Finding("", message, field=f"{at}.match", fix="capture it in the body, or read json or form")
     unread = sorted(set(methods.split(",")) - METHODS[each.reader])
     if unread:
         message = f"a {each.reader} reader reads no {', '.join(unread)}"
@@ -50,6 +54,7 @@ def check_reading(
                 "", f"{template} has this select or another reader above", field=f"{at}.select", fix="remove one"
             )
             break
+    yield from _check_parts(at, each)
     for name, pointer in each.captures.items():
         try:
             parse_pointer(pointer)
@@ -57,3 +62,28 @@ def check_reading(
             yield Finding("", str(error), field=f"{at}.captures.{name}", fix="as in '/model'")
         if name in path_captures:
             yield Finding("", f"the path captures {{{name}}} already", field=f"{at}.captures.{name}", fix="rename it")
+
+
+def named_by_parts(each: OperationTable) -> frozenset[str]:
+    """What the parts of an operation's captures name."""
+    return frozenset[str]().union(*(part_names(template) for template in each.parts.values()))
+
+
+def _check_parts(at: str, each: OperationTable) -> Iterator[Finding]:
+    for name, template in each.parts.items():
+        if name not in each.captures:
+            yield Finding("", f"nothing is captured as '{name}'", field=f"{at}.parts.{name}", fix="add it to captures")
+        try:
+            parse_parts(template)
+        except ValueError as error:
+            yield Finding("", str(error), field=f"{at}.parts.{name}")
+    several = [name for name, pointer in each.captures.items() if _is_each(pointer)]
+    if len(several) > 1:
+        yield Finding("", "two captures stand for several values", field=f"{at}.captures", fix="leave one '*'")
+
+
+def _is_each(pointer: str) -> bool:
+    try:
+        return is_each(parse_pointer(pointer))
+    except ValueError:
+        return False  # reported with the pointer

@@ -6,22 +6,29 @@ requests' paths, policies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import cast
 
 from exeat.model.decision import Enough
+from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import Operation
 from exeat.services.query import plain_key
 from exeat.services.readers.pairs import names
+from exeat.services.readers.parts import parse_parts
 from exeat.services.readers.pointers import Pointer, capture, parse_pointer
-from exeat.services.readers.reading import Asked, UnreadableError
+from exeat.services.readers.reading import MOST_ASKED, Asked, UnreadableError
 from exeat.services.readers.receive_pack import CommandsEnd
+from exeat.services.readers.s3 import s3_needs_body
 from exeat.services.readers.selects import Selects, check_select
+from exeat.services.templates import parse_match, query_captures
 
 Reader = Callable[[CanonicalRequest, bytes], tuple[Asked, ...]]
+HeadReader = Callable[[CanonicalRequest, bytes, Mapping[str, str]], tuple[Asked, ...]]
+"""A reader that looks at what host and path capture, too."""
 
 _READERS: Mapping[str, tuple[str, str]] = {
     "graphql": ("graphql", "read_graphql"),
@@ -30,7 +37,12 @@ _READERS: Mapping[str, tuple[str, str]] = {
     "json": ("document", "read_json_body"),
     "form": ("document", "read_form_body"),
     "git-receive-pack": ("receive_pack", "read_receive_pack"),
+    "s3": ("s3", "read_s3"),
+    "aws": ("aws", "read_aws"),
 }
+_WITH_CAPTURES = frozenset({"s3"})
+_BODY_ONLY_IF: Mapping[str, Callable[[CanonicalRequest], bool]] = {"s3": s3_needs_body}
+"""Readers that need the body of some requests only, and of which."""
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 METHODS: Mapping[str, frozenset[str]] = {
     "graphql": frozenset({"GET", "HEAD", "POST"}),
@@ -39,11 +51,14 @@ METHODS: Mapping[str, frozenset[str]] = {
     "json": _CHANGING,
     "form": _CHANGING,
     "git-receive-pack": frozenset({"POST"}),
+    "s3": _CHANGING - {"PATCH"} | {"GET", "HEAD"},
+    "aws": frozenset({"GET", "POST"}),
 }
 """The methods whose bodies (for GraphQL by GET: whose queries) a reader reads."""
 _BEGINNINGS: Mapping[str, Callable[[], Enough]] = {"git-receive-pack": CommandsEnd}
 """Readers of a body's beginning, and what tells for one body when that is there: what follows streams on unread."""
-_IN_DOCUMENT = frozenset({"json", "form"})
+IN_DOCUMENT = frozenset({"json", "form"})
+"""Readers of plain bodies, whose top level a query could name too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,7 @@ class Choice:
     operation: Operation
     pointers: Mapping[str, Pointer]
     flat: frozenset[str]
+    parts: Mapping[str, re.Pattern[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +87,52 @@ class Choices:
     reader: str
     limit: int
     selects: Selects[Choice]
-    _read: Reader
+    _read: HeadReader
     _outside: frozenset[str]
     _beginning: Callable[[], Enough] | None = None
+    _body_if: Callable[[CanonicalRequest], bool] | None = None
+    _in_query: frozenset[str] = frozenset()
+    """Keys that the query is asked for, each as :func:`plain_key` has it: the body must not name them."""
 
-    def needs_body(self, method: str) -> bool:
+    def needs_body(self, request: CanonicalRequest) -> bool:
         """Whether what is asked lies in the body."""
-        return method not in ("GET", "HEAD")
+        return request.method not in ("GET", "HEAD") if self._body_if is None else self._body_if(request)
 
     def enough(self) -> Enough | None:
         """What tells of one body when its beginning is there; None when all of it is read."""
         return None if self._beginning is None else self._beginning()
 
-    def read(self, request: CanonicalRequest, body: bytes) -> tuple[Found, ...]:
-        """Return everything asked, each with its operation; raise UnreadableError."""
+    def read(self, request: CanonicalRequest, body: bytes, given: Mapping[str, str]) -> tuple[Found, ...]:
+        """Return everything asked, each with its operation; raise UnreadableError. ``given`` is what host and path capture."""
         if request.query and self._outside & names(request.query):
             raise UnreadableError("the query and the body both name the resource")
-        return tuple(self._found(asked) for asked in self._read(request, body))
+        read = self._read(request, body, given)
+        for asked in read if self._in_query else ():
+            if isinstance(asked.arguments, dict) and not self._in_query.isdisjoint(map(plain_key, asked.arguments)):
+                raise UnreadableError("the query and the body both name the resource")
+        found = [each for asked in read for each in self._found(asked)]
+        if len(found) > MOST_ASKED:
+            raise UnreadableError("too many things are asked for at once")
+        return tuple(found)
 
-    def _found(self, asked: Asked) -> Found:
+    def _found(self, asked: Asked) -> Iterator[Found]:
         choice = self.selects.find(asked.select)
-        return (
-            Found(asked.select, None, {})
-            if choice is None
-            else Found(asked.select, choice.operation, _captured(choice, asked))
-        )
+        if choice is None:
+            yield Found(asked.select, None, {})
+            return
+        for values in capture(choice.pointers, asked.arguments):
+            yield Found(asked.select, choice.operation, _taken_apart(choice, values))
 
 
-def _captured(choice: Choice, asked: Asked) -> dict[str, str]:
-    values = capture(choice.pointers, asked.arguments)
+def _taken_apart(choice: Choice, values: dict[str, str]) -> dict[str, str]:
+    """Captured values with what their parts name; raise UnreadableError for one that isn't written in the one way."""
+    for name, pattern in choice.parts.items():
+        found = pattern.fullmatch(values[name])
+        if found is None:
+            raise UnreadableError("the resource is not named in the one way that is known", Reason.OPERATION_UNKNOWN)
+        for part, value in found.groupdict().items():
+            if values.setdefault(part, value) != value:
+                raise UnreadableError("the body names the resource in two ways")
     if any("/" in values[name] for name in choice.flat):
         raise UnreadableError("a '/' in a value that stands inside an id")
     return values
@@ -130,14 +163,27 @@ def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]]
         if each.reader != reader or each.select in written:
             raise ValueError(f"{each.template} is read in two ways, or one select stands there twice")
         pointers = {name: parse_pointer(pointer) for name, pointer in each.captures}
-        written[each.select] = Choice(each, pointers, frozenset(inner(each.resource)).intersection(pointers))
+        parts = {name: parse_parts(template) for name, template in each.parts}
+        flat = frozenset(inner(each.resource)).intersection(pointers)
+        written[each.select] = Choice(each, pointers, flat, parts)
     outside = {plain_key(pointer[0]) for choice in written.values() for pointer in choice.pointers.values()}
-    module, name = _READERS[reader]
     return Choices(
         reader,
         min(each.max_body for each in group),
         Selects(written),
-        cast("Reader", getattr(import_module(f"{__package__}.{module}"), name)),
-        frozenset(outside) if reader in _IN_DOCUMENT else frozenset(),
+        _reader(reader),
+        frozenset(outside) if reader in IN_DOCUMENT else frozenset(),
         _BEGINNINGS.get(reader),
+        _BODY_ONLY_IF.get(reader),
+        frozenset(plain_key(key) for key in query_captures(parse_match(group[0].template)[1])),
     )
+
+
+def _reader(name: str) -> HeadReader:
+    """The function of a reader, its module loaded where a service uses it."""
+    module, function = _READERS[name]
+    found = getattr(import_module(f"{__package__}.{module}"), function)
+    if name in _WITH_CAPTURES:
+        return cast("HeadReader", found)
+    read = cast("Reader", found)
+    return lambda request, body, _: read(request, body)

@@ -29,10 +29,10 @@ def check_form(request: CanonicalRequest) -> None:
     check_type(request, FORM)
 
 
-def check_type(request: CanonicalRequest, wanted: str) -> None:
-    """Raise UnreadableError unless the body says it is exactly of this type."""
-    if _media_type(request) != wanted:
-        raise UnreadableError(f"the body is not {wanted}")
+def check_type(request: CanonicalRequest, *wanted: str) -> None:
+    """Raise UnreadableError unless the body says it is exactly of one of these types."""
+    if _media_type(request) not in wanted:
+        raise UnreadableError(f"the body is not {wanted[0]}")
 
 
 def _media_type(request: CanonicalRequest) -> str:

@@ -1,4 +1,7 @@
-"""JSON Pointers (RFC 6901) into what is asked: the value that names a resource.
+"""JSON Pointers (RFC 6901) into what is asked: the value that names a resource, or with ``*`` each of several.
+
+A part ``*`` stands for every value of a list or object, ``*key`` for every key of an object: ``/InstanceIds/*``,
+``/RequestItems/*key``. What is asked is then asked of each.
 
 Must not know: formats, resources.
 """
@@ -6,7 +9,7 @@ Must not know: formats, resources.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from exeat.model.reason import Reason
 from exeat.services.readers.reading import UnreadableError
@@ -18,6 +21,8 @@ _POINTER = re.compile(r"(?:/(?:[^/~]|~[01])*)+")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,5}")
 _EXACT = 2**53 - 1  # what every parser holds exactly (RFC 8259 §6)
 
+EACH, EACH_KEY = "*", "*key"
+
 Pointer = tuple[str, ...]
 
 
@@ -25,25 +30,55 @@ def parse_pointer(text: str) -> Pointer:
     """Read a pointer; raise ValueError that says what to write instead."""
     if not _POINTER.fullmatch(text):
         raise ValueError(f"'{text}' is no JSON Pointer; write '/model' or '/input/repositoryId'")
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/"))
+    parts = tuple(part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/"))
+    if EACH_KEY in parts[:-1]:
+        raise ValueError(f"'{text}': '{EACH_KEY}' stands for the keys themselves, so nothing follows it")
+    return parts
 
 
-def capture(pointers: Mapping[str, Pointer], arguments: object) -> dict[str, str]:
-    """Return the captured values as text; raise UnreadableError when one is missing or could be read in two ways."""
-    return {name: _text(_find(pointer, arguments)) for name, pointer in pointers.items()}
+def is_each(pointer: Pointer) -> bool:
+    """Whether a pointer stands for several values."""
+    return EACH in pointer or EACH_KEY in pointer
 
 
-def _find(pointer: Pointer, value: object) -> object:
-    for part in pointer:
-        if isinstance(value, dict) and part in value:
+def capture(pointers: Mapping[str, Pointer], arguments: object) -> list[dict[str, str]]:
+    """Return the captured values as text, once for each value of the one pointer that stands for several.
+
+    Raise UnreadableError when one is missing or could be read in two ways.
+    """
+    found = {name: list(_find(pointer, arguments)) for name, pointer in pointers.items()}
+    several = [name for name, pointer in pointers.items() if is_each(pointer)]
+    fixed = {name: _text(values[0]) for name, values in found.items() if name not in several}
+    if not several:
+        return [fixed]
+    (name,) = several
+    if not found[name]:
+        raise _unnamed()
+    return [fixed | {name: each} for each in dict.fromkeys(_text(value) for value in found[name])]
+
+
+def _find(pointer: Pointer, value: object) -> Iterator[object]:
+    for at, part in enumerate(pointer):
+        if isinstance(value, dict) and part in value and part not in (EACH, EACH_KEY):
             if twins(value, part):
                 raise UnreadableError("an object has keys that some parsers take for the same")
             value = value[part]
         elif isinstance(value, list) and _INDEX.fullmatch(part) and int(part) < len(value):
             value = value[int(part)]
+        elif part == EACH and isinstance(value, dict | list):
+            for each in value.values() if isinstance(value, dict) else value:
+                yield from _find(pointer[at + 1 :], each)
+            return
+        elif part == EACH_KEY and isinstance(value, dict) and at == len(pointer) - 1:
+            yield from value
+            return
         else:
-            raise UnreadableError("the body doesn't name the resource", Reason.OPERATION_UNKNOWN)
-    return value
+            raise _unnamed()
+    yield value
+
+
+def _unnamed() -> UnreadableError:
+    return UnreadableError("the body doesn't name the resource", Reason.OPERATION_UNKNOWN)
 
 
 def _text(value: object) -> str:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import final
 
+from exeat.services.readers.s3 import SELECTS
+
 _SELECT = re.compile(r"[!-)+-~]*\*?")
 _LONGEST = 256
 _GRAPHQL = re.compile(r"\*|(?:query|mutation|subscription):(?:\*|[_A-Za-z][_0-9A-Za-z]*\*?)")
@@ -30,6 +32,8 @@ def check_select(reader: str, select: str) -> None:
         raise ValueError(
             f"'{select}': write 'create:REF', 'update:REF', 'delete:REF', or '*' for the end of a ref, or 'probe'"
         )
+    if reader == "s3" and select not in SELECTS:
+        raise ValueError(f"'{select}' is no call of S3; write 'GetObject', 'PutObject', 'ListObjectsV2'")
     if reader == "graphql" and not _GRAPHQL.fullmatch(select):
         raise ValueError(
             f"'{select}': write 'query:FIELD', 'mutation:FIELD', 'subscription:FIELD', or '*' for the field"
