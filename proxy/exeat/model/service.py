@@ -81,6 +81,25 @@ class Handouts:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOut:
+    """What the answer to an operation hands out, and where that may be shown again.
+
+    ``shape`` says how the answer is read: ``oauth`` (RFC 6749 §5.1 and what resembles it), ``git_lfs`` (batch API), ``likely``
+    (oauth, where it turns out to be that), or ``refuse``: not at all. ``hosts`` are the hosts that take the credential, beside
+    the one that gave it; ``fields`` are further members that hold one, in lower case.
+    """
+
+    shape: str
+    hosts: tuple[str, ...] = ()
+    fields: frozenset[str] = frozenset()
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether requests for it may show in their bodies what was handed out before (a refresh token does)."""
+        return self.shape in ("oauth", "likely")
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceType:
     """A Cedar entity type of a service: ``id`` is a template over captures, ``parent`` another type or ``""``.
 
@@ -101,7 +120,7 @@ class Operation:
 
     With a ``reader`` it lies in the body, of at most ``max_body`` bytes: ``select`` is what the reader must find there, and
     ``captures`` are (name, JSON Pointer) pairs that join those of the path. Whatever it acts on is at least of its
-    ``sensitivity``; ``cost`` is what it takes of a mission's budget.
+    ``sensitivity``; ``cost`` is what it takes of a mission's budget. With ``hands_out`` its answer holds credentials.
     """
 
     action: str
@@ -116,6 +135,7 @@ class Operation:
     max_body: int = 1024 * 1024
     sensitivity: Sensitivity = Sensitivity.LOW
     cost: int = 0
+    hands_out: HandOut | None = None
 
 
 @dataclass(frozen=True, slots=True)

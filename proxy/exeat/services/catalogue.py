@@ -12,12 +12,13 @@ from dataclasses import replace
 from importlib.resources import files
 from itertools import product
 
-from exeat.config.tables.service import OperationTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.service import HandOutTable, OperationTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import ConfigurationError, Finding
 from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.service import (
     CredentialPlace,
     Group,
+    HandOut,
     Handouts,
     Operation,
     PlaceKind,
@@ -28,6 +29,11 @@ from exeat.model.service import (
     highest,
 )
 from exeat.services.checks import check_service
+<<<<<<< HEAD
+=======
+from exeat.services.exchanges import token_exchange
+from exeat.services.handouts import guessed
+>>>>>>> 5689a15 (Answers that hand out credentials are read whole; the agent gets placeholders for what they hold)
 from exeat.services.index import ServiceIndex, index_services
 
 _STORED_KEY = IssuerSpec("stored_key", ttl=60.0, grade=Grade.C)
@@ -179,7 +185,17 @@ def _operation(given: OperationTable) -> Operation:
         given.max_body,
         Sensitivity(given.sensitivity or "low"),
         int(given.group != "read") if given.cost is None else given.cost,
+        _hand_out(given, methods.split(","), template),
     )
+
+
+def _hand_out(given: OperationTable, methods: Sequence[str], template: str) -> HandOut | None:
+    said = given.hands_out
+    if isinstance(said, HandOutTable):
+        return HandOut(said.shape, said.hosts, frozenset(map(str.lower, said.fields)))
+    if said:
+        return None if said == "nothing" else HandOut(said)
+    return guessed(methods, template)
 
 
 def _resource(given: ResourceTable, table: ServiceTable) -> ResourceType:
