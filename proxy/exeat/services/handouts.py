@@ -24,7 +24,8 @@ _KNOWN: dict[str, HandOut] = {
     "sts.amazonaws.com": _REFUSE,  # docs.aws.amazon.com/STS/latest/APIReference
 }
 _AWS = re.compile(r"sts(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|portal\.sso\.[a-z0-9-]+\.amazonaws\.com")
-_CALLED_SO = frozenset({"token", "access_token", "access_tokens"})
+_ASKING = frozenset({"POST", "PATCH", "PUT"})
+_CALLED_SO = re.compile(r"/(?:[a-z]+[-_])*(?:token|access_tokens)\Z")
 """What the last part of a token endpoint's path is called by those who follow RFC 6749's examples, and by GitHub."""
 
 
@@ -35,10 +36,9 @@ def endpoint_at(method: str, host: str, path: str) -> HandOut | None:
         return known
     if host.endswith(".amazonaws.com") and _AWS.fullmatch(host):
         return _REFUSE
-    return LIKELY if method == "POST" and path.rpartition("/")[2] in _CALLED_SO else None
+    return LIKELY if method in _ASKING and _CALLED_SO.search(path) else None
 
 
 def guessed(methods: Iterable[str], template: str) -> HandOut | None:
     """What an operation hands out whose description doesn't say."""
-    path = template.partition("?")[0].rstrip("/")
-    return LIKELY if "POST" in methods and path.rpartition("/")[2] in _CALLED_SO else None
+    return LIKELY if _ASKING.intersection(methods) and _CALLED_SO.search(template.partition("?")[0]) else None
