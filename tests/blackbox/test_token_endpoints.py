@@ -7,9 +7,10 @@ import gzip
 import json
 from urllib.parse import parse_qs, urlencode
 
+import orjson
 import pytest
 
-from rig.config import SHARED_KEY, operation, service
+from rig.config import operation, service
 from rig.origin import Origin
 from rig.wire import ask, refused
 
@@ -80,7 +81,7 @@ def granted(exeat, mission, origin, **more):
     origin.hands(GRANTED | more)
     answer = grant(exeat, mission)
     assert answer.status == 200, answer.body
-    return json.loads(answer.body)
+    return orjson.loads(answer.body)
 
 
 def bearer(exeat, mission, token, host=API, path="/echo", method="GET"):
@@ -100,7 +101,7 @@ def test_the_agent_gets_placeholders_and_the_api_gets_the_token(exeat, mission, 
     record = exeat.audit_records("decision", mission=mission["mission"])[-1]
     assert record["credential"] == {"state": "kept", "grade": "C"}
     origin.hands(GRANTED)
-    again = json.loads(
+    again = orjson.loads(
         grant(exeat, mission, form={"grant_type": "refresh_token", "refresh_token": given["refresh_token"]}).body
     )
     assert parse_qs(bytes(origin.last.body).decode()) == {"grant_type": ["refresh_token"], "refresh_token": [REFRESH]}
@@ -123,6 +124,7 @@ def test_basic_and_other_fields_carry_it_too(exeat, mission, origin):
 
 
 @pytest.mark.guard("tokens-place")
+@pytest.mark.guard("tokens-alone")
 def test_nobody_else_and_nowhere_else(exeat, mission, origin):
     """Another session, another host, a second credential beside it, plain text around it: refused, nothing sent."""
     token = granted(exeat, mission, origin)["access_token"]
@@ -131,7 +133,7 @@ def test_nobody_else_and_nowhere_else(exeat, mission, origin):
         refused(bearer(exeat, other, token), "credential_foreign", status=403)
     refused(bearer(exeat, mission, token, host=ELSEWHERE), "credential_foreign")
     refused(bearer(exeat, mission, f"x{token}"), "credential_foreign")
-    both = (f"Authorization: Bearer {SHARED_KEY}", f"X-Api-Key: {token}")
+    both = (f"Authorization: Bearer {mission['placeholders']['data']}", f"X-Api-Key: {token}")
     refused(ask(exeat, mission, "GET", "/echo", *both, host=API), "credential_foreign")
     refused(ask(exeat, mission, "GET", f"/echo?access_token={token}", host=API), "credential_foreign")
     other = exeat.open()
@@ -154,6 +156,7 @@ def hostile(**changes):
 
 
 @pytest.mark.guard("tokens-unread")
+@pytest.mark.guard("tokens-whole")
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
@@ -185,7 +188,7 @@ def test_a_member_given_twice_and_a_compressed_answer_are_written_anew(exeat, mi
         answer = grant(exeat, mission)
         assert answer.status == 200
         assert ACCESS.encode() not in answer.body
-        assert list(json.loads(answer.body)) == ["access_token", "scope"]
+        assert list(orjson.loads(answer.body)) == ["access_token", "scope"]
 
 
 def test_errors_pass_and_other_forms_of_answers_are_read(exeat, mission, origin):
@@ -193,7 +196,7 @@ def test_errors_pass_and_other_forms_of_answers_are_read(exeat, mission, origin)
     for status, body in (400, {"error": "invalid_grant"}), (200, {"ok": False, "error": "bad"}), (200, {"error": "x"}):
         origin.hands(body, status)
         answer = grant(exeat, mission)
-        assert (answer.status, json.loads(answer.body)) == (status, body)
+        assert (answer.status, orjson.loads(answer.body)) == (status, body)
     origin.hands(b"<html>down</html>", 503, media="text/html")
     assert (grant(exeat, mission).status, grant(exeat, mission).body) == (503, b"")
     origin.hands(urlencode({"access_token": ACCESS, "scope": ""}).encode(), media="application/x-www-form-urlencoded")
@@ -202,7 +205,7 @@ def test_errors_pass_and_other_forms_of_answers_are_read(exeat, mission, origin)
     assert form["scope"] == [""]
     origin.hands({"ok": True, "token": "npm_realtoken0123456789abcdef"}, 201, ("x-subject-token", ACCESS))
     answer = ask(exeat, mission, "PUT", "/login/agent", "Content-Type: application/json", body=b'{"password":"p"}')
-    assert json.loads(answer.body)["token"].startswith("exeat_")
+    assert orjson.loads(answer.body)["token"].startswith("exeat_")
     assert dict(answer.headers)["x-subject-token"].startswith("exeat_")
 
 
@@ -236,7 +239,7 @@ def test_git_lfs_actions_work_with_placeholders(exeat, mission, origin):
         {"objects": [{"oid": "1", "size": 1, "actions": {"download": action}}]}, media="application/vnd.git-lfs+json"
     )
     answer = ask(exeat, mission, "POST", "/lfs/batch", "Content-Type: application/vnd.git-lfs+json", body=b"{}")
-    given = json.loads(answer.body)["objects"][0]["actions"]["download"]
+    given = orjson.loads(answer.body)["objects"][0]["actions"]["download"]
     assert given["header"]["Accept"] == "application/octet-stream"
     assert b"0f1e2d3c" not in answer.body
     assert ACCESS.encode() not in answer.body

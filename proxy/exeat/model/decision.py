@@ -11,11 +11,7 @@ from enum import StrEnum
 
 from exeat.model.issuing import Grade
 from exeat.model.reason import Reason
-<<<<<<< HEAD
-from exeat.model.service import CredentialPlace, EntityUid
-=======
-from exeat.model.service import CredentialPlace, EntityUid, Grade, HandOut
->>>>>>> 5689a15 (Answers that hand out credentials are read whole; the agent gets placeholders for what they hold)
+from exeat.model.service import CredentialPlace, EntityUid, HandOut
 
 
 class CredentialState(StrEnum):

@@ -29,11 +29,7 @@ from exeat.model.service import (
     highest,
 )
 from exeat.services.checks import check_service
-<<<<<<< HEAD
-=======
-from exeat.services.exchanges import token_exchange
 from exeat.services.handouts import guessed
->>>>>>> 5689a15 (Answers that hand out credentials are read whole; the agent gets placeholders for what they hold)
 from exeat.services.index import ServiceIndex, index_services
 
 _STORED_KEY = IssuerSpec("stored_key", ttl=60.0, grade=Grade.C)
