@@ -148,7 +148,10 @@ class SharedCredential:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One SaaS API. ``unlisted`` maps requests that match no operation to the strictest group of their method."""
+    """One SaaS API. ``unlisted`` maps requests that match no operation to the strictest group of their method.
+
+    ``placeholder`` is the form of the stand-ins for its credential (``ghp_{36}``), where they have one of the vendor's.
+    """
 
     name: str
     namespace: str
@@ -169,6 +172,7 @@ class Service:
     encoded_slash: str = "refuse"
     extra_schema: str = ""
     handouts: Handouts = Handouts()
+    placeholder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

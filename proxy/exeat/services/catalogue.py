@@ -133,6 +133,7 @@ def _build(table: ServiceTable) -> Service:
         refusal=table.refusal,
         encoded_slash=table.encoded_slash,
         handouts=_handouts(table),
+        placeholder=table.placeholder,
     )
 
 

@@ -134,6 +134,9 @@ class ServiceTable(Table):
     ports: tuple[int, ...] = (443,)
     credential: CredentialTable | None = None
     shared: SharedTable | None = None
+    placeholder: str = ""
+    """The form of what agents get in the credential's stead, where clients check one: the vendor's text with runs of derived
+    characters, ``ghp_{36}``, ``xoxb-{12:digits}-{24}`` (also ``lower``, ``upper``, ``hex``); else ``exeat-ph-NAME-…``."""
     issuer: IssuerSpecTable | None = None
     operation: tuple[OperationTable, ...] = ()
     resource: tuple[ResourceTable, ...] = ()
