@@ -37,7 +37,7 @@ _GIT = [
         operation("POST /{repo}/git-receive-pack", "push", "write", reader="git-receive-pack", select=select)
         for select in ("probe", "create:refs/heads/*", "update:refs/heads/*")
     ),
-    operation("POST /{repo}/info/lfs/objects/batch", "lfs/batch", "read"),
+    operation("POST /{repo}/info/lfs/objects/batch", "lfs/batch", "read", hands_out="git_lfs"),
     operation("POST /{repo}/info/lfs/locks/verify", "lfs/locks", "read"),
     operation("GET /lfs/{oid}", "lfs/get", "read"),
     operation("PUT /lfs/{oid}", "lfs/put", "write"),

@@ -31,6 +31,8 @@ CODES = {
 CALLS = {"websockets": 1, "git": 3, "pip": 2, "uv": 2}
 """Requests of the cell ``keep_alive``, where they aren't the four of ``scripts/cells.py``."""
 PROGRAMS = {"curl": "curl", "curl_h2": "curl", "wget": "wget", "git": "git", "git_lfs": "git-lfs"}
+LFS_TOKEN = "lfs-object-token-3c1f88e0d4"
+"""What the git server's LFS batch hands out (``servers/serve_git.py``)."""
 NO_CREDENTIAL = ("boto3", "pip", "uv")
 """Clients whose service takes no credential from us."""
 
@@ -73,6 +75,9 @@ def test_cell(world: World, client: Client, cell: str) -> None:
         check_refusal(world, client, cell, ran)
         return
     assert ran.answered, (ran.code, ran.text[-3000:])
+    if client.name == "git_lfs" and cell == "permit":  # which shows all that it sends and gets
+        assert "exeat_" in ran.text
+    assert LFS_TOKEN not in ran.text
     check_requests(world, client)
     if cell == "streaming":
         check_pace(ran.text)
@@ -96,7 +101,9 @@ def check_requests(world: World, client: Client) -> None:
         assert [value for name, value in headers if name == "exeat-agent"] == [agent]
         assert [value for name, value in headers if name == "exeat-mission"] == [mission]
         assert not [value for name, value in headers if name == "proxy-authorization"]
-        if client.name not in NO_CREDENTIAL:
+        if request["path"].startswith("/lfs/"):
+            assert [value for name, value in headers if name == "authorization"] == [f"Bearer {LFS_TOKEN}"]
+        elif client.name not in NO_CREDENTIAL:
             assert claims([value for name, value in headers if name == "authorization"])["sub"] == agent
         assert not [value for _, value in headers if SHARED_KEY in value or "_canary_" in value]
     permitted = [record for record in world.decisions(len(seen)) if record["decision"] == "permit"]

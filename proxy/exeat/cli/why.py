@@ -24,6 +24,7 @@ _CREDENTIALS = {
     "shared": "the old shared credential, swapped for a token",
     "retired": "a retired shared credential",
     "foreign": "one that isn't managed here",
+    "kept": "the placeholder of one that an origin handed to this mission, put back for it",
     "forwarded": "one that isn't managed here, and goes on as the service says",
 }
 _GRADES = {

@@ -28,8 +28,9 @@ _OVERHEAD = 300
 class Kept:
     """A value, where it may be put back, and until when (epoch seconds; None: as long as the session).
 
-    ``kind`` is ``cookie`` or ``link``, ``name`` the cookie's or the query parameter's. It goes to ``host`` (with
-    ``subdomains``, to all below it too), below ``path``, and with ``secure`` only over TLS.
+    ``kind`` is ``cookie``, ``link`` or ``token``, ``name`` the cookie's or the query parameter's (a token has none). It goes to
+    ``host`` (with ``subdomains``, to all below it too) and to ``others`` (``*.`` is one or more labels), below ``path``, and
+    with ``secure`` only over TLS.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Kept:
     path: str = "/"
     secure: bool = True
     until: float | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -48,11 +50,14 @@ class Kept:
 
     def fits(self, kind: str, name: str, host: str, path: str, *, secure: bool) -> bool:
         """Whether it may be put there (RFC 6265 §5.1.3, §5.1.4)."""
-        there = host == self.host or (self.subdomains and host.endswith(f".{self.host}"))
+        there = host == self.host or (self.subdomains and host.endswith(f".{self.host}")) or self._elsewhere(host)
         below = path == self.path or (
             path.startswith(self.path) and (self.path.endswith("/") or path[len(self.path)] == "/")
         )
         return there and below and kind == self.kind and name == self.name and (secure or not self.secure)
+
+    def _elsewhere(self, host: str) -> bool:
+        return any(host == each or (each[:2] == "*." and host.endswith(each[1:])) for each in self.others)
 
 
 @dataclass(slots=True)
@@ -157,7 +162,9 @@ class Custody:
         return urlsafe_b64encode(hmac.digest(self._key, random + session.encode(), "sha256")[:6])
 
     def _known_by(self, kept: Kept) -> bytes:
-        where = "\0".join((kept.kind, kept.name, kept.host, str(kept.subdomains), kept.path, str(kept.secure)))
+        where = "\0".join(
+            (kept.kind, kept.name, kept.host, str(kept.subdomains), kept.path, str(kept.secure), *kept.others)
+        )
         told = f"{where}\0{kept.value.reveal()}"
         return hmac.digest(self._key, told.encode("utf-8", "surrogateescape"), "sha256")[:16]
 

@@ -15,17 +15,20 @@ from exeat.errors import Finding
 from exeat.model.identity import Agent
 from exeat.model.secret import Secret
 from exeat.model.service import Service
+from exeat.services.shapes import fill
 
 _SHORTEST = 16
 """Characters; a shorter secret may well turn up as an ordinary value and would have such requests refused."""
 
 
 def placeholder(key: bytes, agent: Agent, service: Service) -> str:
-    """The worthless stand-in for a service's credential: ``exeat-ph-<service>-<32 base32 characters>``.
+    """The worthless stand-in for a service's credential: ``exeat-ph-<service>-<32 base32 characters>``, or of the service's own form.
 
     One per agent and service, the same at every start, and not to be guessed from another one without ``key``.
     """
     subkey = hmac.digest(key, b"exeat placeholder v1", hashlib.sha256)
+    if service.placeholder:
+        return fill(service.placeholder, subkey, f"{agent.key}\0{service.name}")
     digest = hmac.digest(subkey, f"{agent.key}\0{service.name}".encode(), hashlib.sha256)
     return f"exeat-ph-{service.name}-{base64.b32encode(digest[:20]).decode('ascii').lower()}"
 

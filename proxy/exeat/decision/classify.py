@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from exeat.model.decision import Deny, Question
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
-from exeat.model.service import EntityUid, Group, Operation, Resource, Sensitivity, Service
+from exeat.model.service import EntityUid, Group, HandOut, Operation, Resource, Sensitivity, Service
+from exeat.services.handouts import endpoint_at
 from exeat.services.index import HTTP_ACTIONS, CompiledService, ServiceIndex
 from exeat.services.operations import unlisted_group
 from exeat.services.readers.choices import Choices
@@ -27,7 +28,8 @@ MODEL_CAPTURE = MODEL.lower()
 class Classified:
     """``service`` is None at a host no service describes; ``scope`` is what a token's scope claim should say.
 
-    ``cost`` is how many units of a budget it takes, ``model`` the language model it names, else ``""``.
+    ``cost`` is how many units of a budget it takes, ``model`` the language model it names, else ``""``; ``hands_out`` is what its
+    answer holds of credentials.
     """
 
     service: Service | None
@@ -37,6 +39,7 @@ class Classified:
     group: Group
     cost: int
     model: str = ""
+    hands_out: HandOut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,15 @@ def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | 
         action = _HTTP_ACTIONS.get(request.verb, "http:write")
         group = HTTP_ACTIONS[action]
         host = Resource(EntityUid(HOST_TYPE, request.host), (), "any", Sensitivity.NORMAL)
-        return Classified(None, action, host, action, group, int(group is not Group.READ))
+        handout = endpoint_at(request.verb, request.host, request.path)
+        return Classified(None, action, host, action, group, int(group is not Group.READ), hands_out=handout)
     matched = compiled.matcher.match(request.verb, segments, request.query)
     if matched is None:
         if compiled.matcher.knows(request.verb, segments):
             return _unknown(compiled.service, "the query asks for no operation of this path")
-        return _unlisted(compiled, unlisted_group(request.verb))
+        return _unlisted(
+            compiled, unlisted_group(request.verb), handout=endpoint_at(request.verb, request.host, request.path)
+        )
     operation = matched.operation
     captures = {**matched.captures, **given} if given else matched.captures
     if operation.reader:
@@ -116,17 +122,20 @@ def _listed(compiled: CompiledService, operation: Operation, captures: Mapping[s
         operation.group,
         operation.cost,
         resource.uid.id if operation.resource == MODEL else captures.get(MODEL_CAPTURE, ""),
+        operation.hands_out,
     )
 
 
-def _unlisted(compiled: CompiledService, group: Group, select: str = "") -> Classified | Deny:
+def _unlisted(
+    compiled: CompiledService, group: Group, select: str = "", handout: HandOut | None = None
+) -> Classified | Deny:
     service = compiled.service
     if not service.unlisted:
         what = f" {select}" if select else ""  # bounded and printable; the record's path can't tell it
         return _unknown(service, f"no operation of the service matches{what}")
     action = f"unlisted/{group}"
     whole, cost = compiled.chains[""].whole, int(group is not Group.READ)
-    return Classified(service, f"{service.name}:{action}", whole, action, group, cost)
+    return Classified(service, f"{service.name}:{action}", whole, action, group, cost, hands_out=handout)
 
 
 def _unknown(service: Service, detail: str) -> Deny:

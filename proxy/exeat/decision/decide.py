@@ -21,6 +21,7 @@ from exeat.model.decision import (
     Deny,
     Hold,
     Inject,
+    KeepTokens,
     NeedBody,
     Obligation,
     Permit,
@@ -28,12 +29,14 @@ from exeat.model.decision import (
     Tag,
     TokenRequest,
 )
-from exeat.model.issuing import Grade
+from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import Group, Sensitivity, Service
 
 _DEFAULT_TAG = Tag("spiffe")
+_BROUGHT = frozenset({CredentialState.FORWARDED, CredentialState.KEPT})
+"""The request brings what it needs: no token of ours joins it."""
 
 
 def decide(
@@ -45,6 +48,7 @@ def decide(
     approvals: frozenset[str] = frozenset(),
     body: bytes | None = None,
     kept: frozenset[str] = frozenset(),
+    carried: frozenset[bytes] = frozenset(),
 ) -> Decision:
     """Judge one request of one session; ``now`` in epoch seconds. Never raises on a canonical request.
 
@@ -53,11 +57,13 @@ def decide(
     3. classify: service, action, resource of each thing asked; NeedBody once, where that lies in the body
     4. pins: a mission that is pinned to models calls no others
     5. recognise: the credential is ours, in its place, not retired; none at all on plain HTTP
-    6. grade: how narrow the token for this request can be; a mission that acts on something critical is a fresh one
-    7. Cedar: may this principal do each action on its resource in this context; the first refusal decides
-    8. obligations: one token for all of it in the credential's place, one identity tag
+    6. handouts: an answer that would hand out credentials in a form nobody here reads isn't asked for
+    7. grade: how narrow the token for this request can be; a mission that acts on something critical is a fresh one
+    8. Cedar: may this principal do each action on its resource in this context; the first refusal decides
+    9. obligations: one token for all of it in the credential's place, one identity tag, what the answer hands out is kept
 
-    ``kept`` are the placeholders in it for what origins handed to this session.
+    ``kept`` are the placeholders in it for what origins handed to this session, ``carried`` the values of header fields that
+    hold one.
 
     ``body`` is given when an earlier call answered NeedBody; with it the answer is anything else.
     """
@@ -71,24 +77,28 @@ def decide(
     if view.mission.models and (unpinned := check_pins(view.mission.models, request, meanings)):
         return unpinned
     service = meanings[0].service
-    found = recognise(service, request, view.session.agent.key, snapshot.fingerprints, now, kept)
+    found = recognise(service, request, view.session.agent.key, snapshot.fingerprints, now, kept, carried)
     secure = request.scheme == "https"
     state = _state(found, service, secure=secure)
-    managed = secure and state is not CredentialState.FORWARDED
+    managed = secure and state not in _BROUGHT
     issuer = service.issuer if service and service.credential and managed else None
-    grade = Grade.NONE if issuer is None else issuer.grade
+    grade = _grade(issuer, state)
     questions = _questions(meanings, state, grade)
     if refused := _check_credential(state, found.detail, questions[0], secure=secure):
         return refused
     for each in meanings:
         if each.resource.sensitivity is Sensitivity.CRITICAL and not is_fresh(view.mission, snapshot.fresh, now):
             return Deny(Reason.MISSION_NOT_FRESH, questions[0])
+    handouts = {each.hands_out for each in meanings if each.hands_out is not None}
+    if len(handouts) > 1 or any(each.shape == "refuse" for each in handouts):
+        return Deny(Reason.HANDOUT_REFUSED, questions[0])
     context = Context(state, grade, approvals, request.verb, request.host)
     answers = [
         _answer(snapshot.engine.judge(view.principal, each.action, each.resource, context), question)
         for each, question in zip(meanings, questions, strict=True)
     ]
-    return _all_of(answers, questions[0], meanings, _obligations(view, meanings, inject=issuer is not None))
+    duties = _obligations(view, meanings, inject=issuer is not None)
+    return _all_of(answers, questions[0], meanings, (*duties, *map(KeepTokens, handouts)))
 
 
 def _meanings(
@@ -118,6 +128,13 @@ def _questions(meanings: tuple[Classified, ...], state: CredentialState, grade: 
         )
         for number, each in enumerate(meanings)
     ]
+
+
+def _grade(issuer: IssuerSpec | None, state: CredentialState) -> Grade:
+    """What an origin handed out stays in custody and gets no narrower."""
+    if state is CredentialState.KEPT:
+        return Grade.C
+    return Grade.NONE if issuer is None else issuer.grade
 
 
 def _check_name(request: CanonicalRequest, snapshot: Snapshot) -> Deny | None:

@@ -19,7 +19,7 @@ from exeat.decision.destinations import in_mission
 from exeat.decision.hosts import canonical_host
 from exeat.decision.normalize import normalize
 from exeat.decision.snapshot import SessionView, Snapshot
-from exeat.model.decision import Deny, Hold, Inject, NeedBody, Obligation, Permit
+from exeat.model.decision import Deny, Hold, Inject, KeepTokens, NeedBody, Obligation, Permit
 from exeat.model.reason import EXPLANATIONS, Reason
 from exeat.model.request import Tunnel, WireRequest
 from exeat.model.service import EntityUid, Operation, Service
@@ -230,4 +230,6 @@ def _obligation(duty: Obligation) -> dict[str, Any]:
         token = duty.token
         wanted = {"service": token.service, "action": token.action, "resource": token.resource, "scope": token.scope}
         return {"id": "inject", "type": "exeat:inject", "properties": wanted}
+    if isinstance(duty, KeepTokens):
+        return {"id": "keep", "type": "exeat:keep", "properties": {"shape": duty.what.shape}}
     return {"id": "tag", "type": "exeat:tag", "properties": {"style": duty.style}}

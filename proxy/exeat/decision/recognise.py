@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from exeat.decision.fields import CARRIERS
@@ -77,14 +77,19 @@ def recognise(
     table: FingerprintTable,
     now: float,
     kept: frozenset[str] = frozenset(),
+    carried: frozenset[bytes] = frozenset(),
 ) -> Recognition:
     """Say what credential a request brought to ``service`` (None: a host without one). Never raises.
 
-    ``kept`` are placeholders in its query for what the origin handed to this session: no credentials of the agent's.
+    ``kept`` are placeholders in its query for what an origin handed to this session, ``carried`` the whole values of header
+    fields that hold one: no credentials of the agent's.
     """
     place = None if service is None else service.credential
-    if problem := _elsewhere(place, request, table, kept):
+    given = [name for name, value in request.headers if value in carried] if carried else []
+    if problem := _elsewhere(place, request, table, kept, carried):
         return Recognition(CredentialState.FOREIGN, problem)
+    if given:
+        return _with_kept(place, request, given)
     if service is None or place is None:
         return _NOTHING
     try:
@@ -103,8 +108,24 @@ def recognise(
     return _RECOGNISED[known.kind]
 
 
+def _with_kept(place: CredentialPlace | None, request: CanonicalRequest, given: list[bytes]) -> Recognition:
+    """What was handed out stands for itself: alone, and nothing beside it in the service's place."""
+    rest = replace(request, headers=tuple(field for field in request.headers if field[0] not in given))
+    try:
+        beside = None if place is None else read_place(place, rest)
+    except ValueError as error:
+        return Recognition(CredentialState.FOREIGN, str(error))
+    if beside is not None or len(given) > 1 or sum(name == given[0] for name, _ in request.headers) > 1:
+        return Recognition(CredentialState.FOREIGN, "ambiguous: a credential beside one that was handed out")
+    return Recognition(CredentialState.KEPT)
+
+
 def _elsewhere(
-    place: CredentialPlace | None, request: CanonicalRequest, table: FingerprintTable, kept: frozenset[str]
+    place: CredentialPlace | None,
+    request: CanonicalRequest,
+    table: FingerprintTable,
+    kept: frozenset[str],
+    carried: frozenset[bytes],
 ) -> str:
     """Why something outside the place is a credential; ``""`` when nothing is."""
     own = () if place is None else tuple(name for each in places(place) for name in fields_of(each))
@@ -112,6 +133,8 @@ def _elsewhere(
     lengths = table.lengths
     for name, value in request.headers:
         if name in own or not value:
+            continue
+        if value in carried:
             continue
         plain = plain_name(name)
         if plain in CARRIERS or plain in aliases:

@@ -15,6 +15,7 @@ from exeat.enforcement.known_values import BodySearch
 from exeat.enforcement.limits.meter import Meter
 from exeat.model.decision import CredentialState, Permit
 from exeat.model.request import CanonicalRequest, Headers
+from exeat.model.service import HandOut
 from exeat.model.token import Token
 
 
@@ -23,7 +24,7 @@ class Exchange:
     """One permitted request on its way. The engine holds it from admission to outcome."""
 
     __slots__ = (
-        "_body", "_is_live", "_models", "_search", "agent", "answered", "certificate", "claim", "decision_id", "finished", "headers", "meter", "method", "mission", "permit", "received", "request",
+        "_body", "_is_live", "_models", "_search", "agent", "answered", "body", "certificate", "claim", "decision_id", "finished", "headers", "keep", "meter", "method", "mission", "permit", "received", "request",
         "request_id", "sent", "sent_bytes", "session", "stamped", "started", "target", "token",
     )  # fmt: skip
 
@@ -59,6 +60,10 @@ class Exchange:
         """Exactly the path and query the origin gets."""
         self.claim: Claim | None = None
         """What it showed of what is kept for its session."""
+        self.keep: HandOut | None = None
+        """What its answer hands out, which is read whole before anything of it goes on."""
+        self.body: bytes | None = None
+        """Exactly the body the origin gets, where that isn't the agent's own."""
         self.meter: Meter | None = None
         """What counts it against budgets, where anything of its mission is counted."""
         self.sent = False
@@ -114,6 +119,11 @@ class Exchange:
     def read_with(self, body: BodyReader) -> None:
         """From now on, send the answer's body through this."""
         self._body = body
+
+    def pass_whole(self, chunk: bytes) -> bytes:
+        """As :meth:`count_received`, of an answer that goes on when all of it is there."""
+        passed = self.count_received(chunk)
+        return passed if isinstance(passed, bytes) else b"".join(passed)
 
     def count_received(self, chunk: bytes) -> bytes | list[bytes]:
         """Pass a body chunk on towards the agent, counted and without our token; b"" ends the body.

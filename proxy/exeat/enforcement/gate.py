@@ -15,10 +15,10 @@ from typing import final
 
 from exeat.decision.decide import decide
 from exeat.decision.normalize import normalize
-from exeat.decision.snapshot import SessionView
+from exeat.decision.snapshot import SessionView, Snapshot
 from exeat.enforcement.accounts import Accounts
 from exeat.enforcement.admission import UNASKED, Admission, Pending, Settled, Waiting
-from exeat.enforcement.answers.keeping import Keeper
+from exeat.enforcement.answers.keeping import Claim, Handing, Keeper
 from exeat.enforcement.deviations import Deviations
 from exeat.enforcement.exchange import Exchange
 from exeat.enforcement.headers import framed, outgoing
@@ -36,7 +36,7 @@ from exeat.enforcement.tally import Tally
 from exeat.enforcement.world import World
 from exeat.errors import RefusalError
 from exeat.identity.shown import Evidence, Shown
-from exeat.model.decision import Deny, Hold, Inject, NeedBody, Tag
+from exeat.model.decision import Decision, Deny, Hold, Inject, KeepTokens, NeedBody, Permit, Tag
 from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest, WireRequest
 from exeat.model.service import PlaceKind
@@ -48,6 +48,7 @@ logger = logging.getLogger("exeat.gate")
 
 _STALE = Reason.STATE_STALE, "the lease has run out"
 _NOTHING_KEPT: frozenset[str] = frozenset()
+_NONE_CARRIED: frozenset[bytes] = frozenset()
 
 
 @final
@@ -184,9 +185,8 @@ class Gate:
         claim = self._keeper.claim(view.session.key, request)
         if isinstance(claim, Deny):
             return self._accounts.refuse(claim, decision_id, identity, wire, started, view=view, body=body)
-        kept = _NOTHING_KEPT if claim is None else claim.placeholders
         given = asked.approved or NOT_APPROVED
-        decision = decide(request, view, snapshot, self._clock.time(), approvals=given.groups, body=body, kept=kept)
+        decision, handing = self._decide(request, view, snapshot, given, body, claim)
         if not self._clock.monotonic() - started <= self._deadline:
             raise RefusalError(Reason.INTERNAL_ERROR, "the decision came too late")
         if isinstance(decision, NeedBody):
@@ -207,7 +207,8 @@ class Gate:
             return self._hold(decision, request, view, judge, refuse, decision_id, body, whole=whole)
         if isinstance(decision, Deny | Hold):
             return self._accounts.refuse(decision, decision_id, identity, wire, started, view=view, body=body)
-        if isinstance(signed := with_digest(decision, request, body, whole=whole), NeedBody):
+        sent = body if handing.body is None else handing.body
+        if isinstance(signed := with_digest(decision, handing.request, sent, whole=whole), NeedBody):
             return signed
         size = len(body) if body is not None and whole else 0
         meter = asked.paid or self._budgets.charge(view.mission.id, decision, request, size)
@@ -234,7 +235,7 @@ class Gate:
             started=started,
             is_live=self._world.is_live,
         )
-        exchange.claim = claim
+        exchange.claim, exchange.keep, exchange.body = handing.claim, handing.keep, handing.body
         if request.upgrade or (request.has_body and not (body is not None and whole)):
             exchange.search_with(self._deviations.search(view, exchange))
         # Before anything is minted, resolved or dialled.
@@ -249,6 +250,25 @@ class Gate:
         if token is not None:
             return self._stamped(exchange, view, inject, token)
         return Pending(exchange, partial(self._mint, exchange, view, inject))
+
+    def _decide(
+        self,
+        request: CanonicalRequest,
+        view: SessionView,
+        snapshot: Snapshot,
+        given: Approved,
+        body: bytes | None,
+        claim: Claim | None,
+    ) -> tuple[Decision, Handing]:
+        """The decision, and what is then sent: where tokens are taken back in a body, that is read and filled too."""
+        kept, carried = (_NOTHING_KEPT, _NONE_CARRIED) if claim is None else (claim.placeholders, claim.carried)
+        decision = decide(
+            request, view, snapshot, self._clock.time(), approvals=given.groups, body=body, kept=kept, carried=carried
+        )
+        if not isinstance(decision, Permit) or not isinstance(decision.obligations[-1], KeepTokens):
+            return decision, Handing(request, claim)
+        handing = self._keeper.handing(view.session.key, request, body, claim, decision.obligations[-1].what)
+        return (decision, handing) if isinstance(handing, Handing) else (handing, Handing(request, claim))
 
     def _hold(
         self,
@@ -336,7 +356,7 @@ class Gate:
             view.mission.id,
             exchange.request_id,
             self._pairwise_key,
-            searched=exchange.claim is not None,
+            searched=exchange.claim is not None or exchange.keep is not None,
         )
         if exchange.claim is not None:
             fields, target = exchange.claim.put_back(fields, target)

@@ -25,7 +25,7 @@ from exeat.enforcement.openings import Opening
 from exeat.enforcement.parts import HostFace
 from exeat.enforcement.protocols.metering import Asked
 from exeat.enforcement.refusal import Refusal
-from exeat.enforcement.translate import BEGINNING, STAMP, reframe, response_of, wire_of, write_request
+from exeat.enforcement.translate import BEGINNING, STAMP, WHOLE, reframe, response_of, wire_of, write_request
 from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason
 from exeat.model.request import WireRequest
@@ -173,6 +173,8 @@ def _apply(host: HostFace, flow: http.HTTPFlow, admission: Exchange | Refusal) -
     host.admit(admission)
     body_read = flow.request.raw_content
     write_request(flow.request, admission)
+    if admission.body is not None:
+        body_read = flow.request.raw_content = admission.body
     if body_read is None:
         flow.request.stream = admission.stream_sent
         if admission.request.header(b"expect"):
@@ -211,7 +213,10 @@ def responseheaders(host: HostFace, flow: http.HTTPFlow) -> None:
         exchange.look_with(model_reader(response.headers.fields, told))
     if head.reframed:
         reframe(flow.request, response)
-    response.stream = exchange.count_received
+    if head.whole:
+        flow.metadata[WHOLE] = True
+    else:
+        response.stream = exchange.count_received
 
 
 def response(host: HostFace, flow: http.HTTPFlow) -> None:

@@ -15,6 +15,8 @@ STAMP = "exeat"
 """Where a flow carries its exchange."""
 BEGINNING = "exeat_beginning"
 """Set on a flow while its request is judged by a beginning of its body, the rest of which will stream."""
+WHOLE = "exeat_whole"
+"""Set on a flow whose answer goes on when all of it is there, or not at all."""
 _TARGET = "exeat_target"
 _HANDSHAKE = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
 _ENDS = "exeat_ends"

@@ -65,14 +65,15 @@ def firing_from(said: dict[str, Any]) -> Firing:
 def kept_to(session: str, placeholder: str, kept: Kept) -> list[Any]:
     """A value in custody. It is a secret, and goes nowhere but from one process of ours to the next."""
     value = b64encode(kept.value.reveal().encode("utf-8", "surrogateescape")).decode("ascii")
-    where = [kept.host, kept.subdomains, kept.path, kept.secure, kept.until]
+    where = [kept.host, kept.subdomains, kept.path, kept.secure, kept.until, kept.others]
     return [session, placeholder, kept.kind, kept.name, value, *where]
 
 
 def kept_from(said: list[Any]) -> tuple[str, str, Kept]:
     """The same, back."""
-    session, placeholder, kind, name, value, *where = said
-    return session, placeholder, Kept(kind, name, Secret(b64decode(value).decode("utf-8", "surrogateescape")), *where)
+    session, placeholder, kind, name, value, *where, others = said
+    plain = Secret(b64decode(value).decode("utf-8", "surrogateescape"))
+    return session, placeholder, Kept(kind, name, plain, *[*where, tuple(others)])
 
 
 def ceilings_to(ceilings: Ceilings) -> list[Any]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from exeat.model.issuing import Grade
 from exeat.model.reason import Reason
-from exeat.model.service import CredentialPlace, EntityUid
+from exeat.model.service import CredentialPlace, EntityUid, HandOut
 
 
 class CredentialState(StrEnum):
@@ -24,6 +24,8 @@ class CredentialState(StrEnum):
     FOREIGN = "foreign"
     FORWARDED = "forwarded"
     """Foreign, and the service says that it goes on as it is."""
+    KEPT = "kept"
+    """The placeholder of a token that an origin handed to this very session: the token itself is put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,14 @@ class Tag:
     style: str
 
 
-Obligation = Inject | Tag
+@dataclass(frozen=True, slots=True)
+class KeepTokens:
+    """Obligation: read the answer whole, and keep the credentials in it; the agent gets placeholders."""
+
+    what: HandOut
+
+
+Obligation = Inject | Tag | KeepTokens
 
 
 @dataclass(frozen=True, slots=True)

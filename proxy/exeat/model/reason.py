@@ -32,6 +32,7 @@ class Reason(StrEnum):
     BUDGET_EXHAUSTED = "budget_exhausted"
     CREDENTIAL_FOREIGN = "credential_foreign"
     CREDENTIAL_RETIRED = "credential_retired"
+    HANDOUT_REFUSED = "handout_refused"
     TOKEN_UNAVAILABLE = "token_unavailable"  # noqa: S105 a code, not a token
     TOKEN_TOO_WIDE = "token_too_wide"  # noqa: S105
     AUDIT_UNAVAILABLE = "audit_unavailable"
@@ -139,6 +140,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.CREDENTIAL_RETIRED: Explanation(
         403, "This shared credential is retired", "Use the placeholder that the mission returned.", _DENIED
+    ),
+    Reason.HANDOUT_REFUSED: Explanation(
+        403,
+        "The answer would hand out a credential",
+        "Don't fetch a credential: send the call itself with the placeholder that the mission returned.",
+        _DENIED,
     ),
     Reason.TOKEN_UNAVAILABLE: Explanation(
         503, "No token could be obtained", "Try again later.", "proxy_internal_error", retryable=True

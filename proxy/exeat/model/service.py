@@ -85,6 +85,25 @@ class Handouts:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOut:
+    """What the answer to an operation hands out, and where that may be shown again.
+
+    ``shape`` says how the answer is read: ``oauth`` (RFC 6749 §5.1 and what resembles it), ``git_lfs`` (batch API), ``likely``
+    (oauth, where it turns out to be that), or ``refuse``: not at all. ``hosts`` are the hosts that take the credential, beside
+    the one that gave it; ``fields`` are further members that hold one, in lower case.
+    """
+
+    shape: str
+    hosts: tuple[str, ...] = ()
+    fields: frozenset[str] = frozenset()
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether requests for it may show in their bodies what was handed out before (a refresh token does)."""
+        return self.shape in ("oauth", "likely")
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceType:
     """A Cedar entity type of a service: ``id`` is a template over captures, ``parent`` another type or ``""``.
 
@@ -107,7 +126,7 @@ class Operation:
 
     With a ``reader`` it lies in the body, of at most ``max_body`` bytes: ``select`` is what the reader must find there, and
     ``captures`` are (name, JSON Pointer) pairs that join those of the path. Whatever it acts on is at least of its
-    ``sensitivity``; ``cost`` is what it takes of a mission's budget.
+    ``sensitivity``; ``cost`` is what it takes of a mission's budget. With ``hands_out`` its answer holds credentials.
     """
 
     action: str
@@ -124,6 +143,7 @@ class Operation:
     cost: int = 0
     parts: tuple[tuple[str, str], ...] = ()
     """(Capture, template) pairs: what a captured value must look like, and names in turn."""
+    hands_out: HandOut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +156,10 @@ class SharedCredential:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One SaaS API. ``unlisted`` maps requests that match no operation to the strictest group of their method."""
+    """One SaaS API. ``unlisted`` maps requests that match no operation to the strictest group of their method.
+
+    ``placeholder`` is the form of the stand-ins for its credential (``ghp_{36}``), where they have one of the vendor's.
+    """
 
     name: str
     namespace: str
@@ -157,6 +180,7 @@ class Service:
     encoded_slash: str = "refuse"
     extra_schema: str = ""
     handouts: Handouts = Handouts()
+    placeholder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

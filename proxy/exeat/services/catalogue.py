@@ -12,13 +12,14 @@ from dataclasses import replace
 from importlib.resources import files
 from itertools import product
 
-from exeat.config.tables.service import OperationTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.service import HandOutTable, OperationTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.config.tables.signature import SignatureTable
 from exeat.errors import ConfigurationError, Finding
 from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.service import (
     CredentialPlace,
     Group,
+    HandOut,
     Handouts,
     Operation,
     PlaceKind,
@@ -29,6 +30,7 @@ from exeat.model.service import (
     highest,
 )
 from exeat.services.checks import check_service
+from exeat.services.handouts import guessed
 from exeat.services.hosts import Template, overlap, templates_of
 from exeat.services.index import ServiceIndex, index_services
 from exeat.services.scopes import ScopesByPath
@@ -142,6 +144,7 @@ def _build(table: ServiceTable) -> Service:
         refusal=table.refusal,
         encoded_slash=table.encoded_slash,
         handouts=_handouts(table),
+        placeholder=table.placeholder,
     )
 
 
@@ -196,7 +199,17 @@ def _operation(given: OperationTable, scopes: ScopesByPath) -> Operation:
         Sensitivity(given.sensitivity or "low"),
         int(given.group != "read") if given.cost is None else given.cost,
         tuple(sorted(given.parts.items())),
+        _hand_out(given, methods.split(","), template),
     )
+
+
+def _hand_out(given: OperationTable, methods: Sequence[str], template: str) -> HandOut | None:
+    said = given.hands_out
+    if isinstance(said, HandOutTable):
+        return HandOut(said.shape, said.hosts, frozenset(map(str.lower, said.fields)))
+    if said:
+        return None if said == "nothing" else HandOut(said)
+    return guessed(methods, template)
 
 
 def _resource(given: ResourceTable, table: ServiceTable) -> ResourceType:

@@ -16,6 +16,7 @@ from exeat.services.hosts import captures_of_host, is_exact, is_template, overla
 from exeat.services.operations import METHODS
 from exeat.services.readers.checks import check_reading, named_by_parts, share_a_match
 from exeat.services.resources import id_captures
+from exeat.services.shapes import check as check_shape
 from exeat.services.templates import (
     EVERYTHING,
     Conditions,
@@ -62,6 +63,8 @@ def check_service(table: ServiceTable, namespace: str) -> Iterator[Finding]:
         if not 1 <= port <= 65535:
             yield _finding(f"{at}.ports[{index}]", f"{port} is not a port", "write 1 to 65535")
     yield from _check_credential(at, table)
+    if table.placeholder and (problem := check_shape(table.placeholder)):
+        yield _finding(f"{at}.placeholder", problem, 'write for example placeholder = "ghp_{36}"')
     yield from _check_resources(at, table.resource)
     yield from _check_operations(at, table)
 

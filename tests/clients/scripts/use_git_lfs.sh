@@ -3,6 +3,7 @@
 . "$(dirname "$0")/git_shell.sh"
 git lfs install --skip-repo >/dev/null
 git config --global lfs.concurrenttransfers 1
+[ "$cell" = permit ] && export GIT_TRACE=1 GIT_CURL_VERBOSE=1
 case $cell in
     permit | no_identity | origin_tls_error) git clone -q "$remote/acme.git" here && cat here/large.bin ;;
     refused | large_upload)

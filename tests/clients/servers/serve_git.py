@@ -1,5 +1,7 @@
 """git smart HTTP: git's own http-backend as CGI behind TLS, with the LFS batch API; Basic auth as ``agent``, any password.
 
+Objects are had with the token of the batch answer and nothing else, as at GitHub and GitLab.
+
 Repositories: ``acme.git`` (one commit, an LFS object), ``frozen.git`` (nobody may push), ``moved.git`` (redirects away).
 """
 
@@ -19,6 +21,7 @@ from typing import Any
 from journal import Journal
 
 LFS = b"a large file, or so the pointer says\n"
+LFS_TOKEN = "lfs-object-token-3c1f88e0d4"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -60,13 +63,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data = self.body()
         path, _, query = self.path.partition("?")
         self.journal.note(self.command, self.path, self.client_address[1], self.headers.items(), len(data))
-        user = base64.b64decode(self.headers.get("authorization", "").removeprefix("Basic ") or b"").partition(b":")[0]
+        shown = self.headers.get("authorization", "")
+        if path.startswith("/lfs/"):
+            self.lfs(path.rpartition("/")[2], data, shown)
+            return
+        user = base64.b64decode(shown.removeprefix("Basic ") or b"").partition(b":")[0]
         if user != b"agent":
             self.answer(401, WWW_Authenticate='Basic realm="git"')
         elif path.startswith("/moved.git/"):
             self.answer(307, Location=f"https://evil.example.test{self.path}")
-        elif path.startswith("/lfs/"):
-            self.lfs(path.rpartition("/")[2], data)
         elif path.endswith("/info/lfs/objects/batch"):
             self.batch(json.loads(data))
         elif "/info/lfs/" in path:
@@ -76,9 +81,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = take  # noqa: N815 the names that http.server calls
 
-    def lfs(self, oid: str, data: bytes) -> None:
+    def lfs(self, oid: str, data: bytes, shown: str) -> None:
         file = self.root / f"lfs-{oid}"
-        if self.command == "PUT":
+        if shown != f"Bearer {LFS_TOKEN}":
+            self.answer(403)
+        elif self.command == "PUT":
             good = hashlib.sha256(data).hexdigest() == oid
             if good:
                 file.write_bytes(data)
@@ -93,6 +100,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for item in asked["objects"]:
             there = (self.root / f"lfs-{item['oid']}").exists()
             link = {"href": f"https://{self.headers['host']}/lfs/{item['oid']}", "expires_in": 300}
+            link["header"] = {"Authorization": f"Bearer {LFS_TOKEN}"}
             if there == (asked["operation"] == "download"):
                 objects.append({**item, "actions": {asked["operation"]: link}})
             else:

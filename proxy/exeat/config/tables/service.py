@@ -67,6 +67,19 @@ class ResourceTable(Table):
     environment: str = ""
 
 
+Shape = Literal["", "nothing", "oauth", "git_lfs", "refuse"]
+
+
+class HandOutTable(Table):
+    """``hands_out`` of an operation, in full."""
+
+    shape: Literal["oauth", "git_lfs", "refuse"]
+    hosts: tuple[Annotated[str, Field(pattern=r"^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$")], ...] = ()
+    """Where else than at the host that hands it out the credential may be shown: ``api.example.com``, ``*.example.com``."""
+    fields: tuple[Annotated[str, Field(pattern=r"^[!-~]{1,64}$")], ...] = ()
+    """``oauth``: members of the answer that hold a credential, beside those whose name ends in token, secret, password or key."""
+
+
 class OperationTable(Table):
     """``[[service.operation]]``."""
 
@@ -95,6 +108,10 @@ class OperationTable(Table):
     """What it acts on is at least this sensitive."""
     cost: Count | None = None
     """Units it takes of a mission's ``cost`` budget; default is 0 for reading and 1 for anything else."""
+    hands_out: Shape | HandOutTable = ""
+    """The answer holds credentials, and the agent gets placeholders for them: ``oauth`` (a token endpoint, a registry's login),
+    ``git_lfs`` (a batch answer); ``refuse``: the request is refused. A POST to ``…/token`` is taken for ``oauth`` where the
+    answer looks like it; ``nothing`` says that it isn't one."""
 
 
 class ScopeTable(Table):
@@ -138,6 +155,9 @@ class ServiceTable(Table):
     ports: tuple[int, ...] = (443,)
     credential: CredentialTable | None = None
     shared: SharedTable | None = None
+    placeholder: str = ""
+    """The form of what agents get in the credential's stead, where clients check one: the vendor's text with runs of derived
+    characters, ``ghp_{36}``, ``xoxb-{12:digits}-{24}`` (also ``lower``, ``upper``, ``hex``); else ``exeat-ph-NAME-…``."""
     issuer: IssuerSpecTable | None = None
     operation: tuple[OperationTable, ...] = ()
     resource: tuple[ResourceTable, ...] = ()

@@ -9,14 +9,17 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple, final
 
+from exeat.decision.fields import CARRIERS
 from exeat.enforcement.answers.codings import CODINGS, CodedBody
 from exeat.enforcement.answers.forms import NO_NEEDLES, Needles
 from exeat.enforcement.answers.keeping import NOTED, Keeper
 from exeat.enforcement.answers.link_bodies import LinkBody, is_text
 from exeat.enforcement.answers.scrub import AnswerError, BodyReader, PartScrubber, Scrubber, mask_fields
+from exeat.enforcement.answers.token_answers import TokenBody, TokenReader, reads
 from exeat.enforcement.exchange import Exchange
 from exeat.model.request import Headers
-from exeat.model.service import Handouts
+from exeat.model.service import HandOut, Handouts
+from exeat.services.fields import plain_name
 
 _STRIPPED = frozenset({b"alt-svc", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"keep-alive"})
 """Ways off the governed path (alt-svc), and fields that are hop-by-hop or ours to send."""
@@ -45,12 +48,13 @@ _NEEDLES = 1024
 class Head(NamedTuple):
     """The fields of an answer as the agent gets them, and what its body goes through (None: nothing).
 
-    ``reframed`` says that the body's length isn't known any more.
+    ``reframed`` says that the body's length isn't known any more, ``whole`` that nothing goes on before all of it is there.
     """
 
     fields: Headers
     body: BodyReader | None = None
     reframed: bool = False
+    whole: bool = False
 
 
 @final
@@ -83,6 +87,8 @@ class Answers:
         special = _NOTHING if _SPECIAL.isdisjoint(names) else _SPECIAL.intersection(names)
         if special:
             fields = self._handed_out(exchange, fields, special)
+        if exchange.keep is not None:
+            return self._with_tokens(exchange, exchange.keep, status, fields, needles)
         if not needles:
             return Head(fields)
         rules = self._rules_of(exchange.permit.question.service)
@@ -93,7 +99,9 @@ class Answers:
         return Head(mask_fields(fields, needles), Scrubber(needles))
 
     def trailers(self, exchange: Exchange, fields: Headers) -> Headers:
-        """The trailers as the agent gets them."""
+        """The trailers as the agent gets them; none where credentials are handed out."""
+        if exchange.keep is not None:
+            return ()
         return mask_fields(
             tuple(field for field in fields if field[0].lower() not in _NOT_TRAILERS), self.needles(exchange)
         )
@@ -103,6 +111,26 @@ class Answers:
         self._needles.clear()
         if ended:
             self._keeper.forget(mission)
+
+    def _with_tokens(self, exchange: Exchange, what: HandOut, status: int, fields: Headers, needles: Needles) -> Head:
+        """An answer that hands out credentials: nothing of it goes on before all of it was read."""
+        media = b"".join(_values(fields, b"content-type")).partition(b";")[0].strip().lower()
+        if status == 206:
+            raise AnswerError("a part of an answer with credentials")
+        if not reads(what, media):
+            return _searched(exchange, status, fields, needles)
+        rules = self._rules_of(exchange.permit.question.service) or Handouts()
+        give = self._keeper.token_keeper(exchange.session, what.hosts)
+        keep = self._keeper.link_keeper(exchange.session, rules)
+        request = exchange.request
+        secure = request.scheme == "https"
+        fields = tuple(
+            (name, give(value.decode("latin-1"), request.host, secure).encode()) if _hands_out(name) else (name, value)
+            for name, value in fields
+        )
+        reader = TokenReader(what, request, media, status, give, keep)
+        head = _searched(exchange, status, fields, needles, lambda inner: TokenBody(reader.read, inner))
+        return head if head.body is None else Head(_as_decoded(head.fields), head.body, reframed=True, whole=True)
 
     def _with_links(self, exchange: Exchange, status: int, fields: Headers, needles: Needles, rules: Handouts) -> Head:
         """An answer whose body may hold links: those in a text are kept too."""
@@ -129,6 +157,12 @@ class Answers:
             rules = self._rules_of(exchange.permit.question.service)
             fields = self._keeper.hand_out(exchange.session, exchange.request, fields, rules)
         return fields
+
+
+def _hands_out(name: bytes) -> bool:
+    """Whether a field of such an answer is a credential, as ``X-Subject-Token`` is."""
+    plain = plain_name(name.lower())
+    return plain in CARRIERS or plain.endswith(b"-token")
 
 
 def _values(fields: Headers, name: bytes) -> list[bytes]:

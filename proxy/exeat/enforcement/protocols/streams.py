@@ -43,7 +43,7 @@ from exeat.enforcement.known_values import LeakError
 from exeat.enforcement.protocols.metering import pay, why_cut
 from exeat.enforcement.protocols.tellings import LateBody
 from exeat.enforcement.protocols.websocket import GovernedWebsocket
-from exeat.enforcement.translate import BEGINNING, STAMP, ends_with_head, mark_head, response_of
+from exeat.enforcement.translate import BEGINNING, STAMP, WHOLE, ends_with_head, mark_head, response_of
 from exeat.model.reason import Reason
 
 Commands = Generator[commands.Command, Any, Any]
@@ -219,7 +219,7 @@ class GovernedStream(HttpStream):
             return
         if self.flow.response is not event.response:
             yield from self._answer_instead()
-        elif event.end_stream:
+        elif event.end_stream or WHOLE in self.flow.metadata:
             self.server_state = self.state_consume_response_body
         else:
             yield from self.start_response_stream()
@@ -246,6 +246,28 @@ class GovernedStream(HttpStream):
             self.flow.error = Error(Error.KILLED_MESSAGE)
             yield SendHttp(RequestProtocolError(self.stream_id, str(error), ErrorCode.KILL), self.context.server)
             yield from self.check_killed(True)
+
+    def state_consume_response_body(self, event: ResponseData | ResponseTrailers | ResponseEndOfMessage) -> Commands:
+        """As mitmproxy's; of an answer that must be read whole nothing has gone on yet, so that it can still be refused."""
+        if WHOLE not in self.flow.metadata:
+            yield from super().state_consume_response_body(event)
+            return
+        host, exchange = self.context.options.host, self.flow.metadata[STAMP]
+        try:
+            if isinstance(event, ResponseData):
+                paid = yield from pay(host, exchange, len(event.data), self.context.server)
+                if paid < len(event.data):
+                    raise AnswerError("the mission's budget of bytes is used up")
+                self.response_body_buf += exchange.pass_whole(event.data)
+            elif isinstance(event, ResponseEndOfMessage):
+                self.response_body_buf += exchange.pass_whole(b"")
+        except AnswerError as error:
+            self.response_body_buf.clear()
+            self.flow.response = response_of(host.parts.gate.fail(exchange, Reason.ANSWER_REFUSED, str(error)))
+            yield from self._answer_instead()
+            return
+        if not isinstance(event, ResponseData):
+            yield from super().state_consume_response_body(event)
 
     def _note_cut(self, exchange: Exchange) -> None:
         reason, detail, _ = why_cut(exchange)
