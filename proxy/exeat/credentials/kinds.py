@@ -14,6 +14,7 @@ from exeat.ports import Issuer
 
 NAMES: tuple[str, ...] = (
     "jwt",
+    "oauth_client",
     "oauth_exchange",
     "stored_key",
 )

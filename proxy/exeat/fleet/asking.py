@@ -10,12 +10,12 @@ from typing import Any, final
 
 from exeat.errors import UnavailableError
 from exeat.fleet.channel import Channel, Handler
-from exeat.ports import Lender, Opener
+from exeat.ports import Lender, Opener, Refresher
 
 
 @final
 class Asking:
-    """The worker's side: implements ``ports.Lender`` and ``ports.Opener`` over its channel, once it has one."""
+    """The worker's side: implements ``ports.Lender``, ``ports.Opener`` and ``ports.Refresher`` over its channel, once it has one."""
 
     def __init__(self) -> None:
         self.channel: Channel | None = None
@@ -42,13 +42,18 @@ class Asking:
         """See ``ports.Opener``."""
         await self._call("open", [template, agent, list(evidence)])
 
+    async def refresh(self, service: str, scope: str) -> Mapping[str, Any]:
+        """See ``ports.Refresher``."""
+        answer: Mapping[str, Any] = await self._call("refresh", [service, scope])
+        return answer
+
     async def _call(self, name: str, arguments: list[Any]) -> Any:
         if self.channel is None:
             raise UnavailableError("the control plane isn't known yet")
         return await self.channel.call(name, arguments)
 
 
-def answers(ledger: Lender, opener: Opener) -> Mapping[str, Handler]:
+def answers(ledger: Lender, opener: Opener, refresher: Refresher) -> Mapping[str, Handler]:
     """The control plane's side: handlers for the channel."""
     return {
         "reserve": lambda arguments: ledger.reserve(*arguments),
@@ -56,4 +61,5 @@ def answers(ledger: Lender, opener: Opener) -> Mapping[str, Handler]:
         "visit": lambda arguments: ledger.visit(*arguments),
         "activity": lambda arguments: ledger.activity(*arguments),
         "open": lambda arguments: opener.open(*arguments),
+        "refresh": lambda arguments: refresher.refresh(*arguments),
     }

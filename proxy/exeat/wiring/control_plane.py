@@ -14,6 +14,8 @@ import socket
 from dataclasses import dataclass
 from functools import partial
 
+from exeat.credentials.oauth.endpoint import Endpoints
+from exeat.credentials.oauth.refreshing import Refreshing
 from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.crew import Crew
 from exeat.fleet.replica import Replica
@@ -35,6 +37,7 @@ from exeat.store.store import Store
 from exeat.wiring.approvals import Desk, build_desk
 from exeat.wiring.common import Common
 from exeat.wiring.connecting import connection_info
+from exeat.wiring.refreshing import build_refreshing
 
 logger = logging.getLogger("exeat.approvals")
 
@@ -53,9 +56,15 @@ class ControlPlane:
     destinations: Destinations
     uses: LastUses
     traffic: TrafficTotals
+    refreshing: Refreshing
+    """What workers ask for what a refresh token gives: ``ports.Refresher``."""
+    endpoints: Endpoints
+    """Towards the servers where those are used."""
 
     async def close(self) -> None:
         """Write what isn't yet; let the store go, and those who are told of approvals."""
+        await self.refreshing.close()
+        await self.endpoints.close()
         await self.desk.webhooks.close()
         with contextlib.suppress(UnavailableError):
             await self.uses.flush()
@@ -103,7 +112,9 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     )
     first = FirstRequests(control, store, common.clock, site.templates, site.agents)
     totals = TrafficTotals(uses, common.clock)
-    return ControlPlane(store, control, desk, usage, first, destinations, uses, totals)
+    endpoints = Endpoints(common.tls, common.clock)
+    refreshing = build_refreshing(common, store, endpoints)
+    return ControlPlane(store, control, desk, usage, first, destinations, uses, totals, refreshing, endpoints)
 
 
 def _and_desk(feed: ChangeFeed, desk: Desk) -> ChangeFeed:

@@ -43,7 +43,7 @@ from exeat.identity.passes import PassVerifier
 from exeat.identity.short import ShortOrLong
 from exeat.model.service import Handouts
 from exeat.model.traffic import Traffic
-from exeat.ports import Lender, Opener
+from exeat.ports import Lender, Opener, Refresher
 from exeat.wiring.common import Common
 from exeat.wiring.holdings import load_honeytokens, load_issuer_secrets, read_overrides
 from exeat.wiring.identity import Identities, build_identities
@@ -55,6 +55,7 @@ class Asks:
 
     ledger: Lender
     opener: Opener
+    refresher: Refresher
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
             secrets=issuer_secrets,
             stored=common.stored.get,
             holders=Holders(),
+            refresher=asks.refresher,
             key=common.key,
         ),
     )

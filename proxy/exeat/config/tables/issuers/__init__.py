@@ -11,6 +11,7 @@ from pydantic import Discriminator, Tag
 
 from exeat.config.tables.issuers.base import IssuerTable
 from exeat.config.tables.issuers.jwt import JwtTable
+from exeat.config.tables.issuers.oauth_client import OAuthClientTable
 from exeat.config.tables.issuers.oauth_exchange import OAuthExchangeTable
 from exeat.config.tables.issuers.stored_key import StoredKeyTable
 
@@ -18,6 +19,7 @@ MARK = "kind:"
 """Before a kind where pydantic puts it into the place of an error."""
 KINDS: tuple[type[IssuerTable], ...] = (
     JwtTable,
+    OAuthClientTable,
     OAuthExchangeTable,
     StoredKeyTable,
 )
@@ -31,6 +33,7 @@ def _kind(value: Any) -> str:
 
 IssuerSpecTable = Annotated[
     Annotated[JwtTable, Tag("kind:jwt")]
+    | Annotated[OAuthClientTable, Tag("kind:oauth_client")]
     | Annotated[OAuthExchangeTable, Tag("kind:oauth_exchange")]
     | Annotated[StoredKeyTable, Tag("kind:stored_key")],
     Discriminator(
