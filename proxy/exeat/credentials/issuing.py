@@ -15,7 +15,7 @@ from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints
 from exeat.credentials.oauth.holders import Holders
 from exeat.model.secret import Secret
-from exeat.ports import Clock, Issuer
+from exeat.ports import Clock, Issuer, Refresher
 
 
 class Proof(StrEnum):
@@ -44,6 +44,7 @@ class IssuerParts:
     secrets: Callable[[str], Secret]
     stored: Callable[[str], Secret | None]
     holders: Holders
+    refresher: Refresher
     key: bytes = field(repr=False)
 
 

@@ -19,6 +19,7 @@ NAMES: tuple[str, ...] = (
     "hmac",
     "jwt",
     "kubernetes",
+    "oauth_client",
     "oauth_exchange",
     "stored_key",
     "vault",

@@ -24,6 +24,12 @@ class Tasks:
         task.add_done_callback(self._running.discard)
         return task
 
+    async def finish(self, seconds: float) -> None:
+        """Wait until everything is done, at most so long, and cancel what isn't."""
+        if self._running:
+            await asyncio.wait(tuple(self._running), timeout=seconds)
+        await self.close()
+
     async def close(self) -> None:
         """Cancel everything and wait for it."""
         running = tuple(self._running)

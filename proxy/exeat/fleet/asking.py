@@ -13,12 +13,12 @@ from exeat.fleet.channel import Channel, Handler
 from exeat.fleet.wording import issued_from, issued_to
 from exeat.model.issued import IssuedToken
 from exeat.model.secret import Secret
-from exeat.ports import Lender, Opener, TokenList
+from exeat.ports import Lender, Opener, Refresher, TokenList
 
 
 @final
 class Asking:
-    """The worker's side: implements ``ports.Lender``, ``ports.Opener`` and ``ports.TokenList`` over its channel, once it has one."""
+    """The worker's side, over its channel once it has one: ``ports.Lender``, ``Opener``, ``TokenList`` and ``Refresher``."""
 
     def __init__(self) -> None:
         self.channel: Channel | None = None
@@ -49,13 +49,18 @@ class Asking:
         """See ``ports.TokenList``. What opens it goes from one process of ours to the next, and nowhere else."""
         await self._call("issued", [issued_to(token), None if opener is None else opener.reveal()])
 
+    async def refresh(self, service: str, scope: str) -> Mapping[str, Any]:
+        """See ``ports.Refresher``."""
+        answer: Mapping[str, Any] = await self._call("refresh", [service, scope])
+        return answer
+
     async def _call(self, name: str, arguments: list[Any]) -> Any:
         if self.channel is None:
             raise UnavailableError("the control plane isn't known yet")
         return await self.channel.call(name, arguments)
 
 
-def answers(ledger: Lender, opener: Opener, tokens: TokenList) -> Mapping[str, Handler]:
+def answers(ledger: Lender, opener: Opener, tokens: TokenList, refresher: Refresher) -> Mapping[str, Handler]:
     """The control plane's side: handlers for the channel."""
     return {
         "reserve": lambda arguments: ledger.reserve(*arguments),
@@ -64,4 +69,5 @@ def answers(ledger: Lender, opener: Opener, tokens: TokenList) -> Mapping[str, H
         "activity": lambda arguments: ledger.activity(*arguments),
         "open": lambda arguments: opener.open(*arguments),
         "issued": lambda said: tokens.issued(issued_from(said[0]), None if said[1] is None else Secret(said[1])),
+        "refresh": lambda arguments: refresher.refresh(*arguments),
     }

@@ -9,7 +9,7 @@ know: any implementation.
 from exeat.ports.audit import AuditSink
 from exeat.ports.changes import Applied, CeilingsFeed, ChangeFeed, Evaluate
 from exeat.ports.clock import Clock
-from exeat.ports.control import ApprovalDesk, Ledger, Lender, Opener, TrafficReports, Watchtower
+from exeat.ports.control import ApprovalDesk, Ledger, Lender, Opener, Refresher, TrafficReports, Watchtower
 from exeat.ports.evidence import PassVerifier, VerifiedPass
 from exeat.ports.issued import IssuedTokens, TokenList
 from exeat.ports.origins import Resolver
@@ -53,6 +53,7 @@ __all__ = [
     "MissionStore",
     "Opener",
     "PassVerifier",
+    "Refresher",
     "Replicas",
     "Resolver",
     "SealedSecrets",

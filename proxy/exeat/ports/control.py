@@ -6,7 +6,7 @@ Must not know: any implementation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from exeat.model.approval import ApprovalAnswer, ApprovalAsked
 from exeat.model.deviation import Firing
@@ -107,5 +107,17 @@ class Watchtower(Protocol):
 
         Raise UnavailableError when that isn't done yet: whoever tells of it repeats it, and meanwhile gives the mission no
         rights.
+        """
+        ...
+
+
+class Refresher(Protocol):
+    """Uses refresh tokens for whoever needs an access token. In the control plane: each may be used by one process at a time."""
+
+    async def refresh(self, service: str, scope: str) -> Mapping[str, Any]:
+        """Return the fields of the server's answer but the refresh token, which is stored by then.
+
+        Raise RefusalError(TOKEN_UNAVAILABLE) when the server refuses, when the token that should be used is lost, and when what
+        followed it couldn't be stored.
         """
         ...

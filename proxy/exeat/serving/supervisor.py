@@ -132,7 +132,9 @@ class Supervisor:
         return Slot(
             name, self.common.loaded.file, self.common.listeners.descriptors,
             calls={
-                **answers(self._plane.usage, self._plane.first_requests, self._plane.issued),
+                **answers(
+                    self._plane.usage, self._plane.first_requests, self._plane.issued, self._plane.refreshing
+                ),
                 "report": self._report, "traffic": self._passed, "kept": partial(self._keepsakes.heard, name),
                 ASK: answering(self._plane.desk.approvals),
             },

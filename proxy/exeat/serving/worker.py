@@ -159,7 +159,7 @@ def main() -> int:
     try:
         common = prepare(load(Path(spec.config)), chain=spec.name, sockets=sockets)
         asking = Asking()
-        data = build_data_plane(common, Asks(asking, asking, asking))
+        data = build_data_plane(common, Asks(asking, asking, asking, asking))
     except ExeatError as error:
         print(f"exeat: worker {spec.name}: {error}", file=sys.stderr, flush=True)  # noqa: T201 nobody else says it
         return REFUSED

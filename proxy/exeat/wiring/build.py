@@ -49,7 +49,7 @@ def build(loaded: Loaded, environ: Mapping[str, str] = os.environ, *, listen: bo
     crew = Crew(common.clock, loaded.settings.store.lease)
     standing = build_standing(common, store, crew)
     plane = build_control_plane(common, store, crew, standing)
-    data = build_data_plane(common, Asks(plane.usage, plane.first_requests, plane.issued))
+    data = build_data_plane(common, Asks(plane.usage, plane.first_requests, plane.issued, plane.refreshing))
     data.worker.parts.gate.deviations.report_to(plane.control)
     data.holding.desk = plane.desk.approvals
     return Assembly(common, data, plane, crew, standing)

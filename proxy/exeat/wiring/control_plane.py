@@ -14,6 +14,8 @@ import socket
 from dataclasses import dataclass
 from functools import partial
 
+from exeat.credentials.oauth.endpoint import Endpoints
+from exeat.credentials.oauth.refreshing import Refreshing
 from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.crew import Crew
 from exeat.fleet.replica import Replica
@@ -38,6 +40,7 @@ from exeat.wiring.approvals import Desk, build_desk
 from exeat.wiring.common import Common
 from exeat.wiring.connecting import connection_info
 from exeat.wiring.issuing import Issuing, build_issuing
+from exeat.wiring.refreshing import build_refreshing
 
 logger = logging.getLogger("exeat.approvals")
 
@@ -59,9 +62,15 @@ class ControlPlane:
     issued: Issued
     """What workers tell of tokens: ``ports.TokenList``."""
     issuing: Issuing
+    refreshing: Refreshing
+    """What workers ask for what a refresh token gives: ``ports.Refresher``."""
+    endpoints: Endpoints
+    """Towards the servers where those are used."""
 
     async def close(self) -> None:
         """Write what isn't yet; let the store go, and those who are told of approvals."""
+        await self.refreshing.close()
+        await self.endpoints.close()
         await self.desk.webhooks.close()
         with contextlib.suppress(UnavailableError):
             await self.uses.flush()
@@ -94,7 +103,9 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     kept = StoredDestinations(store.runner)
     destinations = Destinations(site.ceilings, kept, common.clock, common.audit, crew.allow, standing.elsewhere)
     standing.read = destinations.refresh
-    issuing = build_issuing(common)
+    endpoints = Endpoints(common.tls, common.clock)
+    refreshing = build_refreshing(common, store, endpoints)
+    issuing = build_issuing(common, refreshing)
     issued = Issued(
         StoredIssued(store.runner), common.sealer, issuing.issuers, issuing.services, common.clock, standing.replica
     )
@@ -114,7 +125,9 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     )
     first = FirstRequests(control, store, common.clock, site.templates, site.agents)
     totals = TrafficTotals(uses, common.clock)
-    return ControlPlane(store, control, desk, usage, first, destinations, uses, totals, issued, issuing)
+    return ControlPlane(
+        store, control, desk, usage, first, destinations, uses, totals, issued, issuing, refreshing, endpoints
+    )
 
 
 def _and_tokens(feed: ChangeFeed, issued: Issued) -> ChangeFeed:

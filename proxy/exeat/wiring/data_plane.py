@@ -39,7 +39,7 @@ from exeat.identity.passes import PassVerifier
 from exeat.identity.short import ShortOrLong
 from exeat.model.service import Handouts, PlaceKind
 from exeat.model.traffic import Traffic
-from exeat.ports import Lender, Opener, TokenList
+from exeat.ports import Lender, Opener, Refresher, TokenList
 from exeat.wiring.common import Common
 from exeat.wiring.holdings import load_honeytokens, read_overrides
 from exeat.wiring.identity import Identities, build_identities
@@ -53,6 +53,7 @@ class Asks:
     ledger: Lender
     opener: Opener
     tokens: TokenList
+    refresher: Refresher
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
         ),
         clock.boot,
     )
-    issuing = build_issuing(common)
+    issuing = build_issuing(common, asks.refresher)
     broker = TokenBroker(
         issuing.issuers,
         issuing.services,

@@ -15,7 +15,7 @@ from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints
 from exeat.credentials.oauth.holders import Holders
 from exeat.model.issuing import IssuerSpec
-from exeat.ports import Issuer
+from exeat.ports import Issuer, Refresher
 from exeat.wiring.common import Common
 from exeat.wiring.holdings import load_issuer_secrets
 
@@ -39,7 +39,7 @@ class Issuing:
         await self.endpoints.close()
 
 
-def build_issuing(common: Common) -> Issuing:
+def build_issuing(common: Common, refresher: Refresher) -> Issuing:
     """Put them together; only the kinds that a service uses are loaded. Raise StartError when a secret can't be had."""
     site = common.site
     secrets = HeldSecrets(load_issuer_secrets(site.services, common.sources))
@@ -55,6 +55,7 @@ def build_issuing(common: Common) -> Issuing:
         secrets=secrets,
         stored=common.stored.get,
         holders=Holders(),
+        refresher=refresher,
         key=common.key,
     )
     return Issuing(build_issuers((spec.kind for spec in services.values()), parts), services, secrets, endpoints)

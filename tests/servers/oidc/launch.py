@@ -137,6 +137,13 @@ class OidcServer:
             with error:
                 return {"status": error.code, **json.load(error)}
 
+    def authorize(self, resource: str, client: str = "exeat-client") -> str:
+        """The first refresh token, as if somebody had logged in and agreed."""
+        form = {"grant_type": "urn:test:authorize", "resource": resource}
+        said = self.call("/token", form, client, CLIENT_SECRET)
+        assert "refresh_token" in said, said
+        return said["refresh_token"]
+
     def introspect(self, token: str) -> dict[str, Any]:
         """What the server says of a token to the origin that received it (RFC 7662)."""
         return self.call("/token/introspection", {"token": token}, "origin", "origin-secret")

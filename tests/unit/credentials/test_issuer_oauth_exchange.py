@@ -15,8 +15,10 @@ from exeat.credentials.held import HeldSecrets
 from exeat.credentials.issuers.oauth_exchange import OAuthExchangeIssuer
 from exeat.credentials.oauth import holders
 from exeat.credentials.oauth.assertions import Assertions
+from exeat.credentials.oauth.client import Client
 from exeat.credentials.oauth.endpoint import Endpoints, client_context
 from exeat.credentials.oauth.holders import Holders
+from exeat.credentials.oauth.naming import Naming
 from exeat.errors import RefusalError
 from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.issuing.oauth_exchange import TokenExchange
@@ -49,15 +51,11 @@ def spec(server):
 
 @pytest.fixture
 async def issuer(keyring, clock):
-    made = OAuthExchangeIssuer(
-        Assertions(keyring, ISSUER_URL, clock),
-        Endpoints(client_context(()), clock),
-        HeldSecrets({"env:OAUTH_SECRET": Secret(SECRET)}),
-        b"k" * 32,
-        clock,
-    )
-    yield made
-    await made.close()
+    assertions, endpoints = Assertions(keyring, ISSUER_URL, clock), Endpoints(client_context(()), clock)
+    secrets = HeldSecrets({"env:OAUTH_SECRET": Secret(SECRET)})
+    client, naming = Client(assertions, endpoints, secrets), Naming(b"k" * 32, Holders(), clock)
+    yield OAuthExchangeIssuer(assertions, client, secrets, naming, clock)
+    await endpoints.close()
 
 
 def with_exchange(spec, **changed):
@@ -118,7 +116,7 @@ async def test_the_client_shows_its_secret_encoded(issuer, spec, server):
 
 async def test_without_a_secret_the_client_signs(issuer, spec, server, keyring):
     """RFC 7523 §3: issuer and subject are the client id."""
-    await issuer.mint(REQUEST, with_exchange(spec, client_secret=""))
+    await issuer.mint(REQUEST, with_exchange(spec, client_secret="", client_auth="signed"))
     form = server.forms[0]
     assert server.authorizations == [None]
     assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -43,7 +44,7 @@ def test_a_grant_as_asked_is_taken():
 @pytest.mark.parametrize(
     "changed",
     [
-        {"scope": ...}, {"scope": "items:write items:read"}, {"scope": "items:read"}, {"scope": ""}, {"scope": " "},
+        {"scope": ...}, {"scope": "items:write items:read"}, {"scope": "items:read"},
         {"token_type": "bearer"}, {"token_type": "BEARER"}, {"expires_in": 3}, {"refresh_token": "x"},
         {"access_token": "a.b.c"}, {"access_token": "v2.local.payload"}, {"access_token": "x" * 16384},
     ],
@@ -82,11 +83,11 @@ def test_wider_or_unclear_is_too_wide(changed):
     [
         {"access_token": ...}, {"access_token": ""}, {"access_token": None}, {"access_token": ["x"]},
         {"access_token": "with space"}, {"access_token": "two\r\nlines"}, {"access_token": "ümlaut"},
-        {"access_token": "x" * 16385}, {"expires_in": 0}, {"expires_in": -60},
+        {"access_token": "x" * 16385}, {"expires_in": 0}, {"expires_in": -60}, {"scope": ""}, {"scope": " "},
     ],
 )  # fmt: skip
 def test_what_is_no_living_token_is_unavailable(changed):
-    """Nothing that a header can't carry, nothing that is over."""
+    """Nothing that a header can't carry, nothing that is over, nothing of no scope at all."""
     with pytest.raises(RefusalError) as refused:
         check(**changed)
     assert refused.value.reason is Reason.TOKEN_UNAVAILABLE
@@ -196,3 +197,33 @@ def test_a_clear_object_is_read_as_it_is(value):
     except UnicodeEncodeError:
         return
     assert read_object(raw) == value
+
+
+@pytest.mark.guard("grant-no-scope")
+@pytest.mark.parametrize(
+    ("token", "scope", "taken"),
+    [
+        ("opaque", ..., False), ("opaque", "items:write", True), ({}, ..., False), ({"scope": "items:write"}, ..., True),
+        ({"scp": ["items:write"]}, ..., True), ({"scope": ""}, "items:write", False), ({"scp": []}, ..., False),
+    ],
+)  # fmt: skip
+def test_a_server_that_isnt_quiet_states_what_it_grants(token, scope, taken):
+    """A scope that it doesn't know is dropped without a word: what isn't stated, in answer or token, wasn't granted."""
+    fields = GOOD | {"scope": scope} if scope is not ... else {name: GOOD[name] for name in GOOD if name != "scope"}
+    if token != "opaque":
+        claims = {name: value for name, value in CLAIMS.items() if name != "scope"}
+        fields["access_token"] = unsigned(claims | token)
+    asked = replace(ASKED, quiet=False)
+    if taken:
+        assert check_grant(fields, asked, sent=NOW, now=NOW).expires_at == NOW + 60
+    else:
+        with pytest.raises(RefusalError, match="granted no scope"):
+            check_grant(fields, asked, sent=NOW, now=NOW)
+
+
+def test_only_an_exchange_has_to_name_what_kind_of_token_it_gave():
+    """RFC 8693 §2.2.1; a kind that is named is compared all the same."""
+    fields, asked = {name: GOOD[name] for name in GOOD if name != "issued_token_type"}, replace(ASKED, kind=False)
+    assert check_grant(fields, asked, sent=NOW, now=NOW)
+    with pytest.raises(RefusalError, match="another kind of token"):
+        check_grant(fields | {"issued_token_type": "urn:x"}, asked, sent=NOW, now=NOW)

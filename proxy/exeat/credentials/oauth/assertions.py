@@ -11,7 +11,7 @@ from typing import final
 
 from exeat.credentials.keys import KeyRing
 from exeat.model.decision import TokenRequest
-from exeat.model.issuing.oauth_exchange import TokenExchange
+from exeat.model.issuing.oauth_server import AuthorizationServer
 from exeat.model.secret import Secret
 from exeat.ports import Clock
 
@@ -29,25 +29,25 @@ class Assertions:
         self._issuer = issuer_url
         self._clock = clock
 
-    def subject(self, request: TokenRequest, exchange: TokenExchange, scope: str) -> Secret:
+    def subject(self, request: TokenRequest, server: AuthorizationServer, scope: str) -> Secret:
         """Who the token is to be about, what was decided, and that we may act for it (RFC 8693 §4.4)."""
         return self._sign(
             self._issuer,
             request.agent,
-            exchange.server,
+            server.server,
             scope=scope,
             mission=request.mission,
-            may_act={"sub": exchange.client_id},
+            may_act={"sub": server.client_id},
             authorization_details=[{"type": "exeat", "action": request.action, "resource": request.resource}],
         )
 
-    def actor(self, exchange: TokenExchange) -> Secret:
+    def actor(self, server: AuthorizationServer) -> Secret:
         """Who acts for the agent: this installation (RFC 8693 §2.1)."""
-        return self._sign(self._issuer, exchange.client_id, exchange.server)
+        return self._sign(self._issuer, server.client_id, server.server)
 
-    def client(self, exchange: TokenExchange) -> Secret:
+    def client(self, server: AuthorizationServer) -> Secret:
         """Authenticate this installation as an OAuth client (RFC 7523 §3): issuer and subject are the client id."""
-        return self._sign(exchange.client_id, exchange.client_id, exchange.server)
+        return self._sign(server.client_id, server.client_id, server.server)
 
     def _sign(self, issuer: str, subject: str, audience: str, **more: object) -> Secret:
         issued = int(self._clock.time())

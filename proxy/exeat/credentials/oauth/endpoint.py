@@ -67,12 +67,23 @@ class Endpoints:
         self._client = TrustedClient(tls, limit=32, limit_per_host=16)
         self._pauses = Pauses(clock)
 
-    async def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    async def post(
+        self, url: str, form: Mapping[str, str], headers: Mapping[str, str], *, patience: float | None = None
+    ) -> Answer:
         """Send a form and return the answer; raise as :meth:`ask` does."""
-        return await self.ask("POST", url, {**_FORM, **headers}, urlencode(form).encode("ascii"))
+        body = urlencode(form).encode("ascii")
+        return await self.ask("POST", url, {**_FORM, **headers}, body, patience=patience)
 
-    async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """Send one request and return the answer.
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        patience: float | None = None,
+    ) -> Answer:
+        """Send one request and return the answer. ``patience``, in seconds, is for what must be asked just once: it isn't repeated.
 
         Raise RefusalError(TOKEN_UNAVAILABLE) when there is none, when it is a redirect, too long or not readable in
         exactly one way, and while the server is being left alone: it said 429 or 503, or was unreachable or late.
@@ -82,12 +93,14 @@ class Endpoints:
             raise _unavailable(f"left alone for {left:.0f} s more, as it failed or asked for it")
         every = {**_HEADERS, **headers}
         try:
-            async with asyncio.timeout(_LONGEST):
+            async with asyncio.timeout(_LONGEST if patience is None else patience):
                 try:
                     return await self._send(method, url, body, every)
                 except aiohttp.ClientConnectorError:
                     raise
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                    if patience is not None:
+                        raise
                     # A kept connection may end just when it is used again: nothing was answered, so ask once more.
                     return await self._send(method, url, body, every)
         except TimeoutError:

@@ -29,12 +29,18 @@ _SKEW = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for: about whom, which scopes, for whom (one of), and for how many seconds at most."""
+    """What was asked for: about whom, which scopes, for whom (one of), and for how many seconds at most.
+
+    ``kind`` says whether the answer has to name the kind of token (RFC 8693 §2.2.1), as only exchanges do; one that is named
+    has to be an access token in any case. ``quiet`` says that a scope which isn't stated is the one asked for (RFC 6749 §5.1).
+    """
 
     agent: str
     scope: frozenset[str]
     audiences: frozenset[str]
     ttl: float
+    kind: bool = True
+    quiet: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ def check_grant(fields: Mapping[str, Any], asked: Asked, *, sent: float, now: fl
     holds another scope, audience or agent; RefusalError(TOKEN_UNAVAILABLE) when it is none, or already over.
     """
     value = granted_value(fields)
-    if fields.get("issued_token_type") != ACCESS_TOKEN:
+    if fields.get("issued_token_type", "" if asked.kind else ACCESS_TOKEN) != ACCESS_TOKEN:
         raise _wide("another kind of token than an access token")
     kind = fields.get("token_type")
     if not isinstance(kind, str) or kind.lower() != "bearer":  # RFC 6749 §5.1: case-insensitive
@@ -71,10 +77,9 @@ def check_grant(fields: Mapping[str, Any], asked: Asked, *, sent: float, now: fl
         raise _wide("a token without expires_in")
     if life > asked.ttl:
         raise _wide(f"{life} s of life, not {asked.ttl:g} s")
-    if "scope" in fields:  # absent: exactly as asked (RFC 6749 §5.1)
-        _check_scope(fields["scope"], asked)
     expires_at = sent + life
     claims = _claims(value.reveal())
+    _check_scopes(fields, claims or {}, asked)
     if claims is not None:
         expires_at = min(expires_at, _check_claims(claims, asked, now))
     if expires_at <= now:
@@ -87,13 +92,26 @@ def _wide(what: str) -> RefusalError:
     return RefusalError(Reason.TOKEN_TOO_WIDE, f"the authorization server granted {what}")
 
 
-def _check_scope(granted: object, asked: Asked) -> None:
-    """A string of words, or a list of them as some servers write it."""
+def _check_scopes(fields: Mapping[str, Any], claims: Mapping[str, Any], asked: Asked) -> None:
+    """Everything that is said of the scope, in the answer or in the token; some of what was asked for must be granted.
+
+    Servers drop scopes that they don't know, and answer 200 without any.
+    """
+    stated = [fields["scope"]] if "scope" in fields else []
+    stated += [claims[name] for name in ("scope", "scp") if name in claims]
+    some = [_check_scope(granted, asked) for granted in stated]  # each is looked at, before one is empty
+    if not all(some) or not (some or asked.quiet):
+        raise RefusalError(Reason.TOKEN_UNAVAILABLE, "the authorization server granted no scope")
+
+
+def _check_scope(granted: object, asked: Asked) -> bool:
+    """A string of words, or a list of them as some servers write it; whether there are any."""
     words = granted.split(" ") if isinstance(granted, str) else granted
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise _wide("a scope that can't be read")
     if not asked.scope.issuperset(word for word in words if word):
         raise _wide("a wider scope than asked")
+    return any(words)
 
 
 def _check_claims(claims: Mapping[str, Any], asked: Asked, now: float) -> float:
@@ -109,9 +127,6 @@ def _check_claims(claims: Mapping[str, Any], asked: Asked, now: float) -> float:
         raise _wide("a JWT for any audience")
     if not asked.audiences.issuperset(named):
         raise _wide("a JWT for another audience than asked")
-    for name in ("scope", "scp"):
-        if name in claims:
-            _check_scope(claims[name], asked)
     subject = claims.get("sub")
     if isinstance(subject, str) and subject.startswith("spiffe://") and subject != asked.agent:
         raise _wide("a JWT about another agent")

@@ -1,35 +1,34 @@
-"""An exchange of our word for a token (RFC 8693).
+"""An exchange of a word about the agent for a token (RFC 8693).
 
 Must not know: how it is carried out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from exeat.model.issuing import IssuerDetails
+from exeat.model.issuing.oauth_server import AuthorizationServer
 
 
 @dataclass(frozen=True, slots=True)
-class TokenExchange(IssuerDetails):
-    """How tokens are exchanged at an authorization server (RFC 8693), and who we are to it.
+class TokenExchange(AuthorizationServer):
+    """How tokens are exchanged at an authorization server, and what its product wants otherwise than RFC 8693 says.
 
-    ``server`` is the audience of our assertions. ``client_secret`` is a source reference; without one we sign an
-    assertion. ``scopes`` maps what a request's scope says to the server's scopes. ``resource`` (RFC 8707) and
-    ``revoke_url`` may be ``""``.
+    ``subject_type`` is one of the RFC's names (``jwt``) or a whole URI. The subject token is our own word, or lies behind the
+    source reference ``subject_token`` where the server takes only tokens of its own. ``subject_issuer`` is Keycloak's name for
+    us. ``on_behalf_of`` asks as Entra ID wants it (RFC 7523 §2.1). Without ``names_kind`` the answer needn't say that it is
+    an access token; with ``short_names`` a JWT names scopes without the resource that they stand under.
     """
 
-    token_url: str
-    server: str
-    client_id: str
-    client_secret: str = ""
-    resource: str = ""
     subject_type: str = "jwt"
+    subject_token: str = ""
+    subject_issuer: str = ""
     actor: bool = False
-    scopes: Mapping[str, str] = field(default_factory=dict)
-    revoke_url: str = ""
+    on_behalf_of: bool = False
+    names_kind: bool = True
+    short_names: bool = False
 
     def secrets(self) -> Sequence[str]:
-        """Ours towards the server, if it gave us one."""
-        return (self.client_secret,) if self.client_secret else ()
+        """Ours towards the server, and the subject's token, where there are such."""
+        return tuple(reference for reference in (self.client_secret, self.subject_token) if reference)

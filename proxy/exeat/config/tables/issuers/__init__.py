@@ -16,6 +16,7 @@ from exeat.config.tables.issuers.github_app import GitHubAppTable
 from exeat.config.tables.issuers.hmac import HmacTable
 from exeat.config.tables.issuers.jwt import JwtTable
 from exeat.config.tables.issuers.kubernetes import KubernetesTable
+from exeat.config.tables.issuers.oauth_client import OAuthClientTable
 from exeat.config.tables.issuers.oauth_exchange import OAuthExchangeTable
 from exeat.config.tables.issuers.stored_key import StoredKeyTable
 from exeat.config.tables.issuers.vault import VaultTable
@@ -29,6 +30,7 @@ KINDS: tuple[type[IssuerTable], ...] = (
     HmacTable,
     JwtTable,
     KubernetesTable,
+    OAuthClientTable,
     OAuthExchangeTable,
     StoredKeyTable,
     VaultTable,
@@ -48,6 +50,7 @@ IssuerSpecTable = Annotated[
     | Annotated[HmacTable, Tag("kind:hmac")]
     | Annotated[JwtTable, Tag("kind:jwt")]
     | Annotated[KubernetesTable, Tag("kind:kubernetes")]
+    | Annotated[OAuthClientTable, Tag("kind:oauth_client")]
     | Annotated[OAuthExchangeTable, Tag("kind:oauth_exchange")]
     | Annotated[StoredKeyTable, Tag("kind:stored_key")]
     | Annotated[VaultTable, Tag("kind:vault")],
