@@ -48,7 +48,7 @@ class StoredPartsIssuer:
         held = self._tokens.get(request.service)
         if held is None or held.value is not value or any(held.parts.get(name) is not parts[name] for name in parts):
             digest = digest_of(self._key, f"{self._prefix} {request.service}", value, *parts.values())
-            held = Token(value, public_id(self._prefix, digest), Grade.C, None, parts)
+            held = Token(value, public_id(self._prefix, digest), Grade.C, None, parts, public=frozenset(parts))
             self._tokens[request.service] = held
         self._check(held)
         return held

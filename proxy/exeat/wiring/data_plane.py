@@ -125,7 +125,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
     known = KnownValues(
         {
             **common.stored,
-            **{f"issuer secret {number}": value for number, value in enumerate(issuing.secrets.values().values(), 1)},
+            **{f"issuer secret {number}": value for number, value in enumerate(issuing.hidden(), 1)},
         },
         load_honeytokens(settings.honeytoken, common.sources),
     )

@@ -15,6 +15,7 @@ from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints
 from exeat.credentials.oauth.holders import Holders
 from exeat.model.issuing import IssuerSpec
+from exeat.model.secret import Secret
 from exeat.ports import Issuer, Refresher
 from exeat.wiring.common import Common
 from exeat.wiring.holdings import load_issuer_secrets
@@ -29,6 +30,12 @@ class Issuing:
     secrets: HeldSecrets = field(repr=False)
     endpoints: Endpoints
     """Holds connections to authorization servers."""
+
+    def hidden(self) -> list[Secret]:
+        """What issuers need and nobody else may see; names and certificates are not among it."""
+        details = [spec.details for spec in self.services.values() if spec.details is not None]
+        public = {reference for each in details for reference in each.public()}
+        return [value for reference, value in self.secrets.values().items() if reference not in public]
 
     async def close(self) -> None:
         """Close every connection; after whoever uses them."""

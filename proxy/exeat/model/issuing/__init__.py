@@ -27,6 +27,10 @@ class IssuerDetails:
         """The source references of every secret it needs (``env:NAME``, …); they are loaded before anything is served."""
         return ()
 
+    def public(self) -> Sequence[str]:
+        """Those of them that are no secret once they are known: a user's name, a certificate."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class IssuerSpec:

@@ -21,3 +21,7 @@ class StoredParts(IssuerDetails):
     def secrets(self) -> Sequence[str]:
         """All of them."""
         return (self.value, *self.parts.values())
+
+    def public(self) -> Sequence[str]:
+        """Every part: names and certificates, without the value worth nothing."""
+        return tuple(self.parts.values())
