@@ -13,6 +13,7 @@ from rig.config import operation, service
 from rig.postgres import PASSWORD
 from rig.wire import ask, refused
 from servers.openbao.launch import ROOT, OpenBao, missing
+from servers.strict_origin import Origin
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -51,12 +52,25 @@ def bao(authority, postgres, tmp_path_factory):
         running.policy("dba", "database/creds/ro", "sys/leases/renew", "sys/leases/revoke")
         running.policy("old", "old/*")
         running.call("POST", "auth/approle/role/exeat", {"token_policies": ["dba"], "token_ttl": "60s"})
+        running.call("POST", "sys/mounts/pki", {"type": "pki"})
+        root = running.call("POST", "pki/root/generate/internal", {"common_name": "agents of the rig", "ttl": "1h"})
+        (folder / "agents-ca.pem").write_text(root["data"]["certificate"])
+        names = {"allowed_domains": "agents.test", "allow_subdomains": True, "client_flag": True, "max_ttl": "5m"}
+        running.call("POST", "pki/roles/agent", names)
+        running.policy("certified", "pki/issue/agent")
         running.database = database
         yield running
 
 
 @pytest.fixture(scope="module")
-def config(config, bao):
+def mutual(authority, bao):
+    """An origin that lets in whoever the Vault server's own authority has certified."""
+    with Origin(authority, "mutual.example.test", clients=bao.folder / "agents-ca.pem") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def config(config, bao, mutual):
     role = bao.call("GET", "auth/approle/role/exeat/role-id")["data"]["role_id"]
     config.environ["VAULT_SECRET_ID"] = bao.call("POST", "auth/approle/role/exeat/secret-id")["data"]["secret_id"]
     del config.policies["site.cedar"]
@@ -87,7 +101,12 @@ def config(config, bao):
     )
     config.tables["service"].append(api)
     config.allow("vault.example.test", local=bao.tls_port)
-    config.template["operations"] = [f"{name}:*" for name in ("api", *names)]
+    certified = {"issue": "certificate", "path": "pki/issue/agent", "common_name": "{agent}.agents.test"}
+    issuer = issued(bao, "certified", "certified", **certified)
+    place = {"in": "client_certificate"}
+    config.tables["service"].append(service("mutual", mutual.host, *ECHO, issuer=issuer, credential=place))
+    config.allow(mutual.host, local=mutual.port)
+    config.template["operations"] = [f"{name}:*" for name in ("api", "mutual", *names)]
     return config
 
 
@@ -99,6 +118,7 @@ def _roles(exeat, bao):
     bao.jwt_role("minter", "bao", "minter", "agent-a", "both")
     bao.jwt_role("reader", "bao", "agent-a")
     bao.jwt_role("old", "bao", "old")
+    bao.jwt_role("certified", "bao", "certified")
     bao.jwt_role("wide", "bao", "agent-a", "both")
     bao.jwt_role("long", "bao", "agent-a", token_ttl="1h", token_max_ttl="2h")
 
@@ -242,3 +262,14 @@ def test_no_secret_is_written_down(exeat, mission, origin, bao):
     written = exeat.everything_written() + b"".join(file.read_bytes() for file in exeat.folder.glob("exeat.db*"))
     for value in values:
         assert value.encode() not in written
+
+
+def test_an_origin_lets_in_the_agent_that_vault_certified(exeat, mission, mutual):
+    """A certificate of minutes, with the agent's name and a key of its own, shown in the handshake; each mission has its own."""
+    other = exeat.open(agent="report-bot")
+    for each in (mission, mission, other):
+        assert ask(exeat, each, "GET", "/echo", host=mutual.host).status == 200
+    first, again, theirs = mutual.seen
+    assert [seen["subject"] for seen in (first, theirs)] == ["invoice-bot.agents.test", "report-bot.agents.test"]
+    assert first["serial"] == again["serial"] != theirs["serial"]
+    assert outcome(exeat, mission)["credential"]["grade"] == "B"
