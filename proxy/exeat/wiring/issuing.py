@@ -6,7 +6,7 @@ Must not know: sessions, missions, who asks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from exeat.credentials.held import HeldSecrets
 from exeat.credentials.issuing import IssuerParts
@@ -17,7 +17,6 @@ from exeat.credentials.oauth.holders import Holders
 from exeat.model.issuing import IssuerSpec
 from exeat.ports import Issuer, Refresher
 from exeat.wiring.common import Common
-from exeat.wiring.holdings import load_issuer_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,6 @@ class Issuing:
 
     issuers: Mapping[str, Issuer]
     services: Mapping[str, IssuerSpec]
-    secrets: HeldSecrets = field(repr=False)
     endpoints: Endpoints
     """Holds connections to authorization servers."""
 
@@ -39,10 +37,10 @@ class Issuing:
         await self.endpoints.close()
 
 
-def build_issuing(common: Common, refresher: Refresher) -> Issuing:
-    """Put them together; only the kinds that a service uses are loaded. Raise StartError when a secret can't be had."""
+def build_issuing(common: Common, refresher: Refresher, held: HeldSecrets) -> Issuing:
+    """Put them together; only the kinds that a service uses are loaded. ``held`` are the secrets as this process knows them."""
     site = common.site
-    secrets = HeldSecrets(load_issuer_secrets(site.services, common.sources))
+    shared = {each.name: each.shared.source for each in site.services.services if each.shared is not None}
     endpoints = Endpoints(common.tls, common.clock)
     services = {service.name: service.issuer for service in site.services.services if service.issuer is not None}
     parts = IssuerParts(
@@ -52,10 +50,10 @@ def build_issuing(common: Common, refresher: Refresher) -> Issuing:
         assertions=Assertions(common.token_keys, common.issuer_url, common.clock),
         endpoints=endpoints,
         tls=common.tls,
-        secrets=secrets,
-        stored=common.stored.get,
+        secrets=held,
+        stored=lambda service: held.get(shared.get(service, "")),
         holders=Holders(),
         refresher=refresher,
         key=common.key,
     )
-    return Issuing(build_issuers((spec.kind for spec in services.values()), parts), services, secrets, endpoints)
+    return Issuing(build_issuers((spec.kind for spec in services.values()), parts), services, endpoints)
