@@ -36,6 +36,7 @@ from exeat.admin.reading import ReadingCalls
 from exeat.admin.replay import Replays
 from exeat.admin.roles import Permission
 from exeat.admin.route import Answer, Route, get
+from exeat.admin.secret_calls import SecretCalls
 from exeat.admin.token_calls import TokenCalls
 from exeat.admin.top import TopCall
 from exeat.counting import Counts, merge
@@ -73,6 +74,7 @@ def routes_of(context: AdminContext, guard: Guard, sessions: Sessions, events: E
         *ReadingCalls(context, guard).routes(),
         *MetricCalls(counts).routes(),
         *TokenCalls(context.tokens).routes(),
+        *SecretCalls(context.secrets).routes(),
         *questions.routes(),
         *DestinationCalls(context.places, context.live, context.clock).routes(),
         *TopCall(context).routes(),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exeat.admin.login.provider import Provider
+from exeat.admin.secret_calls import SecretDesk
 from exeat.admin.tokens import Tokens
 from exeat.approvals.desk import Approvals
 from exeat.approvals.inbox import Inbox
@@ -66,6 +67,7 @@ class AdminContext:
     url: str
     jwks: Callable[[], Mapping[str, Any]]
     places: Places
+    secrets: SecretDesk
     traffic: TrafficTotals
     live: Callable[[], Awaitable[Sequence[Mission]]]
     follow: Callable[[threading.Event], Iterator[Record]]

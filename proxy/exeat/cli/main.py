@@ -31,6 +31,7 @@ from exeat.cli import (
     network,
     policy,
     run,
+    secret,
     serve,
     service,
     store,
@@ -52,7 +53,7 @@ app = typer.Typer(
 )
 for verb in (init, serve, run, demo, doctor, env, why, login, top):
     verb.register(app)
-for group in (mission, destination, approval, policy, audit, store, service, network, ca, config, admin, api):
+for group in (mission, destination, approval, policy, audit, store, service, secret, network, ca, config, admin, api):
     app.add_typer(group.app)
 
 

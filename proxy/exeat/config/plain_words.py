@@ -13,8 +13,8 @@ from exeat.config.fields import Kind, field_at, keys, kind_of, tables_at
 
 _FORMS = {
     "name": "must be lower-case letters, digits, '.', '_' and '-', at most 63, beginning and ending with a letter or digit",
-    "source": "must be 'env:NAME', 'file:PATH' or 'exec:COMMAND'; a secret itself never stands here",
-    "client_secret": "must be 'env:NAME', 'file:PATH' or 'exec:COMMAND'; a secret itself never stands here",
+    "source": "must be 'store:NAME', 'env:NAME', 'file:PATH', 'exec:COMMAND' or another source; a secret itself never stands here",
+    "client_secret": "must be 'store:NAME', 'env:NAME', 'file:PATH', 'exec:COMMAND' or another source; a secret itself never stands here",
     "match": "must be 'METHOD[,METHOD] /path', as in 'GET,HEAD /v1/orders/{id}'",
     "action": "must be letters, digits and '. _ / -', as in 'orders/create'",
     "type": "must be a word in CamelCase, as in 'Repo'",

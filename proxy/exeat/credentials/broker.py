@@ -7,7 +7,7 @@ not know: policies, any proxy engine, how an issuer works.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -139,6 +139,12 @@ class TokenBroker:
             mint.settle(RefusalError(Reason.MISSION_ENDED))
         self._counts["dropped"] += len(dropped) + len(minting)
         return self._tasks.spawn(self._revoke(len(dropped) + len(minting), _living(dropped, now)))
+
+    def outdate(self, services: Collection[str]) -> None:
+        """Use no token of these services again that is held now: what they are made of was replaced. They end as any other."""
+        for request, held in self._cache.everything():
+            if request.service in services:
+                held.usable_until = 0.0
 
     async def _revoke(self, dropped: int, living: list[tuple[TokenRequest, Token]]) -> Ended:
         left = await self._revoker.revoke_all(living)

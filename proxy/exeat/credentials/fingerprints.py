@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
+from exeat.credentials.held import Replaced
 from exeat.decision.recognise import FingerprintTable, Known, fingerprint
 from exeat.errors import Finding
 from exeat.model.identity import Agent
@@ -34,9 +36,13 @@ def placeholder(key: bytes, agent: Agent, service: Service) -> str:
 
 
 def build_table(
-    key: bytes, services: Iterable[Service], agents: Iterable[Agent], shared: Mapping[str, Secret]
+    key: bytes,
+    services: Iterable[Service],
+    agents: Iterable[Agent],
+    shared: Mapping[str, Secret],
+    replaced: Mapping[str, Sequence[Replaced]] = MappingProxyType({}),
 ) -> FingerprintTable:
-    """Know every placeholder, and each shared credential by the name of its service.
+    """Know every placeholder, and each shared credential by the name of its service, with what it ``replaced``.
 
     Of services that share one secret the first in ``services`` owns it; see :func:`check_shared`.
     """
@@ -44,16 +50,43 @@ def build_table(
     known: dict[bytes, Known] = {}
     lengths: set[int] = set()
     for service in services:
-        secret = shared.get(service.name)
-        if secret is not None:
-            retire_by = service.shared.retire_by if service.shared is not None else None
-            known.setdefault(fingerprint(key, secret.reveal()), Known("shared", service.name, "", retire_by))
-            lengths.add(len(secret.reveal()))
+        for value, known_as in _shared(service, shared, replaced):
+            known.setdefault(fingerprint(key, value), known_as)
+            lengths.add(len(value))
         for agent in every_agent:
             value = placeholder(key, agent, service)
             known[fingerprint(key, value)] = Known("placeholder", service.name, agent.key, None)
             lengths.add(len(value))
     return FingerprintTable(key, known, frozenset(lengths))
+
+
+def with_shared(
+    table: FingerprintTable,
+    services: Iterable[Service],
+    shared: Mapping[str, Secret],
+    replaced: Mapping[str, Sequence[Replaced]],
+) -> FingerprintTable:
+    """The same placeholders, and shared credentials as they are now."""
+    known = {value: each for value, each in table.known.items() if each.kind != "shared"}
+    lengths = set(table.lengths)  # one that nothing has any more costs an HMAC, and no more
+    for service in services:
+        for value, known_as in _shared(service, shared, replaced):
+            known.setdefault(fingerprint(table.key, value), known_as)
+            lengths.add(len(value))
+    return FingerprintTable(table.key, known, frozenset(lengths))
+
+
+def _shared(
+    service: Service, shared: Mapping[str, Secret], replaced: Mapping[str, Sequence[Replaced]]
+) -> Iterator[tuple[str, Known]]:
+    """The shared credential of a service, and what it was: taken for it until its time is up, and then for a retired one."""
+    secret = shared.get(service.name)
+    retire_by = None if service.shared is None else service.shared.retire_by
+    if secret is not None:
+        yield secret.reveal(), Known("shared", service.name, "", retire_by)
+    for each in replaced.get(service.name, ()):
+        until = each.until if retire_by is None else min(each.until, retire_by)
+        yield each.value.reveal(), Known("shared", service.name, "", until)
 
 
 def check_shared(key: bytes, services: Iterable[Service], shared: Mapping[str, Secret]) -> tuple[Finding, ...]:

@@ -13,10 +13,12 @@ from typing import final
 
 from exeat import files
 from exeat.credentials.command import output_of
+from exeat.credentials.keyring_source import from_keyring
 from exeat.errors import StartError
 from exeat.model.secret import Secret
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ELSEWHERE = ("store:", "vault:", "aws-secretsmanager:", "google-secretmanager:")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_@:-][A-Za-z0-9._@:-]{0,254}")
 _VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _PEM = re.compile(r"(?:-----BEGIN [A-Z0-9 ]+-----[\r\n]+(?:[A-Za-z0-9+/=]+[\r\n]+)+-----END [A-Z0-9 ]+-----[\r\n]*)+")
@@ -26,7 +28,7 @@ _LONGEST = 64 * 1024
 
 @final
 class Sources:
-    """Read ``env:NAME``, ``file:PATH``, ``systemd:NAME`` and ``exec:COMMAND ARG…``; implements the SecretSource port.
+    """Read ``env:NAME``, ``file:PATH``, ``systemd:NAME``, ``keyring:SERVICE/USER`` and ``exec:COMMAND ARG…``; implements the SecretSource port.
 
     Relative paths start at ``base``.
     """
@@ -52,19 +54,17 @@ class Sources:
             value = self._read(reference, self._base / rest)
         elif kind == "systemd" and _CREDENTIAL.fullmatch(rest):
             value = self._credential(reference, rest)
+        elif kind == "keyring" and all(rest.partition("/")):
+            value = from_keyring(reference, *rest.split("/", 1))
         elif kind == "exec" and rest.strip():
             reference = _without_arguments(rest)
             value = self._run(reference, rest)
         else:  # not quoted: it may be the secret itself
-            raise StartError("this is not a secret source", "write env:NAME, file:PATH, systemd:NAME or exec:COMMAND")
-        if not value:
-            raise StartError(f"{reference} is empty", "put the service's shared credential there")
-        if not _VALUE.fullmatch(value) and not _PEM.fullmatch(value):
             raise StartError(
-                f"{reference} can't be sent in a header",
-                "it must be one line of printable ASCII without white space before or after",
+                "this is not a secret source",
+                "write env:NAME, file:PATH, systemd:NAME, keyring:SERVICE/USER or exec:COMMAND",
             )
-        return Secret(value)
+        return usable(reference, value)
 
     @staticmethod
     def _read(reference: str, path: Path) -> str:
@@ -110,6 +110,23 @@ class Sources:
             raise StartError(f"{reference}: a quotation has no end", "quote as in a shell") from None
         except StartError as error:
             raise StartError(f"{reference}: {error}", error.hint) from None
+
+
+def is_elsewhere(reference: str) -> bool:
+    """Whether somebody else keeps it, or our store does: it can't be read before there is a loop."""
+    return reference.startswith(_ELSEWHERE)
+
+
+def usable(reference: str, value: str) -> Secret:
+    """A value as it may be used; raise StartError when it is empty or couldn't travel in a field."""
+    if not value:
+        raise StartError(f"{reference} is empty", "put the service's shared credential there")
+    if not _VALUE.fullmatch(value) and not _PEM.fullmatch(value):
+        raise StartError(
+            f"{reference} can't be sent in a header",
+            "it must be one line of printable ASCII without white space before or after",
+        )
+    return Secret(value)
 
 
 def shown(reference: str) -> str:

@@ -124,6 +124,11 @@ def with_ceilings(snapshot: Snapshot, ceilings: Ceilings) -> Snapshot:
     return replace(snapshot, ceilings=ceilings)
 
 
+def with_fingerprints(snapshot: Snapshot, fingerprints: FingerprintTable) -> Snapshot:
+    """Return a snapshot that knows other managed credentials; they are looked up at each request."""
+    return replace(snapshot, fingerprints=fingerprints)
+
+
 def with_engine(snapshot: Snapshot, engine: Engine, services: ServiceIndex, version: str) -> Snapshot:
     """Return a snapshot for another bundle, every session opened anew.
 

@@ -6,7 +6,7 @@ bytes have gone when it is found. Compressed and encrypted bodies show nothing. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -37,14 +37,32 @@ class Found:
 
 @final
 class KnownValues:
-    """All that must not leave, made ready to be searched for. ``secrets`` by service, ``honeytokens`` by name."""
+    """All that must not leave, made ready to be searched for. ``secrets`` by service, ``honeytokens`` by name.
 
-    def __init__(self, secrets: Mapping[str, Secret], honeytokens: Mapping[str, Secret]) -> None:
+    ``replaced`` are secrets, each with its service, that were replaced and may still open something.
+    """
+
+    def __init__(
+        self,
+        secrets: Mapping[str, Secret],
+        honeytokens: Mapping[str, Secret],
+        replaced: Iterable[tuple[str, Secret]] = (),
+    ) -> None:
+        self.become(secrets, honeytokens, replaced)
+
+    def become(
+        self,
+        secrets: Mapping[str, Secret],
+        honeytokens: Mapping[str, Secret],
+        replaced: Iterable[tuple[str, Secret]] = (),
+    ) -> None:
+        """Search for these from now on, in bodies that are under way too."""
+        known = (*secrets.items(), *replaced)
         self._each = (
             *((Found(When.HONEYTOKEN, name), Needles((value,))) for name, value in honeytokens.items()),
-            *((Found(When.SECRET, name), Needles((value,))) for name, value in secrets.items()),
+            *((Found(When.SECRET, name), Needles((value,))) for name, value in known),
         )
-        self.every = Needles((*honeytokens.values(), *secrets.values()))
+        self.every = Needles((*honeytokens.values(), *(value for _, value in known)))
         self._planted = Needles(honeytokens.values())
         self._shortest = len(self.every.covered[-1]) if self.every else 0
         self._beginnings = frozenset(form[:_GRAM] for form in self.every.quick)

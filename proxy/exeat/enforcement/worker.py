@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -15,7 +15,14 @@ from exeat.decision.destinations import in_ceiling, in_force, in_mission, lost
 from exeat.decision.engine import Engine
 from exeat.decision.hypothetical import Asked, told, would_decide
 from exeat.decision.recognise import FingerprintTable
-from exeat.decision.snapshot import with_agents, with_ceilings, with_engine, with_mission, with_missions
+from exeat.decision.snapshot import (
+    with_agents,
+    with_ceilings,
+    with_engine,
+    with_fingerprints,
+    with_mission,
+    with_missions,
+)
 from exeat.enforcement.host import Host
 from exeat.enforcement.limits.budgets import Budgets
 from exeat.enforcement.listener import Listeners
@@ -28,6 +35,7 @@ from exeat.errors import PolicyError, UnavailableError
 from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
 from exeat.model.mission import Ceilings, Mission, MissionState
+from exeat.model.secret import Secret
 from exeat.ports import Applied, Broker, Clock, Ended
 from exeat.services.index import ServiceIndex
 
@@ -190,6 +198,14 @@ class Worker:
         self.world.snapshot = with_agents(before, agents, engine, fingerprints, version)
         for key in before.sessions.keys() - self.world.snapshot.sessions.keys():
             self.registry.cut(before.sessions[key].mission.id)
+
+    def replace_secrets(
+        self, fingerprints: FingerprintTable, replaced: Mapping[str, Sequence[Secret]], outdated: Collection[str]
+    ) -> None:
+        """Know managed credentials as they are now; ``outdated`` are services of which no token that is held is used again."""
+        self.world.snapshot = with_fingerprints(self.world.snapshot, fingerprints)
+        self._parts.answers.replace(replaced)
+        self._broker.outdate(outdated)
 
     def replace_ceilings(self, ceilings: Ceilings) -> int:
         """Swap the ceilings whole; when this returns, nothing goes any more to what they no longer allow.

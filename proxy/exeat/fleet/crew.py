@@ -59,6 +59,8 @@ class Crew:
         self._known: dict[str, Mission] = {}
         self._ceilings: Ceilings | None = None
         """Other than those of the configuration, which every worker begins with."""
+        self._secrets: Mapping[str, Any] | None = None
+        """Others than those that every worker reads for itself."""
         self.ended: Callable[[str], None] = _nothing
         """Is told of a mission that has ended, before anybody else is."""
         self._limit = 0.0
@@ -165,6 +167,8 @@ class Crew:
             self._load(member)
 
     def _load(self, member: Member) -> None:
+        if self._secrets is not None:
+            member.hold(self._secrets)
         if self._ceilings is not None:
             member.restrict(self._ceilings)
         member.load(tuple(self._known.values()))
@@ -179,6 +183,15 @@ class Crew:
         took = (self._clock.boot() - started) * 1000
         cut = sum(answer.cut for answer in answers)
         return Applied(cut, milliseconds=took, cut_ms=took, workers=len(told) - len(lapsed), lapsed=lapsed)
+
+    def supply(self, secrets: Mapping[str, Any]) -> None:
+        """Know these before anybody joins."""
+        self._secrets = secrets
+
+    async def rekey(self, secrets: Mapping[str, Any]) -> None:
+        """Tell every worker of changed secrets, and return when each uses them or its lease has run out."""
+        self._secrets = secrets
+        await asyncio.gather(*(self._confirmed(member, member.rekey(secrets)) for member in self.members))
 
     async def status(self) -> Mapping[str, Mapping[str, Any]]:
         """How each worker is doing; one that doesn't say within a lease is only named."""

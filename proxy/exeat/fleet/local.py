@@ -45,13 +45,14 @@ class LocalMember:
         worker: Face,
         status: Callable[[], Mapping[str, Any]],
         configure: Callable[[Mapping[str, Any]], Awaitable[None]],
+        rekey: Callable[[Mapping[str, Any]], int],
         *,
         leased: bool,
     ) -> None:
         self.name = "w0"
         self.granted = 0.0 if leased else math.inf
         self.current = True
-        self._worker, self._status, self._configure = worker, status, configure
+        self._worker, self._status, self._configure, self._rekey = worker, status, configure, rekey
         self._ending: dict[str, Awaitable[Ended]] = {}
         worker.grant(self.granted)
 
@@ -87,6 +88,14 @@ class LocalMember:
     async def status(self) -> Mapping[str, Any]:
         """See :class:`exeat.fleet.member.Member`."""
         return self._status()
+
+    def hold(self, said: Mapping[str, Any]) -> None:
+        """See :class:`exeat.fleet.member.Member`."""
+        self._rekey(said)
+
+    async def rekey(self, said: Mapping[str, Any]) -> int:
+        """See :class:`exeat.fleet.member.Member`."""
+        return self._rekey(said)
 
     async def configure(self, said: Mapping[str, Any]) -> None:
         """See :class:`exeat.fleet.member.Member`."""

@@ -51,6 +51,14 @@ class Member(Protocol):
         """How it is doing."""
         ...
 
+    def hold(self, said: Mapping[str, Any]) -> None:
+        """Begin with these secrets."""
+        ...
+
+    def rekey(self, said: Mapping[str, Any]) -> Coroutine[Any, Any, int]:
+        """Use these secrets and no others; return how many are different once that is so."""
+        ...
+
     async def configure(self, said: Mapping[str, Any]) -> None:
         """Go by these tables of the configuration from now on; raise UnavailableError when it can't."""
         ...
@@ -97,6 +105,15 @@ class RemoteMember:
         """See :class:`Member`."""
         status: Mapping[str, Any] = await self.channel.call("status")
         return status
+
+    def hold(self, said: Mapping[str, Any]) -> None:
+        """See :class:`Member`."""
+        self.channel.tell("secrets", said)
+
+    async def rekey(self, said: Mapping[str, Any]) -> int:
+        """See :class:`Member`."""
+        changed: int = await self.channel.call("secrets", said)
+        return changed
 
     async def configure(self, said: Mapping[str, Any]) -> None:
         """See :class:`Member`."""

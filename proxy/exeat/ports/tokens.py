@@ -5,7 +5,7 @@ Must not know: any implementation.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,6 +71,10 @@ class Broker(Protocol):
 
     async def token(self, request: TokenRequest) -> Token:
         """Mint, or join the mint under way; raise as :meth:`Issuer.mint` does, or when the mission ended meanwhile."""
+        ...
+
+    def outdate(self, services: Collection[str]) -> None:
+        """Use no token of these services again that is held now."""
         ...
 
     def end(self, mission: str) -> Awaitable[Ended]:

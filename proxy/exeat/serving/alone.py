@@ -18,6 +18,7 @@ from exeat.serving.reload import Reload
 from exeat.serving.status import worker_status
 from exeat.wiring.build import Assembly
 from exeat.wiring.reload import news_from, take_over_in_worker
+from exeat.wiring.secrets import take_over_secrets
 
 logger = logging.getLogger("exeat")
 
@@ -39,7 +40,11 @@ class Running:
         )
         self._chores = Chores()
         self._member = LocalMember(
-            worker, lambda: worker_status(assembly.data), self._configure, leased=assembly.leased
+            worker,
+            lambda: worker_status(assembly.data),
+            self._configure,
+            self._rekey,
+            leased=assembly.leased,
         )
         self._reload = Reload(assembly.common, assembly.plane, assembly.crew)
         assembly.standing.told = assembly.plane.control.seen
@@ -50,6 +55,7 @@ class Running:
         common, data, plane = self._assembly.common, self._assembly.data, self._assembly.plane
         crew, standing = self._assembly.crew, self._assembly.standing
         await plane.destinations.refresh()
+        crew.supply(await plane.secrets.begin())
         crew.restore(await plane.control.restore())
         crew.join(self._member)
         await standing.start()
@@ -79,9 +85,13 @@ class Running:
         news = await asyncio.to_thread(news_from, self._assembly.common, said)
         take_over_in_worker(self._assembly.common, self._assembly.data, news)
 
+    def _rekey(self, said: Mapping[str, Any]) -> int:
+        return take_over_secrets(self._assembly.common, self._assembly.data, said)
+
     async def renew(self) -> None:
-        """Where one process does everything there is nobody to take its place meanwhile."""
-        logger.warning("SIGHUP replaces workers, and there are none: set proxy.workers, or restart")
+        """Read every secret again. Where one process does everything there is nobody to take its place meanwhile."""
+        await self._assembly.plane.secrets.look_at_all()
+        logger.warning("secrets are read again; SIGHUP replaces workers too, and there are none: set proxy.workers")
 
     async def stop(self) -> None:
         """Accept no more, let open requests finish for a while, then end everything and close the books."""

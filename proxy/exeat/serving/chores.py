@@ -39,6 +39,8 @@ _DESTINATIONS = 5.0
 """How often the destinations are read again, should a change of them have been carried through in part."""
 _USES = 60.0
 """How much of the destinations' last uses a crash may cost."""
+_OVERLAPS = 10.0
+"""How long the value that a secret had may be remembered beyond its overlap; it is taken for nothing meanwhile."""
 _CHECKPOINT = 60.0
 """How often the audit is forced to the disk and signed."""
 
@@ -95,6 +97,8 @@ def of_control(plane: ControlPlane) -> list[Chore]:
         (_STRANDED, "stranded tokens", plane.issued.sweep),
         (_DESTINATIONS, "destinations", plane.destinations.refresh),
         (_USES, "last uses", plane.uses.flush),
+        (plane.secrets.refresh, "secrets", plane.secrets.look),
+        (_OVERLAPS, "replaced secrets", plane.secrets.forget),
     ]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from exeat.admin.context import AdminContext, Places
+from exeat.admin.secret_calls import SecretDesk
 from exeat.admin.server import AdminServer
 from exeat.admin.token import load_or_create_token
 from exeat.admin.tokens import Tokens
@@ -27,6 +28,7 @@ from exeat.ports import Applied, Evaluate
 from exeat.store.admin_tokens import StoredAdminTokens
 from exeat.wiring.common import Common
 from exeat.wiring.control_plane import ControlPlane
+from exeat.wiring.holdings import used_by
 from exeat.wiring.login import build_login
 from exeat.wiring.site import describe_services
 
@@ -87,6 +89,13 @@ def admin_server(
         login=build_login(common),
         jwks=common.token_keys.jwks,
         places=Places(plane.destinations, plane.uses, common.site.templates),
+        secrets=SecretDesk(
+            plane.safe,
+            plane.secrets.look_at_store,
+            plane.elsewhere,
+            used_by(common.site.services, settings.honeytoken),
+            settings.secrets.overlap,
+        ),
         traffic=plane.traffic,
         live=plane.store.live,
         follow=lambda stop: follow(folder, stop=stop),

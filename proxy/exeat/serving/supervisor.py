@@ -82,6 +82,7 @@ class Supervisor:
     async def start(self) -> None:
         """Restore what was open, start every worker, then serve operators; raise StartError when any of it can't be had."""
         await self._plane.destinations.refresh()
+        self._crew.supply(await self._plane.secrets.begin())
         self._crew.restore(await self._plane.control.restore())
         await self._standing.start()
         try:
@@ -114,7 +115,8 @@ class Supervisor:
         self.common.audit.close()
 
     async def renew(self) -> None:
-        """Replace the workers one by one: each new one serves before the old one takes no more. They read everything anew."""
+        """Replace the workers one by one: each new one serves before the old one takes no more. They read everything anew, as does this process its secrets."""
+        await self._plane.secrets.look_at_all()
         async with self._renewing:
             self._generation += 1
             for number, old in enumerate(self._slots):

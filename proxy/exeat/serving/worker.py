@@ -34,6 +34,7 @@ from exeat.serving.status import worker_status
 from exeat.wiring.common import Common, prepare
 from exeat.wiring.data_plane import Asks, DataPlane, build_data_plane
 from exeat.wiring.reload import news_from, take_over_in_worker
+from exeat.wiring.secrets import take_over_secrets
 
 
 @final
@@ -63,6 +64,7 @@ class WorkerProcess:
                 "status": lambda _: self._status(),
                 "evaluate": self._worker.evaluate,
                 "configure": self._configure,
+                "secrets": lambda said: take_over_secrets(self._common, self._data, said),
                 "kept": self._kept,
                 "drain": self._drain,
             },

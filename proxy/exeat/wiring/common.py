@@ -19,6 +19,7 @@ from exeat.clock import SystemClock
 from exeat.config.listeners import Place
 from exeat.config.loading import Loaded
 from exeat.credentials.fingerprints import check_shared
+from exeat.credentials.held import HeldSecrets
 from exeat.credentials.keys import KeyRing
 from exeat.credentials.oauth.endpoint import client_context
 from exeat.credentials.sealing import Sealer
@@ -29,7 +30,7 @@ from exeat.errors import Finding, StartError
 from exeat.files import load_or_create, private_folder
 from exeat.model.secret import Secret
 from exeat.policy.bundle import Bundle, load_bundle
-from exeat.wiring.holdings import load_sealer, load_shared, open_audit
+from exeat.wiring.holdings import load_here, load_sealer, open_audit, references_of
 from exeat.wiring.site import Site, policy_folder, read_site
 from exeat.wiring.ways import build_ports
 
@@ -57,8 +58,8 @@ class Common:
     sources: Sources
     sealer: Sealer
     """Of secrets in the store."""
-    stored: Mapping[str, Secret] = field(repr=False)
-    """The shared credentials, by service."""
+    held: HeldSecrets
+    """Every secret that the data path uses or looks for, by reference."""
     key: bytes = field(repr=False)
     """Of fingerprints and placeholders."""
     short_key: bytes = field(repr=False)
@@ -67,6 +68,15 @@ class Common:
     tls: ssl.SSLContext
     """Of our own calls: to issuers and to fetch keys."""
     warnings: tuple[Finding, ...]
+
+    @property
+    def stored(self) -> Mapping[str, Secret]:
+        """The shared credentials that are known, by service."""
+        return {
+            service.name: value
+            for service in self.site.services.services
+            if service.shared is not None and (value := self.held.get(service.shared.source)) is not None
+        }
 
     @property
     def issuer_url(self) -> str:
@@ -123,7 +133,7 @@ def prepare(
     short_key = load_or_create(state / "short-pass.key", lambda: secrets.token_bytes(32))
     sources = Sources(loaded.base, environ)
     sealer = load_sealer(settings.secrets, sources, state)
-    stored = load_shared(site.services, sources)
+    held = load_here(references_of(site.services, settings.honeytoken), sources)
     token_keys = KeyRing.load_or_create(
         state / "token-keys", "token", settings.issuer.algorithm, settings.issuer.rotate, _OVERLAP, clock
     )
@@ -132,8 +142,9 @@ def prepare(
     )
     extra_roots = loaded.path(settings.upstream.ca_file) if settings.upstream.ca_file else None
     tls = client_context([file for file in (system_roots(), extra_roots) if file is not None])
-    warnings = (*loaded.warnings, *bundle.warnings, *check_shared(key, site.services.services, stored))
-    return Common(
-        loaded, site, bundle, clock, state, authority, ports, listeners, audit, sources, sealer, stored, key, short_key, token_keys,
-        pass_keys, tls, warnings,
+    common = Common(
+        loaded, site, bundle, clock, state, authority, ports, listeners, audit, sources, sealer, held, key, short_key, token_keys,
+        pass_keys, tls, (*loaded.warnings, *bundle.warnings),
     )  # fmt: skip
+    common.warnings += check_shared(key, site.services.services, common.stored)
+    return common

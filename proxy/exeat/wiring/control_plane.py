@@ -11,11 +11,14 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from exeat.credentials.keeper import Keeper
 from exeat.credentials.oauth.endpoint import Endpoints
 from exeat.credentials.oauth.refreshing import Refreshing
+from exeat.credentials.safe import Safe
 from exeat.errors import ExeatError, UnavailableError
 from exeat.fleet.crew import Crew
 from exeat.fleet.replica import Replica
@@ -35,11 +38,13 @@ from exeat.store.destinations import StoredDestinations
 from exeat.store.holding import hold
 from exeat.store.issued import StoredIssued
 from exeat.store.opening import open_store
+from exeat.store.secrets import StoredSecrets
 from exeat.store.store import Store
 from exeat.wiring.approvals import Desk, build_desk
 from exeat.wiring.common import Common
 from exeat.wiring.connecting import connection_info
 from exeat.wiring.issuing import Issuing, build_issuing
+from exeat.wiring.keeping import build_keeper
 from exeat.wiring.refreshing import build_refreshing
 
 logger = logging.getLogger("exeat.approvals")
@@ -58,6 +63,11 @@ class ControlPlane:
     """What workers ask to open: ``ports.Opener``."""
     destinations: Destinations
     uses: LastUses
+    secrets: Keeper
+    safe: Safe
+    """Secrets that the store holds sealed."""
+    elsewhere: Callable[[], Awaitable[tuple[str, ...]]]
+    """Waits until every other host has acted on what was told to the feed."""
     traffic: TrafficTotals
     issued: Issued
     """What workers tell of tokens: ``ports.TokenList``."""
@@ -75,6 +85,7 @@ class ControlPlane:
         with contextlib.suppress(UnavailableError):
             await self.uses.flush()
         await self.issuing.close()
+        await self.secrets.close()
         await self.store.close()
 
 
@@ -102,10 +113,17 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     usage = Usage(store.ledger, common.clock, shared=shared)
     kept = StoredDestinations(store.runner)
     destinations = Destinations(site.ceilings, kept, common.clock, common.audit, crew.allow, standing.elsewhere)
-    standing.read = destinations.refresh
+    safe = Safe(common.sealer, StoredSecrets(store.runner), common.clock)
+    keeper = build_keeper(common, safe, crew)
+
+    async def read() -> None:
+        await destinations.refresh()
+        await keeper.look_at_store()
+
+    standing.read = read
     endpoints = Endpoints(common.tls, common.clock)
-    refreshing = build_refreshing(common, store, endpoints)
-    issuing = build_issuing(common, refreshing)
+    refreshing = build_refreshing(common, safe, store.leases, endpoints, keeper.held)
+    issuing = build_issuing(common, refreshing, keeper.held)
     issued = Issued(
         StoredIssued(store.runner), common.sealer, issuing.issuers, issuing.services, common.clock, standing.replica
     )
@@ -126,8 +144,9 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     first = FirstRequests(control, store, common.clock, site.templates, site.agents)
     totals = TrafficTotals(uses, common.clock)
     return ControlPlane(
-        store, control, desk, usage, first, destinations, uses, totals, issued, issuing, refreshing, endpoints
-    )
+        store, control, desk, usage, first, destinations, uses, keeper, safe, standing.elsewhere, totals, issued, issuing,
+        refreshing, endpoints,
+    )  # fmt: skip
 
 
 def _and_tokens(feed: ChangeFeed, issued: Issued) -> ChangeFeed:

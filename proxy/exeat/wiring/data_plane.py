@@ -41,9 +41,10 @@ from exeat.model.service import Handouts, PlaceKind
 from exeat.model.traffic import Traffic
 from exeat.ports import Lender, Opener, Refresher, TokenList
 from exeat.wiring.common import Common
-from exeat.wiring.holdings import load_honeytokens, read_overrides
+from exeat.wiring.holdings import read_overrides
 from exeat.wiring.identity import Identities, build_identities
 from exeat.wiring.issuing import Issuing, build_issuing
+from exeat.wiring.secrets import values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
         ),
         clock.boot,
     )
-    issuing = build_issuing(common, asks.refresher)
+    issuing = build_issuing(common, asks.refresher, common.held)
     broker = TokenBroker(
         issuing.issuers,
         issuing.services,
@@ -122,13 +123,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
     admin = parse_listener(settings.admin.listen)
     own = (*(port.address for _, port in common.ports), admin)
     registry = Registry()
-    known = KnownValues(
-        {
-            **common.stored,
-            **{f"issuer secret {number}": value for number, value in enumerate(issuing.hidden(), 1)},
-        },
-        load_honeytokens(settings.honeytoken, common.sources),
-    )
+    known = KnownValues(*values_of(common))
     watch = Watch(site.rules, lambda: f"f_{secrets.token_hex(16)}")
     holding = Holding(limits.hold, limits.inspected_body)
     budgets = Budgets(asks.ledger, clock)

@@ -6,7 +6,7 @@ Must not know: who uses them.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,13 +16,15 @@ from exeat.clock import SystemClock
 from exeat.config.loading import Loaded
 from exeat.config.tables.deviation import HoneytokenTable
 from exeat.config.tables.secrets import SecretsTable
+from exeat.credentials.held import HeldSecrets
 from exeat.credentials.sealing import Sealer, SealingKey
-from exeat.credentials.sources import Sources
+from exeat.credentials.sources import Sources, is_elsewhere
 from exeat.enforcement.dial import Endpoint
 from exeat.errors import StartError
 from exeat.files import load_or_create
 from exeat.model.destination import DestinationPattern
 from exeat.model.secret import Secret
+from exeat.model.service import Service
 from exeat.services.index import ServiceIndex
 
 
@@ -53,18 +55,34 @@ def open_audit(loaded: Loaded, state: Path, clock: SystemClock, chain: str) -> A
     return audit
 
 
-def load_shared(services: ServiceIndex, sources: Sources) -> Mapping[str, Secret]:
-    """Every shared credential, loaded now: the request path does no I/O, and a missing one is noticed at the start."""
-    return {
-        service.name: sources.load(service.shared.source) for service in services.services if service.shared is not None
-    }
+def issuer_references(service: Service) -> Sequence[str]:
+    """The secrets by which we are known to a service's issuer."""
+    details = None if service.issuer is None else service.issuer.details
+    return () if details is None else details.secrets()
 
 
-def load_issuer_secrets(services: ServiceIndex, sources: Sources) -> Mapping[str, Secret]:
-    """By reference: every secret by which we are known to an issuer, loaded now for the same reason."""
-    details = [service.issuer.details for service in services.services if service.issuer is not None]
-    references = {reference for each in details if each is not None for reference in each.secrets()}
-    return {reference: sources.load(reference) for reference in sorted(references)}
+def references_of(services: ServiceIndex, honeytokens: Iterable[HoneytokenTable]) -> frozenset[str]:
+    """Every secret that the data path uses or looks for: shared credentials, ours towards issuers, honeytokens."""
+    shared = {service.shared.source for service in services.services if service.shared is not None}
+    issuers = {reference for service in services.services for reference in issuer_references(service)}
+    return frozenset(shared | issuers | {table.source for table in honeytokens})
+
+
+def used_by(services: ServiceIndex, honeytokens: Iterable[HoneytokenTable]) -> Mapping[str, Sequence[str]]:
+    """By name: which places of the configuration have a secret of our store."""
+    found: dict[str, list[str]] = {}
+    places = [(f"service {each.name}", each.shared.source) for each in services.services if each.shared is not None]
+    places += [(f"issuer of {each.name}", ref) for each in services.services for ref in issuer_references(each)]
+    places += [(f"honeytoken {table.name}", table.source) for table in honeytokens]
+    for place, reference in places:
+        if reference.startswith("store:"):
+            found.setdefault(reference.removeprefix("store:"), []).append(place)
+    return found
+
+
+def load_here(references: Iterable[str], sources: Sources) -> HeldSecrets:
+    """Those that lie on this host, loaded now: the request path does no I/O, and a missing one is noticed at the start."""
+    return HeldSecrets({each: sources.load(each) for each in sorted(references) if not is_elsewhere(each)})
 
 
 def load_sealer(table: SecretsTable, sources: Sources, state: Path) -> Sealer:
@@ -79,9 +97,9 @@ _SHORTEST = 16
 """Characters of a honeytoken; a shorter one may well turn up as an ordinary value."""
 
 
-def load_honeytokens(tables: Iterable[HoneytokenTable], sources: Sources) -> Mapping[str, Secret]:
-    """By name: every honeytoken, loaded now; raise StartError for one that can't be had or is too short to be told."""
-    found = {table.name: sources.load(table.source) for table in tables}
+def honeytokens_of(tables: Iterable[HoneytokenTable], held: HeldSecrets) -> Mapping[str, Secret]:
+    """By name: every honeytoken that is known by now; raise StartError for one that is too short to be told."""
+    found = {table.name: value for table in tables if (value := held.get(table.source)) is not None}
     for name, value in found.items():
         if len(value.reveal()) < _SHORTEST:
             raise StartError(

@@ -15,26 +15,22 @@ from exeat.credentials.oauth.family import KeptFamilies
 from exeat.credentials.oauth.refreshing import Refreshing
 from exeat.credentials.safe import Safe
 from exeat.store import sqlite
-from exeat.store.secrets import StoredSecrets
-from exeat.store.store import Store
+from exeat.store.leases import StoredLeases
 from exeat.wiring.common import Common
-from exeat.wiring.holdings import load_issuer_secrets
 
 
-def build_refreshing(common: Common, store: Store, endpoints: Endpoints) -> Refreshing:
+def build_refreshing(
+    common: Common, safe: Safe, leases: StoredLeases, endpoints: Endpoints, held: HeldSecrets
+) -> Refreshing:
     """Put it together; raise StartError when a service's first refresh token is missing."""
     services, clock = common.site.services, common.clock
-    client = Client(
-        Assertions(common.token_keys, common.issuer_url, clock),
-        endpoints,
-        HeldSecrets(load_issuer_secrets(services, common.sources)),
-    )
+    client = Client(Assertions(common.token_keys, common.issuer_url, clock), endpoints, held)
     refreshing = Refreshing(
         {service.name: service.issuer for service in services.services if service.issuer is not None},
         client,
         common.sources.load,
-        KeptFamilies(Safe(common.sealer, StoredSecrets(store.runner), clock)),
-        store.leases,
+        KeptFamilies(safe),
+        leases,
         "sole" if common.loaded.settings.store.url.startswith(sqlite.PREFIX) else secrets.token_hex(16),
         common.key,
         clock,

@@ -19,6 +19,7 @@ from exeat.policy.bundle import Bundle, load_bundle
 from exeat.wiring.common import Common
 from exeat.wiring.data_plane import DataPlane
 from exeat.wiring.identity import agent_index
+from exeat.wiring.secrets import replaced_of
 from exeat.wiring.site import Site, agents_in, ceilings_in, names_in, policy_folder, rules_in
 
 RELOADED = ("agent", "destination", "rule")
@@ -92,7 +93,7 @@ def take_over_in_worker(common: Common, data: DataPlane, news: News) -> None:
     Raise PolicyError when an open session doesn't fit; then all is as it was.
     """
     site, rules, snapshot = news.site, common.site.rules, data.worker.world.snapshot
-    table = build_table(common.key, site.services.services, site.agents.values(), common.stored)
+    table = build_table(common.key, site.services.services, site.agents.values(), common.stored, replaced_of(common))
     engine, version = snapshot.engine, snapshot.version
     if news.bundle is not None:
         engine, version = news.bundle.engine, f"{news.bundle.version[:12]}.{version.rpartition('.')[2]}"

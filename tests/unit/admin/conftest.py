@@ -24,13 +24,17 @@ from exeat.admin.context import AdminContext, Places
 from exeat.admin.description import describe
 from exeat.admin.guard import Guard
 from exeat.admin.login.sessions import Sessions
+from exeat.admin.secret_calls import SecretDesk
 from exeat.admin.server import AdminServer
 from exeat.admin.tokens import Tokens
+from exeat.credentials.safe import Safe
+from exeat.credentials.sealing import Sealer, SealingKey
 from exeat.missions.traffic import TrafficTotals
 from exeat.missions.uses import LastUses
 from exeat.model.issued import IssuedToken
 from exeat.model.secret import Secret
 from exeat.store.admin_tokens import StoredAdminTokens
+from exeat.store.secrets import StoredSecrets
 from exeat.store.tables import metadata
 
 TOKEN = "CANARY-admin-token-0123456789abcdefghijklmnop"
@@ -106,6 +110,16 @@ def issued() -> Any:
     return _Listed()
 
 
+def secret_desk(engine: Engine, clock: Clock) -> SecretDesk:
+    """Over the store of these tests; nobody has to be told."""
+
+    async def nobody() -> None:
+        pass
+
+    sealer = Sealer([SealingKey.derive(b"k" * 32)])
+    return SecretDesk(Safe(sealer, StoredSecrets(cast("Any", Runner(engine))), clock), nobody, nobody, {}, 60.0)
+
+
 def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> AdminContext:
     record = {"seq": 1, "time": "2027-01-15T08:00:00.000000Z", "kind": "decision", "hash": "0" * 64}
     decision = {"decision": record | {"decision_id": "d_1", "decision": "deny"}, "outcome": None}
@@ -143,6 +157,7 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "counts": counts,
         "jwks": lambda: {"keys": []},
         "places": Places(places, uses, TEMPLATES),
+        "secrets": secret_desk(engine, clock),
         "traffic": TrafficTotals(uses, clock),
         "live": world.live,
         "follow": lambda stop: iter(()),

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from exeat.config.endpoints import check_server_url
-from exeat.config.values import Duration, Name, SourceReference, Table
+from exeat.config.values import Duration, LocalReference, Name, Table
 
 _HookUrl = Annotated[
     str, AfterValidator(lambda url: url and check_server_url(url, "would tell everybody on the way what is asked"))
@@ -31,7 +31,7 @@ class ApproverTable(Table):
     """Where they are found, a text or a URL: agents are shown it."""
     webhook: _HookUrl = ""
     """Where questions are sent, signed with ``secret``; https, or http on this machine."""
-    secret: SourceReference | None = None
+    secret: LocalReference | None = None
     """What webhooks are signed with in both directions: ``whsec_…`` (Standard Webhooks), or 24 characters at least."""
 
 

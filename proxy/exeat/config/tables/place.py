@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from exeat.config.values import Duration, SourceReference, Table
+from exeat.config.values import Duration, LocalReference, Table
 
 
 class StateTable(Table):
@@ -25,7 +25,7 @@ class StoreTable(Table):
     url: str = "sqlite:///exeat.db"
     """``sqlite:///FILE``, or for several replicas ``postgresql://USER@HOST:5432/DATABASE``: beyond loopback with TLS, where
     ``?sslrootcert=FILE`` names the server's CA."""
-    password: SourceReference | None = None
+    password: LocalReference | None = None
     """Where PostgreSQL's password is."""
     lease: Annotated[Duration, Field(ge=0.1, le=60)] = 1.0
     """How long a worker may serve without hearing that what it knows is complete: the longest a revoke waits for one that

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from exeat.config.values import Duration, ServerUrl, Size, SourceReference, Table
+from exeat.config.values import Duration, LocalReference, ServerUrl, Size, Table
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -104,7 +104,7 @@ class OidcTable(Table):
     issuer: ServerUrl
     """The provider; its description is read at ``<issuer>/.well-known/openid-configuration``."""
     client_id: str
-    client_secret: SourceReference
+    client_secret: LocalReference
     """The redirect URI to register there is ``<admin.url>/callback``."""
     scopes: tuple[str, ...] = ("openid", "profile")
     claim: str = "groups"

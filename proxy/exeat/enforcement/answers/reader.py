@@ -6,7 +6,7 @@ An answer that can't be searched for what it may hold doesn't pass. Must not kno
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, final
 
 from exeat.decision.fields import CARRIERS
@@ -18,7 +18,9 @@ from exeat.enforcement.answers.scrub import AnswerError, BodyReader, PartScrubbe
 from exeat.enforcement.answers.token_answers import TokenBody, TokenReader, reads
 from exeat.enforcement.exchange import Exchange
 from exeat.model.request import Headers
+from exeat.model.secret import Secret
 from exeat.model.service import HandOut, Handouts
+from exeat.model.token import Token
 from exeat.services.fields import plain_name
 
 _STRIPPED = frozenset({b"alt-svc", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"keep-alive"})
@@ -65,20 +67,31 @@ class Answers:
         self._keeper = keeper
         self._rules_of = rules_of
         self._needles: dict[str, Needles] = {}
+        self._replaced: Mapping[str, Sequence[Secret]] = {}
 
     def needles(self, exchange: Exchange) -> Needles:
         """What must not come back in this exchange's answer: every form of its token, and of what was put back."""
         token, claim = exchange.token, exchange.claim
         if claim is not None and (secrets := claim.secrets):
-            return Needles(secrets if token is None else (*token.secrets(), *secrets))
+            return Needles(secrets if token is None else (*self._secrets(exchange, token), *secrets))
         if token is None:
             return NO_NEEDLES
         found = self._needles.get(token.id)
         if found is None:
             if len(self._needles) >= _NEEDLES:
                 self._needles.pop(next(iter(self._needles)))
-            found = self._needles[token.id] = Needles(tuple(token.secrets()))
+            found = self._needles[token.id] = Needles(tuple(self._secrets(exchange, token)))
         return found
+
+    def replace(self, replaced: Mapping[str, Sequence[Secret]]) -> None:
+        """What services' credentials were until now: origins may still show them, and the agent doesn't get those either."""
+        self._replaced = replaced
+        self._needles.clear()
+
+    def _secrets(self, exchange: Exchange, token: Token) -> Iterator[Secret]:
+        yield from token.secrets()
+        if self._replaced:
+            yield from self._replaced.get(exchange.permit.question.service, ())
 
     def head(self, exchange: Exchange, status: int, fields: Headers) -> Head:
         """Judge an answer by its head; raise AnswerError for one that may not pass."""

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from exeat.config.tables.issuers.base import IssuerTable
-from exeat.config.values import Scope, ServerUrl, SourceReference
+from exeat.config.values import LocalReference, Scope, ServerUrl, SourceReference
 from exeat.model.issuing import Grade
 from exeat.model.issuing.oauth_client import OAuthClient
 
@@ -34,7 +34,7 @@ class OAuthClientTable(IssuerTable):
     """Where its secret is; without one we sign with our published key (``private_key_jwt``)."""
     client_auth: Literal["basic", "post"] = "basic"
     """How the secret is sent: in ``Authorization``, or in the form where a server reads nothing else."""
-    refresh_token: SourceReference | None = None
+    refresh_token: LocalReference | None = None
     """``refresh_token``: where the first one is, as the authorization gave it. Those that follow it are kept sealed in the store;
     another one here begins anew."""
     scope: Scope | None = None
