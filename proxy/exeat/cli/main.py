@@ -31,6 +31,7 @@ from exeat.cli import (
     network,
     policy,
     run,
+    scan,
     secret,
     serve,
     service,
@@ -51,7 +52,7 @@ app = typer.Typer(
     help="The permission an AI agent needs for each request that leaves the network.",
     epilog=HELP,
 )
-for verb in (init, serve, run, demo, doctor, env, why, login, top):
+for verb in (init, serve, run, demo, doctor, scan, env, why, login, top):
     verb.register(app)
 for group in (mission, destination, approval, policy, audit, store, service, secret, network, ca, config, admin, api):
     app.add_typer(group.app)

@@ -14,6 +14,7 @@ from exeat.ports import Issuer
 
 NAMES: tuple[str, ...] = (
     "basic",
+    "browser_login",
     "client_certificate",
     "github_app",
     "hmac",

@@ -14,6 +14,7 @@ from exeat.decision.recognise import strip_and_place
 from exeat.model.decision import Inject, Tag
 from exeat.model.identity import Agent
 from exeat.model.request import CanonicalRequest, Headers
+from exeat.model.service import CredentialPlace, PlaceKind
 from exeat.model.token import Token
 
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -53,6 +54,9 @@ def outgoing(
     if inject is not None and token is not None:
         user = token.parts.get("user")
         fields, query = strip_and_place(fields, query, inject.place, token.value, user and user.reveal())
+        if inject.place.kind is PlaceKind.COOKIE:
+            for name, value in token.parts.items():
+                fields, query = strip_and_place(fields, query, CredentialPlace(PlaceKind.COOKIE, name), value)
     if token is not None or searched:
         kept = searchable(fields)
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from exeat.config.tables.issuers.browser_login import BrowserLoginTable
 from exeat.config.tables.service import CredentialTable, PlaceTable, ResourceTable, ServiceTable
 from exeat.errors import Finding
 from exeat.model.destination import DestinationPattern
@@ -119,6 +120,12 @@ def _check_credential(at: str, table: ServiceTable) -> Iterator[Finding]:
             f'add audience = "https://{first.rpartition("}.")[2].removeprefix("*.")}"',
         )
     yield from _check_signed(at, place, None if table.issuer is None else str(table.issuer.kind))
+    if isinstance(table.issuer, BrowserLoginTable) and (place.in_, place.name) != ("cookie", table.issuer.cookie):
+        yield _finding(
+            f"{at}.credential",
+            "browser_login needs the session's cookie as the credential",
+            f'set credential = {{ in = "cookie", name = "{table.issuer.cookie}" }}',
+        )
     if table.issuer is not None and table.issuer.kind == "stored_key" and table.shared is None:
         yield _finding(f"{at}.issuer.kind", "stored_key needs the key", 'add shared = { source = "env:NAME" }')
 

@@ -11,6 +11,7 @@ from pydantic import Discriminator, Tag
 
 from exeat.config.tables.issuers.base import IssuerTable
 from exeat.config.tables.issuers.basic import BasicTable
+from exeat.config.tables.issuers.browser_login import BrowserLoginTable
 from exeat.config.tables.issuers.client_certificate import ClientCertificateTable
 from exeat.config.tables.issuers.github_app import GitHubAppTable
 from exeat.config.tables.issuers.hmac import HmacTable
@@ -25,6 +26,7 @@ MARK = "kind:"
 """Before a kind where pydantic puts it into the place of an error."""
 KINDS: tuple[type[IssuerTable], ...] = (
     BasicTable,
+    BrowserLoginTable,
     ClientCertificateTable,
     GitHubAppTable,
     HmacTable,
@@ -45,6 +47,7 @@ def _kind(value: Any) -> str:
 
 IssuerSpecTable = Annotated[
     Annotated[BasicTable, Tag("kind:basic")]
+    | Annotated[BrowserLoginTable, Tag("kind:browser_login")]
     | Annotated[ClientCertificateTable, Tag("kind:client_certificate")]
     | Annotated[GitHubAppTable, Tag("kind:github_app")]
     | Annotated[HmacTable, Tag("kind:hmac")]
