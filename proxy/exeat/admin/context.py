@@ -65,6 +65,7 @@ class AdminContext:
     evaluate: Evaluate
     url: str
     jwks: Callable[[], Mapping[str, Any]]
+    issuer_url: str
     places: Places
     traffic: TrafficTotals
     live: Callable[[], Awaitable[Sequence[Mission]]]

@@ -15,7 +15,9 @@ from exeat.ports import Issuer
 NAMES: tuple[str, ...] = (
     "basic",
     "client_certificate",
+    "entra",
     "github_app",
+    "google",
     "hmac",
     "jwt",
     "kubernetes",

@@ -86,6 +86,7 @@ def admin_server(
         url=(settings.admin.url or settings.admin.listen).rstrip("/"),
         login=build_login(common),
         jwks=common.token_keys.jwks,
+        issuer_url=common.issuer_url,
         places=Places(plane.destinations, plane.uses, common.site.templates),
         traffic=plane.traffic,
         live=plane.store.live,

@@ -12,7 +12,9 @@ from pydantic import Discriminator, Tag
 from exeat.config.tables.issuers.base import IssuerTable
 from exeat.config.tables.issuers.basic import BasicTable
 from exeat.config.tables.issuers.client_certificate import ClientCertificateTable
+from exeat.config.tables.issuers.entra import EntraTable
 from exeat.config.tables.issuers.github_app import GitHubAppTable
+from exeat.config.tables.issuers.google import GoogleTable
 from exeat.config.tables.issuers.hmac import HmacTable
 from exeat.config.tables.issuers.jwt import JwtTable
 from exeat.config.tables.issuers.kubernetes import KubernetesTable
@@ -26,7 +28,9 @@ MARK = "kind:"
 KINDS: tuple[type[IssuerTable], ...] = (
     BasicTable,
     ClientCertificateTable,
+    EntraTable,
     GitHubAppTable,
+    GoogleTable,
     HmacTable,
     JwtTable,
     KubernetesTable,
@@ -46,7 +50,9 @@ def _kind(value: Any) -> str:
 IssuerSpecTable = Annotated[
     Annotated[BasicTable, Tag("kind:basic")]
     | Annotated[ClientCertificateTable, Tag("kind:client_certificate")]
+    | Annotated[EntraTable, Tag("kind:entra")]
     | Annotated[GitHubAppTable, Tag("kind:github_app")]
+    | Annotated[GoogleTable, Tag("kind:google")]
     | Annotated[HmacTable, Tag("kind:hmac")]
     | Annotated[JwtTable, Tag("kind:jwt")]
     | Annotated[KubernetesTable, Tag("kind:kubernetes")]
