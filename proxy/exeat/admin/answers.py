@@ -271,6 +271,16 @@ class KeySet(Shape):
     keys: list[dict[str, Any]]
 
 
+class IssuerMetadata(Shape):
+    """How to verify our tokens (RFC 8414 §2, OpenID Connect Discovery §3)."""
+
+    issuer: str
+    jwks_uri: str
+    response_types_supported: list[str]
+    subject_types_supported: list[str]
+    id_token_signing_alg_values_supported: list[str]
+
+
 class EvaluationReason(Shape):
     """Why: ``reason`` is a refusal code, empty on permit; ``approvers`` those whose approval would permit it."""
 

@@ -66,6 +66,7 @@ class AdminContext:
     evaluate: Evaluate
     url: str
     jwks: Callable[[], Mapping[str, Any]]
+    issuer_url: str
     places: Places
     secrets: SecretDesk
     traffic: TrafficTotals

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, final
 
-from exeat.admin.answers import Decided, Health, KeySet, RecordList, ServiceList, Status
+from exeat.admin.answers import Decided, Health, IssuerMetadata, KeySet, RecordList, ServiceList, Status
 from exeat.admin.call import Call
 from exeat.admin.context import AdminContext
 from exeat.admin.guard import Guard
@@ -68,6 +68,10 @@ class ReadingCalls:
             get("/healthz", self.alive, None, "Whether the process lives", Health),
             get("/readyz", self.ready, None, "Whether requests can be served now", Health, problems=(NotReadyError,)),
             get("/.well-known/jwks.json", self.jwks, None, "The public keys of our tokens", KeySet),
+            *[
+                get(f"/.well-known/{name}", self.metadata, None, "Where the keys of our tokens are", IssuerMetadata)
+                for name in ("openid-configuration", "oauth-authorization-server")
+            ],
         ]  # fmt: skip
 
     async def decision(self, call: Call) -> Answer:
@@ -112,3 +116,17 @@ class ReadingCalls:
     async def jwks(self, _call: Call) -> Answer:
         """Return the public keys of our tokens (RFC 7517)."""
         return self._context.jwks()
+
+    async def metadata(self, _call: Call) -> Answer:
+        """Return what verifiers ask for before they fetch keys: cloud providers that take our tokens, and RFC 9068 §4's origins.
+
+        We are no authorization server that anybody could ask for a token, and no OpenID provider: there is no endpoint for it.
+        """
+        keys = self._context.jwks()["keys"]
+        return {
+            "issuer": self._context.issuer_url,
+            "jwks_uri": f"{self._context.issuer_url.rstrip('/')}/.well-known/jwks.json",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": sorted({key["alg"] for key in keys}),
+        }

@@ -14,15 +14,20 @@ from typing import Literal
 
 import orjson
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from exeat.model.secret import Secret
 
-Algorithm = Literal["ES256", "EdDSA"]
-"""JWS algorithms we sign with: ECDSA on P-256 (RFC 7518 §3.4) or Ed25519 (RFC 8037 §3.1)."""
+Algorithm = Literal["ES256", "EdDSA", "RS256"]
+"""JWS algorithms we sign with: ECDSA on P-256 (RFC 7518 §3.4), Ed25519 (RFC 8037 §3.1), or RSA (RFC 7518 §3.3) for verifiers that
+know nothing else, as Entra ID; it takes some twenty times as long."""
 
-PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+Public = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+
+_RSA_BITS = 2048
+"""The least that RFC 7518 §3.3 allows, and what every verifier takes."""
 
 _ES256 = ec.ECDSA(hashes.SHA256())
 
@@ -43,7 +48,7 @@ class PublicKey:
 
     kid: str
     algorithm: Algorithm
-    key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey = field(repr=False)
+    key: Public = field(repr=False)
 
     def header(self, typ: str) -> str:
         """The only header segment a token of this key and type has: whatever differs by a byte is not ours."""
@@ -65,13 +70,15 @@ class SigningKey:
     @classmethod
     def generate(cls, algorithm: Algorithm) -> SigningKey:
         """Make a new key."""
+        if algorithm == "RS256":
+            return cls._of(rsa.generate_private_key(65537, _RSA_BITS))
         return cls._of(
             ec.generate_private_key(ec.SECP256R1()) if algorithm == "ES256" else ed25519.Ed25519PrivateKey.generate()
         )
 
     @classmethod
     def from_pem(cls, content: bytes) -> SigningKey:
-        """Read an unencrypted PKCS #8 key; raise ValueError when it isn't a P-256 or Ed25519 one."""
+        """Read an unencrypted PKCS #8 key; raise ValueError when it isn't a P-256, Ed25519 or large enough RSA one."""
         try:
             key = serialization.load_pem_private_key(content, password=None)
         except TypeError:
@@ -80,11 +87,15 @@ class SigningKey:
             return cls._of(key)
         if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
             return cls._of(key)
-        raise ValueError("the key is neither P-256 nor Ed25519")
+        if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _RSA_BITS:
+            return cls._of(key)
+        raise ValueError("the key is neither P-256 nor Ed25519 nor RSA of 2048 bits")
 
     @classmethod
     def _of(cls, key: PrivateKey) -> SigningKey:
         algorithm: Algorithm = "ES256" if isinstance(key, ec.EllipticCurvePrivateKey) else "EdDSA"
+        if isinstance(key, rsa.RSAPrivateKey):
+            algorithm = "RS256"
         return cls(_thumbprint(_members(key.public_key())), algorithm, key)
 
     def pem(self) -> bytes:
@@ -105,14 +116,20 @@ class SigningKey:
     def _sign(self, content: bytes) -> bytes:
         if isinstance(self.key, ed25519.Ed25519PrivateKey):
             return self.key.sign(content)
+        if isinstance(self.key, rsa.RSAPrivateKey):
+            return self.key.sign(content, padding.PKCS1v15(), hashes.SHA256())
         r, s = decode_dss_signature(self.key.sign(content, _ES256))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")  # fixed width, not DER (RFC 7518 §3.4)
 
 
-def _members(key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey) -> dict[str, str]:
+def _members(key: Public) -> dict[str, str]:
     """The required members of a JWK in the order of their names, as a thumbprint wants them."""
     if isinstance(key, ed25519.Ed25519PublicKey):
         return {"crv": "Ed25519", "kty": "OKP", "x": encode(key.public_bytes_raw())}
+    if isinstance(key, rsa.RSAPublicKey):
+        numbers = key.public_numbers()
+        size = (key.key_size + 7) // 8
+        return {"e": encode(numbers.e.to_bytes(3, "big")), "kty": "RSA", "n": encode(numbers.n.to_bytes(size, "big"))}
     point = key.public_numbers()
     return {
         "crv": "P-256",

@@ -88,6 +88,7 @@ def admin_server(
         url=(settings.admin.url or settings.admin.listen).rstrip("/"),
         login=build_login(common),
         jwks=common.token_keys.jwks,
+        issuer_url=common.issuer_url,
         places=Places(plane.destinations, plane.uses, common.site.templates),
         secrets=SecretDesk(
             plane.safe,

@@ -11,6 +11,7 @@ from exeat.credentials.issuers.jwt import JwtIssuer
 from exeat.credentials.keys import KeyRing
 from exeat.errors import RefusalError
 from exeat.model.issuing import Grade, IssuerSpec
+from exeat.model.issuing.jwt import SignedToken
 from exeat.model.reason import Reason
 from unit.credentials.requests_kit import REQUEST
 
@@ -23,7 +24,7 @@ def read(keyring: KeyRing, value: str, audience: str = SPEC.audience) -> dict:
     return jwt.decode(value, key.key, [key.algorithm], audience=audience, issuer="https://exeat.test", options=options)
 
 
-@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "RS256"])
 async def test_the_token_says_what_was_decided(tmp_path, clock, algorithm):
     """PyJWT verifies the token, and its claims are the request's."""
     keyring = KeyRing.load_or_create(tmp_path / "state", "token", algorithm, 100, 60, clock)
@@ -91,3 +92,20 @@ async def test_nothing_shows_the_token(keyring, clock):
     """The token's value is in no repr."""
     token = await JwtIssuer(keyring, "https://exeat.test", clock).mint(REQUEST, SPEC)
     assert token.value.reveal() not in repr(token)
+
+
+@pytest.mark.guard("txn-typ")
+async def test_a_transaction_token_is_no_access_token(keyring, clock):
+    """The mission is the transaction, the decision its context (draft-ietf-oauth-transaction-tokens); its type tells them apart."""
+    issuer, now = JwtIssuer(keyring, "https://exeat.test", clock), int(clock.now)
+    request = replace(REQUEST, act=("spiffe://example.org/env/prod/agent/planner",))
+    spec = replace(SPEC, audience="shop.example", details=SignedToken("txn"))
+    token = await issuer.mint(request, spec)
+    value = token.value.reveal()
+    assert jwt.get_unverified_header(value)["typ"] == "txntoken+jwt"
+    assert read(keyring, value, "shop.example") == {
+        "iss": "https://exeat.test", "aud": "shop.example", "sub": request.act[0], "jti": token.id,
+        "iat": now, "nbf": now, "exp": now + 60, "scope": "refunds/create", "txn": "m_1", "req_wl": REQUEST.agent,
+        "tctx": {"action": "example:refunds/create", "resource": 'Exeat::Service::"example"'},
+        "rctx": {"mission": "m_1", "act": {"sub": REQUEST.agent}},
+    }  # fmt: skip

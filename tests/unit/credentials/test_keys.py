@@ -16,7 +16,7 @@ from exeat.credentials.keys import KeyRing
 from exeat.credentials.signing import SigningKey
 from exeat.errors import StartError, UnavailableError
 
-ALGORITHMS = ["ES256", "EdDSA"]
+ALGORITHMS = ["ES256", "EdDSA", "RS256"]
 
 
 def ring(folder: Path, clock, algorithm="ES256", rotate=100.0, overlap=50.0) -> KeyRing:
@@ -55,7 +55,7 @@ def test_the_published_set_verifies_what_is_signed(tmp_path, clock, algorithm):
 def test_kid_is_the_rfc_7638_thumbprint(tmp_path, clock, algorithm):
     """The key id is the SHA-256 of the required members in lexicographic order."""
     jwk = ring(tmp_path, clock, algorithm).jwks()["keys"][0]
-    required = {name: jwk[name] for name in sorted(jwk) if name in ("crv", "kty", "x", "y")}
+    required = {name: jwk[name] for name in sorted(jwk) if name in ("crv", "e", "kty", "n", "x", "y")}
     digest = hashlib.sha256(orjson.dumps(required)).digest()
     assert jwk["kid"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
@@ -75,7 +75,7 @@ def test_a_ring_publishes_no_private_member(tmp_path, clock):
     """The JWK set holds public members only."""
     for algorithm in ALGORITHMS:
         for jwk in ring(tmp_path / algorithm, clock, algorithm).jwks()["keys"]:
-            assert set(jwk) <= {"kty", "crv", "x", "y", "kid", "use", "alg"}
+            assert set(jwk) <= {"kty", "crv", "x", "y", "e", "n", "kid", "use", "alg"}
 
 
 def test_a_key_is_replaced_when_due_and_verifies_during_the_overlap(tmp_path, clock):

@@ -13,17 +13,20 @@ from exeat.credentials.keys import KeyRing
 from exeat.errors import RefusalError
 from exeat.model.decision import TokenRequest
 from exeat.model.issuing import Grade, IssuerSpec
+from exeat.model.issuing.jwt import SignedToken
 from exeat.model.reason import Reason
 from exeat.model.token import Token
 from exeat.ports import Clock
 
 TYP = "at+jwt"
 """RFC 9068 §2.1: keeps every other kind of JWT from being taken for an access token."""
+TXN_TYP = "txntoken+jwt"
+"""The type of transaction tokens, which are no access tokens (draft-ietf-oauth-transaction-tokens-10)."""
 
 
 @final
 class JwtIssuer:
-    """Mint grade A tokens in the profile of RFC 9068; implements the Issuer port.
+    """Mint grade A tokens in the profile of RFC 9068, or as transaction tokens; implements the Issuer port.
 
     ``issuer_url`` is the ``iss`` claim, below which origins find ``/.well-known/jwks.json``.
     """
@@ -48,30 +51,47 @@ class JwtIssuer:
                 Reason.TOKEN_UNAVAILABLE, f"issuer of {request.service}: set audience, and ttl of 1s or more"
             )
         jti = secrets.token_urlsafe(16)
-        value = self._keyring.current().token(
-            TYP,
-            {
-                "iss": self._issuer,
-                "aud": spec.audience,
-                "sub": request.act[-1] if request.act else request.agent,
-                "client_id": request.agent,
-                "jti": jti,
-                "iat": issued,
-                "nbf": issued,
-                "exp": expires,
-                "scope": request.scope,
-                "mission": request.mission,
-                "authorization_details": [
-                    {"type": "exeat", "action": request.action, "resource": request.resource},
-                ],
-                **_acting(request),
-            },
-        )
+        claims = {
+            "iss": self._issuer,
+            "aud": spec.audience,
+            "sub": request.act[-1] if request.act else request.agent,
+            "jti": jti,
+            "iat": issued,
+            "nbf": issued,
+            "exp": expires,
+            "scope": request.scope,
+        }
+        txn = isinstance(spec.details, SignedToken) and spec.details.profile == "txn"
+        claims |= _transaction(request) if txn else _access(request)
+        value = self._keyring.current().token(TXN_TYP if txn else TYP, claims)
         return Token(value, jti, Grade.A, float(expires))
 
     async def revoke(self, token: Token, spec: IssuerSpec) -> bool:  # noqa: ARG002 the port's signature
         """Say False: a self-contained token lives until its ``exp``, which is why ``ttl`` is short."""
         return False
+
+
+def _access(request: TokenRequest) -> dict[str, object]:
+    """What an access token says beside the common claims."""
+    return {
+        "client_id": request.agent,
+        "mission": request.mission,
+        "authorization_details": [{"type": "exeat", "action": request.action, "resource": request.resource}],
+        **_acting(request),
+    }
+
+
+def _transaction(request: TokenRequest) -> dict[str, object]:
+    """What a transaction token says: the mission is the transaction, the agent the workload that asks for it.
+
+    ``tctx`` is what was decided, ``rctx`` in whose name it was asked for.
+    """
+    return {
+        "txn": request.mission,
+        "req_wl": request.agent,
+        "tctx": {"action": request.action, "resource": request.resource},
+        "rctx": {"mission": request.mission, **_acting(request)},
+    }
 
 
 def _acting(request: TokenRequest) -> dict[str, object]:

@@ -49,6 +49,12 @@ class Assertions:
         """Authenticate this installation as an OAuth client (RFC 7523 §3): issuer and subject are the client id."""
         return self._sign(server.client_id, server.client_id, server.server)
 
+    def federated(self, request: TokenRequest, audience: str, subject: str = "") -> Secret:
+        """Who asks a cloud provider that trusts our keys: the agent, or the one subject that an admin registered there."""
+        return self._sign(
+            self._issuer, subject or request.agent, audience, agent=request.agent, mission=request.mission
+        )
+
     def _sign(self, issuer: str, subject: str, audience: str, **more: object) -> Secret:
         issued = int(self._clock.time())
         return self._keyring.current().token(

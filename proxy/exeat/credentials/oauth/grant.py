@@ -78,7 +78,7 @@ def check_grant(fields: Mapping[str, Any], asked: Asked, *, sent: float, now: fl
     if life > asked.ttl:
         raise _wide(f"{life} s of life, not {asked.ttl:g} s")
     expires_at = sent + life
-    claims = _claims(value.reveal())
+    claims = read_claims(value.reveal())
     _check_scopes(fields, claims or {}, asked)
     if claims is not None:
         expires_at = min(expires_at, _check_claims(claims, asked, now))
@@ -133,7 +133,7 @@ def _check_claims(claims: Mapping[str, Any], asked: Asked, now: float) -> float:
     return float(end)
 
 
-def _claims(value: str) -> Mapping[str, Any] | None:
+def read_claims(value: str) -> Mapping[str, Any] | None:
     """The claims of a JWT, or None for a token that is none; raise when it is a JWT that can't be read in one way."""
     parts = value.split(".")
     if len(parts) != 3:

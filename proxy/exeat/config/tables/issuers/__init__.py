@@ -13,7 +13,9 @@ from exeat.config.tables.issuers.base import IssuerTable
 from exeat.config.tables.issuers.basic import BasicTable
 from exeat.config.tables.issuers.browser_login import BrowserLoginTable
 from exeat.config.tables.issuers.client_certificate import ClientCertificateTable
+from exeat.config.tables.issuers.entra import EntraTable
 from exeat.config.tables.issuers.github_app import GitHubAppTable
+from exeat.config.tables.issuers.google import GoogleTable
 from exeat.config.tables.issuers.hmac import HmacTable
 from exeat.config.tables.issuers.jwt import JwtTable
 from exeat.config.tables.issuers.kubernetes import KubernetesTable
@@ -28,7 +30,9 @@ KINDS: tuple[type[IssuerTable], ...] = (
     BasicTable,
     BrowserLoginTable,
     ClientCertificateTable,
+    EntraTable,
     GitHubAppTable,
+    GoogleTable,
     HmacTable,
     JwtTable,
     KubernetesTable,
@@ -49,7 +53,9 @@ IssuerSpecTable = Annotated[
     Annotated[BasicTable, Tag("kind:basic")]
     | Annotated[BrowserLoginTable, Tag("kind:browser_login")]
     | Annotated[ClientCertificateTable, Tag("kind:client_certificate")]
+    | Annotated[EntraTable, Tag("kind:entra")]
     | Annotated[GitHubAppTable, Tag("kind:github_app")]
+    | Annotated[GoogleTable, Tag("kind:google")]
     | Annotated[HmacTable, Tag("kind:hmac")]
     | Annotated[JwtTable, Tag("kind:jwt")]
     | Annotated[KubernetesTable, Tag("kind:kubernetes")]
