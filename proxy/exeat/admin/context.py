@@ -16,6 +16,7 @@ from exeat.admin.tokens import Tokens
 from exeat.approvals.desk import Approvals
 from exeat.approvals.inbox import Inbox
 from exeat.counting import Counts
+from exeat.migration.inventory import Inventory
 from exeat.missions.control import MissionControl
 from exeat.missions.destinations import Destinations
 from exeat.missions.issued import Issued
@@ -70,6 +71,7 @@ class AdminContext:
     places: Places
     secrets: SecretDesk
     traffic: TrafficTotals
+    inventory: Inventory
     live: Callable[[], Awaitable[Sequence[Mission]]]
     follow: Callable[[threading.Event], Iterator[Record]]
     pending_approvals: Callable[[], Awaitable[int]] | None = None

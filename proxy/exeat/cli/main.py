@@ -30,6 +30,7 @@ from exeat.cli import (
     mission,
     network,
     policy,
+    report,
     run,
     scan,
     secret,
@@ -54,7 +55,22 @@ app = typer.Typer(
 )
 for verb in (init, serve, run, demo, doctor, scan, env, why, login, top):
     verb.register(app)
-for group in (mission, destination, approval, policy, audit, store, service, secret, network, ca, config, admin, api):
+for group in (
+    mission,
+    destination,
+    approval,
+    policy,
+    report,
+    audit,
+    store,
+    service,
+    secret,
+    network,
+    ca,
+    config,
+    admin,
+    api,
+):
     app.add_typer(group.app)
 
 

@@ -132,10 +132,15 @@ def _registered(config: Path | None) -> Registered:
     from exeat.credentials.sources import Sources
     from exeat.enforcement.answers.forms import Needles
     from exeat.services.catalogue import build_catalogue
-    from exeat.wiring.holdings import load_shared
+    from exeat.wiring.holdings import load_here
 
     loaded = load(config, os.environ)
-    shared = load_shared(build_catalogue(loaded.settings.service), Sources(loaded.base, os.environ))
+    services = [each for each in build_catalogue(loaded.settings.service).services if each.shared is not None]
+    held = load_here(
+        (each.shared.source for each in services if each.shared is not None), Sources(loaded.base, os.environ)
+    )
+    known = {each.name: held.get(each.shared.source) for each in services if each.shared is not None}
+    shared = {name: secret for name, secret in known.items() if secret is not None}
     forms = [(name, Needles((secret,)).covered) for name, secret in shared.items()]
 
     def registered(text: bytes) -> Iterator[tuple[int, int, str]]:

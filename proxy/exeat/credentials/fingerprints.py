@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from exeat.credentials.held import Replaced
-from exeat.decision.recognise import FingerprintTable, Known, fingerprint
+from exeat.decision.recognise import FingerprintTable, Known, fingerprint, public_id
 from exeat.errors import Finding
 from exeat.model.identity import Agent
 from exeat.model.secret import Secret
@@ -50,9 +50,9 @@ def build_table(
     known: dict[bytes, Known] = {}
     lengths: set[int] = set()
     for service in services:
-        for value, known_as in _shared(service, shared, replaced):
-            known.setdefault(fingerprint(key, value), known_as)
-            lengths.add(len(value))
+        for found, known_as, length in _shared(key, service, shared, replaced):
+            known.setdefault(found, known_as)
+            lengths.add(length)
         for agent in every_agent:
             value = placeholder(key, agent, service)
             known[fingerprint(key, value)] = Known("placeholder", service.name, agent.key, None)
@@ -70,23 +70,27 @@ def with_shared(
     known = {value: each for value, each in table.known.items() if each.kind != "shared"}
     lengths = set(table.lengths)  # one that nothing has any more costs an HMAC, and no more
     for service in services:
-        for value, known_as in _shared(service, shared, replaced):
-            known.setdefault(fingerprint(table.key, value), known_as)
-            lengths.add(len(value))
+        for found, known_as, length in _shared(table.key, service, shared, replaced):
+            known.setdefault(found, known_as)
+            lengths.add(length)
     return FingerprintTable(table.key, known, frozenset(lengths))
 
 
 def _shared(
-    service: Service, shared: Mapping[str, Secret], replaced: Mapping[str, Sequence[Replaced]]
-) -> Iterator[tuple[str, Known]]:
-    """The shared credential of a service, and what it was: taken for it until its time is up, and then for a retired one."""
-    secret = shared.get(service.name)
+    key: bytes, service: Service, shared: Mapping[str, Secret], replaced: Mapping[str, Sequence[Replaced]]
+) -> Iterator[tuple[bytes, Known, int]]:
+    """The shared credential of a service, and what it was: taken for it until its time is up, and then for a retired one.
+
+    Each by fingerprint, with its length in characters.
+    """
     retire_by = None if service.shared is None else service.shared.retire_by
-    if secret is not None:
-        yield secret.reveal(), Known("shared", service.name, "", retire_by)
+    secret = shared.get(service.name)
+    values = [] if secret is None else [(secret, retire_by)]
     for each in replaced.get(service.name, ()):
-        until = each.until if retire_by is None else min(each.until, retire_by)
-        yield each.value.reveal(), Known("shared", service.name, "", until)
+        values.append((each.value, each.until if retire_by is None else min(each.until, retire_by)))
+    for value, until in values:
+        found = fingerprint(key, value.reveal())
+        yield found, Known("shared", service.name, "", until, public_id(found)), len(value.reveal())
 
 
 def check_shared(key: bytes, services: Iterable[Service], shared: Mapping[str, Secret]) -> tuple[Finding, ...]:

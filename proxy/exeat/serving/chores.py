@@ -41,6 +41,10 @@ _USES = 60.0
 """How much of the destinations' last uses a crash may cost."""
 _OVERLAPS = 10.0
 """How long the value that a secret had may be remembered beyond its overlap; it is taken for nothing meanwhile."""
+_CREDENTIALS = 5.0
+"""How much of the counts of credentials a crash may cost, and how late an alert may be recorded."""
+_TIDY = 3600.0
+"""How often what is too old is dropped."""
 _CHECKPOINT = 60.0
 """How often the audit is forced to the disk and signed."""
 
@@ -99,6 +103,8 @@ def of_control(plane: ControlPlane) -> list[Chore]:
         (_USES, "last uses", plane.uses.flush),
         (plane.secrets.refresh, "secrets", plane.secrets.look),
         (_OVERLAPS, "replaced secrets", plane.secrets.forget),
+        (_CREDENTIALS, "credentials' uses", plane.inventory.flush),
+        (_TIDY, "old uses", plane.inventory.tidy),
     ]
 
 

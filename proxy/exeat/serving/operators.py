@@ -98,6 +98,7 @@ def admin_server(
             settings.secrets.overlap,
         ),
         traffic=plane.traffic,
+        inventory=plane.inventory,
         live=plane.store.live,
         follow=lambda stop: follow(folder, stop=stop),
         pending_approvals=pending,

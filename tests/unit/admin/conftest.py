@@ -29,14 +29,18 @@ from exeat.admin.server import AdminServer
 from exeat.admin.tokens import Tokens
 from exeat.credentials.safe import Safe
 from exeat.credentials.sealing import Sealer, SealingKey
+from exeat.migration.inventory import Inventory
 from exeat.missions.traffic import TrafficTotals
 from exeat.missions.uses import LastUses
+from exeat.model.credential_use import RegisteredCredential
 from exeat.model.issued import IssuedToken
 from exeat.model.secret import Secret
 from exeat.store.admin_tokens import StoredAdminTokens
+from exeat.store.credential_uses import StoredCredentialUses
 from exeat.store.secrets import StoredSecrets
 from exeat.store.tables import metadata
 
+REGISTERED = (RegisteredCredential("fp_00", ("example",), ("env:KEY",), {"example": "jwt"}, "A", 1_900_000_000.0),)
 TOKEN = "CANARY-admin-token-0123456789abcdefghijklmnop"
 
 
@@ -159,6 +163,7 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "places": Places(places, uses, TEMPLATES),
         "secrets": secret_desk(engine, clock),
         "traffic": TrafficTotals(uses, clock),
+        "inventory": Inventory(StoredCredentialUses(cast("Any", Runner(engine))), world, clock, lambda: REGISTERED),
         "live": world.live,
         "follow": lambda stop: iter(()),
     }
