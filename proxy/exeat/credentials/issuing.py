@@ -44,8 +44,9 @@ class IssuerParts:
     secrets: Callable[[str], Secret]
     stored: Callable[[str], Secret | None]
     holders: Holders
-    refresher: Refresher
     key: bytes = field(repr=False)
+    refresher: Refresher | None = None
+    """Uses refresh tokens, in the control plane."""
 
 
 @dataclass(frozen=True, slots=True)

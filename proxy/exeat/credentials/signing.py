@@ -21,7 +21,7 @@ from exeat.model.secret import Secret
 
 Algorithm = Literal["ES256", "EdDSA", "RS256"]
 """JWS algorithms we sign with: ECDSA on P-256 (RFC 7518 §3.4), Ed25519 (RFC 8037 §3.1), or RSA (RFC 7518 §3.3) for verifiers that
-know nothing else, as Entra ID; it takes some twenty times as long."""
+know nothing else, as Entra ID; it takes some ten times as long."""
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 Public = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey

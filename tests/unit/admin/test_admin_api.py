@@ -225,7 +225,16 @@ async def test_decisions_audit_services_and_keys_are_read(api: Any) -> None:
         "services": [{"name": "example", "hosts": [], "operations": []}],
         "next": None,
     }
-    assert (await api.call("GET", "/.well-known/jwks.json", Authorization=None)).body == {"keys": []}
+    assert (await api.call("GET", "/.well-known/jwks.json", Authorization=None)).body == {"keys": [{"alg": "ES256"}]}
+
+
+async def test_verifiers_find_the_keys_by_the_issuer(api):
+    """RFC 8414 §3 and OpenID Connect Discovery §4: cloud providers that take our tokens ask there first."""
+    for name in ("openid-configuration", "oauth-authorization-server"):
+        said = (await api.call("GET", f"/.well-known/{name}", Authorization=None)).body
+        assert said["issuer"] == "https://exeat.example.test"
+        assert said["jwks_uri"] == "https://exeat.example.test/.well-known/jwks.json"
+        assert said["id_token_signing_alg_values_supported"] == ["ES256"]
 
 
 @pytest.mark.parametrize("fault", ["record", "store", "feed", "read"])

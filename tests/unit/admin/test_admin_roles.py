@@ -19,6 +19,8 @@ OPEN = {
         "/healthz",
         "/readyz",
         "/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
         "/.well-known/authzen-configuration",
         "/",
         "/page.js",

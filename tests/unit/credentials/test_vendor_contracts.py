@@ -51,7 +51,7 @@ async def parts(keyring, clock):
     yield IssuerParts(
         clock=clock, keyring=keyring, issuer_url=ISSUER, assertions=Assertions(keyring, ISSUER, clock),
         endpoints=endpoints, tls=context, secrets=HeldSecrets(SECRETS), stored=lambda _: None, holders=Holders(),
-        refresher=None, key=b"k" * 32,
+        key=b"k" * 32,
     )  # fmt: skip
     await endpoints.close()
 

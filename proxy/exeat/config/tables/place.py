@@ -68,6 +68,6 @@ class IssuerTable(Table):
     url: str = ""
     """The ``iss`` of our tokens; origins fetch ``<url>/.well-known/jwks.json``. Default: the admin listener."""
     algorithm: Literal["ES256", "EdDSA", "RS256"] = "ES256"
-    """What signs them; RS256 takes some twenty times as long, and is for those who verify nothing else, as Entra ID."""
+    """What signs them; RS256 takes some ten times as long, and is for those who verify nothing else, as Entra ID."""
     rotate: Duration = 30 * 86400.0
     """How long a signing key signs; it is published for as long again as its tokens may live."""

@@ -30,7 +30,7 @@ class OAuthClientIssuer:
     """Mint tokens as an OAuth client; implements the Issuer port."""
 
     def __init__(
-        self, assertions: Assertions, client: Client, refresher: Refresher, naming: Naming, clock: Clock
+        self, assertions: Assertions, client: Client, refresher: Refresher | None, naming: Naming, clock: Clock
     ) -> None:
         self._assertions = assertions
         self._client = client
@@ -80,6 +80,8 @@ class OAuthClientIssuer:
         self, request: TokenRequest, spec: IssuerSpec, client: OAuthClient, scope: str
     ) -> Mapping[str, Any]:
         if client.grant == "refresh_token":
+            if self._refresher is None:
+                raise RefusalError(Reason.TOKEN_UNAVAILABLE, "nothing here uses refresh tokens")
             return await self._refresher.refresh(request.service, scope)
         form = {"grant_type": "client_credentials", "scope": scope}
         if client.grant == "jwt_bearer":

@@ -67,7 +67,8 @@ def check_grant(fields: Mapping[str, Any], asked: Asked, *, sent: float, now: fl
     holds another scope, audience or agent; RefusalError(TOKEN_UNAVAILABLE) when it is none, or already over.
     """
     value = granted_value(fields)
-    if fields.get("issued_token_type", "" if asked.kind else ACCESS_TOKEN) != ACCESS_TOKEN:
+    named = fields.get("issued_token_type")
+    if named != ACCESS_TOKEN and (asked.kind or named is not None):  # some servers write null
         raise _wide("another kind of token than an access token")
     kind = fields.get("token_type")
     if not isinstance(kind, str) or kind.lower() != "bearer":  # RFC 6749 §5.1: case-insensitive
