@@ -120,8 +120,9 @@ class OpenBao:
         self.call("PUT", f"sys/policies/acl/{name}", {"policy": rules})
 
     def trusts(self, issuer: str) -> None:
-        """Take the word of an installation, by the keys that it publishes; say so once it serves."""
-        self.call("POST", "auth/jwt/config", {"jwks_url": f"{issuer}/.well-known/jwks.json", "bound_issuer": issuer})
+        """Take the word of an installation, by what it publishes of itself (OpenID Connect Discovery); say so once it serves."""
+        trusted = {"oidc_discovery_url": issuer, "bound_issuer": issuer, "jwt_supported_algs": ["ES256"]}
+        self.call("POST", "auth/jwt/config", trusted)
 
     def jwt_role(self, name: str, audience: str, *policies: str, **more: Any) -> None:
         """A role for agents in ``prod``; its logins live a minute."""
