@@ -127,15 +127,20 @@ def _show(found: Found, skipped: list[Place], read: int, ours: int) -> None:
 
 
 def _registered(config: Path | None) -> Registered:
-    """Every coding of every shared credential, from the sources that the configuration names."""
+    """Every coding of every shared credential that lies on this host, from the sources that the configuration names."""
     from exeat.config.loading import load
-    from exeat.credentials.sources import Sources
+    from exeat.credentials.sources import Sources, is_elsewhere
     from exeat.enforcement.answers.forms import Needles
     from exeat.services.catalogue import build_catalogue
-    from exeat.wiring.holdings import load_shared
 
     loaded = load(config, os.environ)
-    shared = load_shared(build_catalogue(loaded.settings.service), Sources(loaded.base, os.environ))
+    services, sources = build_catalogue(loaded.settings.service).services, Sources(loaded.base, os.environ)
+    here = {
+        each.name: each.shared.source
+        for each in services
+        if each.shared is not None and not is_elsewhere(each.shared.source)
+    }
+    shared = {name: sources.load(source) for name, source in here.items()}
     forms = [(name, Needles((secret,)).covered) for name, secret in shared.items()]
 
     def registered(text: bytes) -> Iterator[tuple[int, int, str]]:
