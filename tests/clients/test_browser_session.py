@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ from rig.wire import ask, refused
 from servers.desk import PASSWORD, USER, Desk
 
 HOST = "desk.example.test"
+WORKERS = int(os.environ.get("RIG_WORKERS") or 1)
+"""Each logs in for itself."""
 OPERATIONS = [
     operation("GET /", "home", "read"),
     operation("GET /favicon.ico", "icon", "read"),
@@ -64,9 +67,9 @@ def test_each_mission_logs_in_for_itself_once_and_never_sees_its_session(exeat, 
         answers = [each.result() for each in one]
     answers.append(ask(exeat, other, "GET", "/", host=HOST))
     assert [each.status for each in answers] == [200] * 5
-    assert desk.logins == 2
     mine, theirs = sids(desk, mission), sids(desk, other)
-    assert (len(mine), len(theirs), mine & theirs) == (1, 1, set())
+    assert desk.logins == len(mine) + len(theirs)
+    assert (len(mine) <= WORKERS, len(theirs), mine & theirs) == (True, 1, set())
     for answer in answers:
         whole = repr(answer.headers).encode() + answer.body
         assert not [sid for sid in mine | theirs if sid.encode() in whole], "the page quotes it, and it is covered"
@@ -79,11 +82,12 @@ def test_each_mission_logs_in_for_itself_once_and_never_sees_its_session(exeat, 
 
 def test_a_session_of_ones_own_making_is_refused(exeat, mission, desk):
     assert ask(exeat, mission, "GET", "/", host=HOST).status == 200
-    [stolen] = sids(desk, mission)
+    stolen = min(sids(desk, mission))
     refused(ask(exeat, exeat.open(), "GET", "/", f"Cookie: sid={stolen}", host=HOST), "credential_foreign")
     placeholder = mission["placeholders"]["desk"]
     assert ask(exeat, mission, "GET", "/", f"Cookie: a=1; sid={placeholder}", host=HOST).status == 200
-    assert sids(desk, mission) == {stolen}
+    assert stolen in sids(desk, mission)
+    assert len(sids(desk, mission)) <= WORKERS
 
 
 @pytest.mark.guard("login-out")
@@ -91,26 +95,27 @@ def test_a_session_of_ones_own_making_is_refused(exeat, mission, desk):
 def test_the_end_of_a_mission_logs_out_at_the_site(exeat, mission, desk, verb):
     for what in ("GET", "/"), ("POST", "/tickets"):
         assert ask(exeat, mission, *what, host=HOST).status == 200
-    [sid] = sids(desk, mission)
-    assert sid in desk.alive
+    mine = sids(desk, mission)
+    assert mine <= desk.alive
     exeat.end(mission, verb)
     deadline = time.monotonic() + 5
-    while sid in desk.alive and time.monotonic() < deadline:
+    while mine & desk.alive and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert sid not in desk.alive
-    assert [path for path, *_ in desk.visits].count("/logout") == 1
+    assert not mine & desk.alive
+    assert [path for path, *_ in desk.visits].count("/logout") == len(mine) <= WORKERS
 
 
 @pytest.mark.guard("login-host")
 def test_a_login_that_is_not_as_described_gets_no_password_and_sends_nothing(exeat, mission, desk, decoy):
     """A form that leads to another host never gets the password; a site that gives two missions one session serves one."""
-    desk.action = "https://evil.example.test/session"
+    desk.action = f"https://localhost:{decoy.port}/session"
     refused(ask(exeat, mission, "GET", "/", host=HOST), "token_unavailable", status=503)
+    assert not decoy.connections
     assert {path for path, *_ in desk.visits} == {"/login"}
     desk.action, desk.fixed = "/session", "the-same-for-everybody-1"
     assert ask(exeat, mission, "GET", "/", host=HOST).status == 200
-    refused(ask(exeat, exeat.open(), "GET", "/", host=HOST), "token_too_wide", status=503)
-    assert not decoy.connections
+    others = [ask(exeat, exeat.open(), "GET", "/", host=HOST) for _ in range(1 if WORKERS == 1 else 8)]
+    refused(next(answer for answer in others if answer.status != 200), "token_too_wide", status=503)
 
 
 def test_a_real_browser_is_logged_in_and_holds_nothing(exeat, mission, desk, tmp_path):
@@ -127,8 +132,9 @@ def test_a_real_browser_is_logged_in_and_holds_nothing(exeat, mission, desk, tmp
     assert ran.code == 0, ran.text[-3000:]
     found = ran.said["result"]
     assert (found["status"], found["title"]) == (200, "Desk")
-    [sid] = sids(desk, mission)
-    assert sid not in ran.text
+    mine = sids(desk, mission)
+    assert 1 <= len(mine) <= WORKERS
+    assert not [sid for sid in mine if sid in ran.text]
     assert {line.partition("=")[0] for line in found["cookies"]} == {"theme"}
     profile = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
-    assert sid.encode() not in profile
+    assert not [sid for sid in mine if sid.encode() in profile]

@@ -127,20 +127,20 @@ def _show(found: Found, skipped: list[Place], read: int, ours: int) -> None:
 
 
 def _registered(config: Path | None) -> Registered:
-    """Every coding of every shared credential, from the sources that the configuration names."""
+    """Every coding of every shared credential that lies on this host, from the sources that the configuration names."""
     from exeat.config.loading import load
-    from exeat.credentials.sources import Sources
+    from exeat.credentials.sources import Sources, is_elsewhere
     from exeat.enforcement.answers.forms import Needles
     from exeat.services.catalogue import build_catalogue
-    from exeat.wiring.holdings import load_here
 
     loaded = load(config, os.environ)
-    services = [each for each in build_catalogue(loaded.settings.service).services if each.shared is not None]
-    held = load_here(
-        (each.shared.source for each in services if each.shared is not None), Sources(loaded.base, os.environ)
-    )
-    known = {each.name: held.get(each.shared.source) for each in services if each.shared is not None}
-    shared = {name: secret for name, secret in known.items() if secret is not None}
+    services, sources = build_catalogue(loaded.settings.service).services, Sources(loaded.base, os.environ)
+    here = {
+        each.name: each.shared.source
+        for each in services
+        if each.shared is not None and not is_elsewhere(each.shared.source)
+    }
+    shared = {name: sources.load(source) for name, source in here.items()}
     forms = [(name, Needles((secret,)).covered) for name, secret in shared.items()]
 
     def registered(text: bytes) -> Iterator[tuple[int, int, str]]:

@@ -86,8 +86,8 @@ def _shared(
     retire_by = None if service.shared is None else service.shared.retire_by
     secret = shared.get(service.name)
     values = [] if secret is None else [(secret, retire_by)]
-    for each in replaced.get(service.name, ()):
-        values.append((each.value, each.until if retire_by is None else min(each.until, retire_by)))
+    before = replaced.get(service.name, ())
+    values += [(each.value, each.until if retire_by is None else min(each.until, retire_by)) for each in before]
     for value, until in values:
         found = fingerprint(key, value.reveal())
         yield found, Known("shared", service.name, "", until, public_id(found)), len(value.reveal())

@@ -137,6 +137,7 @@ KIND = IssuerKind(
     revokes="by the site's `logout_url`; without one the session is dropped here and ends when the site says",
     limits=(
         "a form sent by POST to the host of its page; no second factor, no scripts, no login at another host",
+        "each worker logs in for itself, so a mission has as many sessions at the site as workers that served it",
         "a cookie that the site exchanges for another one during the session is not followed: set `ttl` below that",
     ),
     servers=("a shop of our own with a login form, with Chromium as the client",),
