@@ -91,7 +91,7 @@ class OperationTable(Table):
     """A resource type of the service; without it the operation acts on the service itself."""
     scope: str = ""
     """What a token's scope claim says; default is what the service's ``scopes`` say, else the action."""
-    reader: Literal["", "graphql", "jsonrpc", "mcp", "json", "form", "git-receive-pack", "s3", "aws"] = ""
+    reader: Literal["", "graphql", "jsonrpc", "mcp", "json", "form", "git-receive-pack", "s3", "aws", "arguments"] = ""
     """How to read the body, where the operation or its resource lies in it. Operations with one match and reader differ in select."""
     select: str = ""
     """What the reader must find: ``mutation:createIssue``, ``query:*``; a JSON-RPC method, ``eth_*``; for MCP ``tools/call:search``,
