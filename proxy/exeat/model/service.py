@@ -6,7 +6,7 @@ Must not know: identities, policies, how a file describes it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from exeat.model.issuing import IssuerSpec
@@ -179,6 +179,8 @@ class Service:
     refusal: str = "problem"
     encoded_slash: str = "refuse"
     extra_schema: str = ""
+    descriptor: bytes = field(default=b"", repr=False)
+    """A compiled FileDescriptorSet, where messages of gRPC are read."""
     handouts: Handouts = Handouts()
     placeholder: str = ""
 

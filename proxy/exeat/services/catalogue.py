@@ -143,6 +143,7 @@ def _build(table: ServiceTable) -> Service:
         foreign=table.foreign,
         refusal=table.refusal,
         encoded_slash=table.encoded_slash,
+        descriptor=table.descriptor_set,
         handouts=_handouts(table),
         placeholder=table.placeholder,
     )

@@ -14,6 +14,7 @@ from exeat.services.hosts import HostTemplates, Template, is_template, parse_hos
 from exeat.services.operations import Matcher
 from exeat.services.query import plain_key
 from exeat.services.readers.choices import Choices, shared_matches
+from exeat.services.readers.descriptors import read_descriptors
 from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, Chain, compile_chains, id_captures
 
 HTTP_ACTIONS: Mapping[str, Group] = {"http:read": Group.READ, "http:write": Group.WRITE, "http:delete": Group.DELETE}
@@ -122,7 +123,8 @@ def _compile(service: Service) -> CompiledService:
         kinds = [kind for _, kind in chains[resource].types]
         return {name for kind in kinds for name in id_captures(kind.id) if not kind.id.endswith(f"{{{name}}}")}
 
-    operations, choices = shared_matches(service.operations, inner, _query_secrets(service))
+    descriptors = read_descriptors(service.descriptor) if service.descriptor else None
+    operations, choices = shared_matches(service.operations, inner, _query_secrets(service), descriptors)
     return CompiledService(service, Matcher(operations), chains, choices)
 
 

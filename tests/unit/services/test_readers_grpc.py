@@ -67,7 +67,6 @@ TENANT = b"\x12\x01t"
 ], ids=lambda each: each.hex() or "empty")  # fmt: skip
 def test_a_message_that_parsers_read_differently_is_refused(message):
     with pytest.raises(UnreadableError):
-        asked(framed(message), "/tenant", "/room/name")
         asked(framed(message), "/tenant")
 
 

@@ -18,6 +18,8 @@ from exeat.model.request import CanonicalRequest
 from exeat.model.service import Operation
 from exeat.services.query import plain_key
 from exeat.services.readers.arguments import arguments_in_body
+from exeat.services.readers.descriptors import Descriptors
+from exeat.services.readers.grpc import grpc_reader
 from exeat.services.readers.pairs import names
 from exeat.services.readers.parts import parse_parts
 from exeat.services.readers.pointers import Pointer, capture, parse_pointer
@@ -41,6 +43,7 @@ _READERS: Mapping[str, tuple[str, str]] = {
     "s3": ("s3", "read_s3"),
     "aws": ("aws", "read_aws"),
     "arguments": ("arguments", "read_arguments"),
+    "grpc": ("grpc", "grpc_reader"),
 }
 _WITH_CAPTURES = frozenset({"s3"})
 _BODY_ONLY_IF: Mapping[str, Callable[[CanonicalRequest], bool]] = {"s3": s3_needs_body, "arguments": arguments_in_body}
@@ -56,6 +59,7 @@ METHODS: Mapping[str, frozenset[str]] = {
     "s3": _CHANGING - {"PATCH"} | {"GET", "HEAD"},
     "aws": frozenset({"GET", "POST"}),
     "arguments": frozenset({"GET", "POST"}),
+    "grpc": frozenset({"POST"}),
 }
 """The methods whose bodies (for GraphQL by GET: whose queries) a reader reads."""
 _MAY_BE_FORM = frozenset({"form", "arguments"})
@@ -148,11 +152,15 @@ def _taken_apart(choice: Choice, values: dict[str, str]) -> dict[str, str]:
 
 
 def shared_matches(
-    operations: Sequence[Operation], inner: Callable[[str], Collection[str]], secrets: frozenset[str] = frozenset()
+    operations: Sequence[Operation],
+    inner: Callable[[str], Collection[str]],
+    secrets: frozenset[str] = frozenset(),
+    descriptors: Descriptors | None = None,
 ) -> tuple[tuple[Operation, ...], Mapping[tuple[str, str], Choices]]:
     """Return what the matcher shall hold, and the choices by (method, template) of those that read.
 
-    ``secrets`` are the query keys of its credential. ``inner`` returns the captures of a resource type that something follows in an id. Raise ValueError on what the
+    ``secrets`` are the query keys of its credential, ``descriptors`` describe its gRPC
+    messages. ``inner`` returns the captures of a resource type that something follows in an id. Raise ValueError on what the
     checks should have found.
     """
     plain = tuple(each for each in operations if not each.reader)
@@ -161,10 +169,15 @@ def shared_matches(
         for method in each.methods if each.reader else ():
             groups.setdefault((method, each.template), []).append(each)
     heads = tuple(replace(group[0], methods=(method,)) for (method, _), group in groups.items())
-    return plain + heads, {key: _choices(group, inner, secrets) for key, group in groups.items()}
+    return plain + heads, {key: _choices(group, inner, secrets, descriptors) for key, group in groups.items()}
 
 
-def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]], secrets: frozenset[str]) -> Choices:
+def _choices(
+    group: Sequence[Operation],
+    inner: Callable[[str], Collection[str]],
+    secrets: frozenset[str],
+    descriptors: Descriptors | None,
+) -> Choices:
     reader = group[0].reader
     written: dict[str, Choice] = {}
     for each in group:
@@ -180,13 +193,21 @@ def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]]
         reader,
         min(each.max_body for each in group),
         Selects(written),
-        _reader(reader),
+        _reader(reader) if reader != "grpc" else _grpc(group[0], written.values(), descriptors),
         frozenset(outside) if reader in IN_DOCUMENT else frozenset(),
         _BEGINNINGS.get(reader),
         _BODY_ONLY_IF.get(reader),
         frozenset(plain_key(key) for key in query_captures(parse_match(group[0].template)[1])),
         secrets if reader in _MAY_BE_FORM else frozenset(),
     )
+
+
+def _grpc(operation: Operation, choices: Collection[Choice], descriptors: Descriptors | None) -> HeadReader:
+    """The reader of one method's message, made for what its operation captures."""
+    if descriptors is None:
+        raise ValueError(f"{operation.template} needs the service's descriptor")
+    read = grpc_reader(descriptors, operation.template, [each for one in choices for each in one.pointers.values()])
+    return lambda request, body, _: read(request, body)
 
 
 def _reader(name: str) -> HeadReader:
