@@ -9,7 +9,9 @@ ENTER = "/acme.v1.Rooms/Enter"
 
 
 def _field(message, name, number, kind, *, type_name="", repeated=False, oneof=None):
-    made = message.field.add(name=name, number=number, type=kind, type_name=type_name)
+    made = message.field.add(name=name, number=number, type=kind)
+    if type_name:
+        made.type_name = type_name
     made.label = F.LABEL_REPEATED if repeated else F.LABEL_OPTIONAL
     if oneof is not None:
         made.oneof_index = oneof
