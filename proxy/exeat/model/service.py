@@ -5,7 +5,6 @@ Must not know: identities, policies, how a file describes it.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -116,8 +115,8 @@ class ResourceType:
     fold: bool = False
     sensitivity: Sensitivity = Sensitivity.NORMAL
     environment: str = "any"
-    form: re.Pattern[str] | None = None
-    """What an id looks like as a whole; whatever doesn't is another name of something, and refused."""
+    form: str = ""
+    """A regular expression that ids fit as a whole; whatever doesn't is another name of something, and refused."""
 
 
 @dataclass(frozen=True, slots=True)

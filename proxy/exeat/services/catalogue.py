@@ -221,7 +221,7 @@ def _resource(given: ResourceTable, table: ServiceTable) -> ResourceType:
         given.fold,
         _sensitivity(given, table),
         given.environment or table.environment,
-        re.compile(given.form, re.ASCII) if given.form else None,
+        given.form,
     )
 
 
