@@ -192,6 +192,7 @@ def _as_dict(service: Service) -> dict[str, Any]:
     from exeat.credentials.sources import shown
 
     fields = asdict(service)
+    del fields["descriptor"]
     if service.shared:
         fields["shared"]["source"] = shown(service.shared.source)
     if service.issuer and service.issuer.details:

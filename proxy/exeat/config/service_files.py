@@ -21,10 +21,28 @@ def include(values: dict[str, Any], base: Path) -> tuple[dict[str, Any], list[Fi
     Relative paths start at ``base``, the configuration's folder.
     """
     services = values.get("service")
-    if not isinstance(services, list) or not any(isinstance(each, dict) and "file" in each for each in services):
+    if not isinstance(services, list) or not any(
+        isinstance(each, dict) and each.keys() & {"file", "descriptor"} for each in services
+    ):
         return values, []
     findings: list[Finding] = []
-    return values | {"service": [_included(each, base, findings) for each in services]}, findings
+    return values | {
+        "service": [_described(_included(each, base, findings), base, findings) for each in services]
+    }, findings
+
+
+def _described(table: Any, base: Path, findings: list[Finding]) -> Any:
+    """A table with what stands in the descriptor it names."""
+    if not isinstance(table, dict) or not isinstance(table.get("descriptor"), str):
+        return table
+    path = base / table["descriptor"]
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise OSError(None, "is too large for a descriptor")
+        return table | {"descriptor_set": path.read_bytes()}
+    except OSError as error:
+        findings.append(Finding(str(path), f"can't be read: {error.strerror}", fix="check the service's descriptor"))
+    return table
 
 
 def _included(table: Any, base: Path, findings: list[Finding]) -> Any:

@@ -5,8 +5,7 @@ Must not know: identities, policies, how a file describes it.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from exeat.model.issuing import Grade, IssuerSpec
@@ -116,8 +115,8 @@ class ResourceType:
     fold: bool = False
     sensitivity: Sensitivity = Sensitivity.NORMAL
     environment: str = "any"
-    form: re.Pattern[str] | None = None
-    """What an id looks like as a whole; whatever doesn't is another name of something, and refused."""
+    form: str = ""
+    """A regular expression that ids fit as a whole; whatever doesn't is another name of something, and refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +178,8 @@ class Service:
     refusal: str = "problem"
     encoded_slash: str = "refuse"
     extra_schema: str = ""
+    descriptor: bytes = field(default=b"", repr=False)
+    """A compiled FileDescriptorSet, where messages of gRPC are read."""
     handouts: Handouts = Handouts()
     placeholder: str = ""
 

@@ -143,6 +143,7 @@ def _build(table: ServiceTable) -> Service:
         foreign=table.foreign,
         refusal=table.refusal,
         encoded_slash=table.encoded_slash,
+        descriptor=table.descriptor_set,
         handouts=_handouts(table),
         placeholder=table.placeholder,
     )
@@ -220,7 +221,7 @@ def _resource(given: ResourceTable, table: ServiceTable) -> ResourceType:
         given.fold,
         _sensitivity(given, table),
         given.environment or table.environment,
-        re.compile(given.form, re.ASCII) if given.form else None,
+        given.form,
     )
 
 

@@ -15,7 +15,7 @@ from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group
 from exeat.services.hosts import captures_of_host, is_exact, is_template, overlap, parse_host, templates_of
 from exeat.services.operations import METHODS
-from exeat.services.readers.checks import check_reading, named_by_parts, share_a_match
+from exeat.services.readers.checks import check_messages, check_reading, named_by_parts, share_a_match
 from exeat.services.resources import id_captures
 from exeat.services.shapes import check as check_shape
 from exeat.services.templates import (
@@ -68,6 +68,7 @@ def check_service(table: ServiceTable, namespace: str) -> Iterator[Finding]:
         yield _finding(f"{at}.placeholder", problem, 'write for example placeholder = "ghp_{36}"')
     yield from _check_resources(at, table.resource)
     yield from _check_operations(at, table)
+    yield from check_messages(at, table)
 
 
 def _finding(field: str, message: str, fix: str = "") -> Finding:

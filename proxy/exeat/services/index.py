@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exeat.model.service import Group, Service
+from exeat.model.service import Group, PlaceKind, Service
 from exeat.services.hosts import HostTemplates, Template, is_template, parse_host
 from exeat.services.operations import Matcher
+from exeat.services.query import plain_key
 from exeat.services.readers.choices import Choices, shared_matches
+from exeat.services.readers.descriptors import read_descriptors
 from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, Chain, compile_chains, id_captures
 
 HTTP_ACTIONS: Mapping[str, Group] = {"http:read": Group.READ, "http:write": Group.WRITE, "http:delete": Group.DELETE}
@@ -121,8 +123,16 @@ def _compile(service: Service) -> CompiledService:
         kinds = [kind for _, kind in chains[resource].types]
         return {name for kind in kinds for name in id_captures(kind.id) if not kind.id.endswith(f"{{{name}}}")}
 
-    operations, choices = shared_matches(service.operations, inner)
+    descriptors = read_descriptors(service.descriptor) if service.descriptor else None
+    operations, choices = shared_matches(service.operations, inner, _query_secrets(service), descriptors)
     return CompiledService(service, Matcher(operations), chains, choices)
+
+
+def _query_secrets(service: Service) -> frozenset[str]:
+    """Under which keys of a query the service takes its credential."""
+    place = service.credential
+    every = () if place is None else (place, *place.also)
+    return frozenset(plain_key(each.name) for each in every if each.kind is PlaceKind.QUERY)
 
 
 def index_services(services: Sequence[Service]) -> ServiceIndex:

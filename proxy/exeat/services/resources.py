@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from exeat.model.service import EntityUid, Operation, Resource, ResourceType, Sensitivity, Service, highest
 
@@ -30,6 +30,8 @@ class Chain:
     types: tuple[tuple[str, ResourceType], ...]
     service: EntityUid
     whole: Resource
+    forms: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    """What ids look like, by the name of their type in the service, where it says so."""
 
 
 def service_uid(name: str) -> EntityUid:
@@ -63,6 +65,7 @@ def compile_chains(service: Service) -> Mapping[str, Chain]:
     """Return a chain for every resource type, and ``""`` for the service itself; types must have been checked."""
     own = service_uid(service.name)
     whole = Resource(own, (), service.environment, service.sensitivity)
+    forms = {kind.name: re.compile(kind.form, re.ASCII) for kind in service.resources if kind.form}
     by_name = {kind.name: kind for kind in service.resources}
     chains = {"": Chain((), own, whole)}
     for kind in service.resources:
@@ -71,7 +74,9 @@ def compile_chains(service: Service) -> Mapping[str, Chain]:
             line.append(by_name[line[-1].parent])
             if len(line) > len(by_name):
                 raise ValueError(f"resource type {kind.name} lies in itself")
-        chains[kind.name] = Chain(tuple((f"{service.namespace}::{each.name}", each) for each in line), own, whole)
+        chains[kind.name] = Chain(
+            tuple((f"{service.namespace}::{each.name}", each) for each in line), own, whole, forms
+        )
     return chains
 
 
@@ -83,6 +88,9 @@ def resource_for(chains: Mapping[str, Chain], operation: Operation, captures: Ma
         whole = chain.whole
         return whole if least is Sensitivity.LOW else replace(whole, sensitivity=highest(whole.sensitivity, least))
     uids = tuple(EntityUid(name, _render(kind, captures)) for name, kind in chain.types)
+    for (_, kind), uid in zip(chain.types, uids, strict=True) if chain.forms else ():
+        if kind.name in chain.forms and not chain.forms[kind.name].fullmatch(uid.id):
+            raise ValueError("the resource is not named in the one way that is known")
     first = chain.types[0][1]
     sensitivity = first.sensitivity if least is Sensitivity.LOW else highest(first.sensitivity, least)
     return Resource(uids[0], (*uids[1:], chain.service), first.environment, sensitivity)
@@ -94,8 +102,6 @@ def _render(kind: ResourceType, captures: Mapping[str, str]) -> str:
         text = text.lower()
     if not 0 < len(text) <= LONGEST_ID:
         raise ValueError("the resource's id is empty or too long")
-    if kind.form is not None and not kind.form.fullmatch(text):
-        raise ValueError("the resource is not named in the one way that is known")
     if not text.isprintable():
         raise ValueError("the resource's id holds control or invisible characters")
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from exeat.config.tables.issuers import IssuerSpecTable
 from exeat.config.tables.signature import SignatureTable
@@ -91,7 +92,9 @@ class OperationTable(Table):
     """A resource type of the service; without it the operation acts on the service itself."""
     scope: str = ""
     """What a token's scope claim says; default is what the service's ``scopes`` say, else the action."""
-    reader: Literal["", "graphql", "jsonrpc", "mcp", "json", "form", "git-receive-pack", "s3", "aws"] = ""
+    reader: Literal[
+        "", "graphql", "jsonrpc", "mcp", "json", "form", "git-receive-pack", "s3", "aws", "arguments", "grpc"
+    ] = ""
     """How to read the body, where the operation or its resource lies in it. Operations with one match and reader differ in select."""
     select: str = ""
     """What the reader must find: ``mutation:createIssue``, ``query:*``; a JSON-RPC method, ``eth_*``; for MCP ``tools/call:search``,
@@ -147,6 +150,10 @@ class ServiceTable(Table):
     name: Name
     file: Path | None = None
     """A file with this service's description, as ``exeat service import`` writes it; fields given here win over it."""
+    descriptor: Path | None = None
+    """A compiled FileDescriptorSet (``protoc --include_imports --descriptor_set_out=FILE``), where gRPC messages name resources."""
+    descriptor_set: SkipJsonSchema[bytes] = b""
+    """What stands in that file."""
     like: Name | None = None
     """The built-in service to start from, where the name is another one."""
     namespace: Annotated[str, Field(pattern=r"^([A-Z][A-Za-z0-9]{0,62})?$")] = ""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from exeat.config.tables.service import OperationTable
+from exeat.config.tables.service import OperationTable, ServiceTable
 from exeat.errors import Finding
 from exeat.services.readers.choices import IN_DOCUMENT, METHODS
+from exeat.services.readers.descriptors import read_descriptors
 from exeat.services.readers.parts import parse_parts, part_names
 from exeat.services.readers.pointers import is_each, parse_pointer
 from exeat.services.readers.selects import check_select
@@ -87,3 +88,24 @@ def _is_each(pointer: str) -> bool:
         return is_each(parse_pointer(pointer))
     except ValueError:
         return False  # reported with the pointer
+
+
+def check_messages(at: str, table: ServiceTable) -> Iterator[Finding]:
+    """Yield what keeps the messages of a service's gRPC calls from being read."""
+    reading = [(index, each) for index, each in enumerate(table.operation) if each.reader == "grpc"]
+    descriptors = None
+    if table.descriptor_set or table.descriptor is not None:
+        try:
+            descriptors = read_descriptors(table.descriptor_set)
+        except ValueError as error:
+            yield Finding("", str(error), field=f"{at}.descriptor")
+            return
+    for index, each in reading:
+        try:
+            if descriptors is None or not each.captures:
+                raise ValueError(
+                    "a grpc reader needs the service's descriptor, and captures; without them the path says it all"
+                )
+            descriptors.wanted(each.match.partition(" ")[2], [parse_pointer(one) for one in each.captures.values()])
+        except ValueError as error:
+            yield Finding("", str(error), field=f"{at}.operation[{index}]")

@@ -17,6 +17,9 @@ from exeat.model.reason import Reason
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import Operation
 from exeat.services.query import plain_key
+from exeat.services.readers.arguments import arguments_in_body
+from exeat.services.readers.descriptors import Descriptors
+from exeat.services.readers.grpc import grpc_reader
 from exeat.services.readers.pairs import names
 from exeat.services.readers.parts import parse_parts
 from exeat.services.readers.pointers import Pointer, capture, parse_pointer
@@ -39,9 +42,11 @@ _READERS: Mapping[str, tuple[str, str]] = {
     "git-receive-pack": ("receive_pack", "read_receive_pack"),
     "s3": ("s3", "read_s3"),
     "aws": ("aws", "read_aws"),
+    "arguments": ("arguments", "read_arguments"),
+    "grpc": ("grpc", "grpc_reader"),
 }
 _WITH_CAPTURES = frozenset({"s3"})
-_BODY_ONLY_IF: Mapping[str, Callable[[CanonicalRequest], bool]] = {"s3": s3_needs_body}
+_BODY_ONLY_IF: Mapping[str, Callable[[CanonicalRequest], bool]] = {"s3": s3_needs_body, "arguments": arguments_in_body}
 """Readers that need the body of some requests only, and of which."""
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 METHODS: Mapping[str, frozenset[str]] = {
@@ -53,11 +58,14 @@ METHODS: Mapping[str, frozenset[str]] = {
     "git-receive-pack": frozenset({"POST"}),
     "s3": _CHANGING - {"PATCH"} | {"GET", "HEAD"},
     "aws": frozenset({"GET", "POST"}),
+    "arguments": frozenset({"GET", "POST"}),
+    "grpc": frozenset({"POST"}),
 }
 """The methods whose bodies (for GraphQL by GET: whose queries) a reader reads."""
+_MAY_BE_FORM = frozenset({"form", "arguments"})
 _BEGINNINGS: Mapping[str, Callable[[], Enough]] = {"git-receive-pack": CommandsEnd}
 """Readers of a body's beginning, and what tells for one body when that is there: what follows streams on unread."""
-IN_DOCUMENT = frozenset({"json", "form"})
+IN_DOCUMENT = frozenset({"json", "form", "arguments"})
 """Readers of plain bodies, whose top level a query could name too."""
 
 
@@ -93,6 +101,8 @@ class Choices:
     _body_if: Callable[[CanonicalRequest], bool] | None = None
     _in_query: frozenset[str] = frozenset()
     """Keys that the query is asked for, each as :func:`plain_key` has it: the body must not name them."""
+    _secrets: frozenset[str] = frozenset()
+    """Keys under which the service takes its credential: where a body is a form or may be one, none may stand there."""
 
     def needs_body(self, request: CanonicalRequest) -> bool:
         """Whether what is asked lies in the body."""
@@ -104,12 +114,15 @@ class Choices:
 
     def read(self, request: CanonicalRequest, body: bytes, given: Mapping[str, str]) -> tuple[Found, ...]:
         """Return everything asked, each with its operation; raise UnreadableError. ``given`` is what host and path capture."""
-        if request.query and self._outside & names(request.query):
+        if request.query and (body or request.has_body) and self._outside & names(request.query):
             raise UnreadableError("the query and the body both name the resource")
         read = self._read(request, body, given)
         for asked in read if self._in_query else ():
             if isinstance(asked.arguments, dict) and not self._in_query.isdisjoint(map(plain_key, asked.arguments)):
-                raise UnreadableError("the query and the body both name the resource")
+                raise UnreadableError("the query names the resource, and so does the body")
+        for asked in read if self._secrets and request.has_body else ():
+            if isinstance(asked.arguments, dict) and not self._secrets.isdisjoint(map(plain_key, asked.arguments)):
+                raise UnreadableError("a credential in the body", Reason.CREDENTIAL_FOREIGN)
         found = [each for asked in read for each in self._found(asked)]
         if len(found) > MOST_ASKED:
             raise UnreadableError("too many things are asked for at once")
@@ -139,11 +152,15 @@ def _taken_apart(choice: Choice, values: dict[str, str]) -> dict[str, str]:
 
 
 def shared_matches(
-    operations: Sequence[Operation], inner: Callable[[str], Collection[str]]
+    operations: Sequence[Operation],
+    inner: Callable[[str], Collection[str]],
+    secrets: frozenset[str] = frozenset(),
+    descriptors: Descriptors | None = None,
 ) -> tuple[tuple[Operation, ...], Mapping[tuple[str, str], Choices]]:
     """Return what the matcher shall hold, and the choices by (method, template) of those that read.
 
-    ``inner`` returns the captures of a resource type that something follows in an id. Raise ValueError on what the
+    ``secrets`` are the query keys of its credential, ``descriptors`` describe its gRPC
+    messages. ``inner`` returns the captures of a resource type that something follows in an id. Raise ValueError on what the
     checks should have found.
     """
     plain = tuple(each for each in operations if not each.reader)
@@ -152,10 +169,15 @@ def shared_matches(
         for method in each.methods if each.reader else ():
             groups.setdefault((method, each.template), []).append(each)
     heads = tuple(replace(group[0], methods=(method,)) for (method, _), group in groups.items())
-    return plain + heads, {key: _choices(group, inner) for key, group in groups.items()}
+    return plain + heads, {key: _choices(group, inner, secrets, descriptors) for key, group in groups.items()}
 
 
-def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]]) -> Choices:
+def _choices(
+    group: Sequence[Operation],
+    inner: Callable[[str], Collection[str]],
+    secrets: frozenset[str],
+    descriptors: Descriptors | None,
+) -> Choices:
     reader = group[0].reader
     written: dict[str, Choice] = {}
     for each in group:
@@ -171,12 +193,21 @@ def _choices(group: Sequence[Operation], inner: Callable[[str], Collection[str]]
         reader,
         min(each.max_body for each in group),
         Selects(written),
-        _reader(reader),
+        _reader(reader) if reader != "grpc" else _grpc(group[0], written.values(), descriptors),
         frozenset(outside) if reader in IN_DOCUMENT else frozenset(),
         _BEGINNINGS.get(reader),
         _BODY_ONLY_IF.get(reader),
         frozenset(plain_key(key) for key in query_captures(parse_match(group[0].template)[1])),
+        secrets if reader in _MAY_BE_FORM else frozenset(),
     )
+
+
+def _grpc(operation: Operation, choices: Collection[Choice], descriptors: Descriptors | None) -> HeadReader:
+    """The reader of one method's message, made for what its operation captures."""
+    if descriptors is None:
+        raise ValueError(f"{operation.template} needs the service's descriptor")
+    read = grpc_reader(descriptors, operation.template, [each for one in choices for each in one.pointers.values()])
+    return lambda request, body, _: read(request, body)
 
 
 def _reader(name: str) -> HeadReader:

@@ -1,4 +1,4 @@
-"""Plain bodies, JSON or a form: nothing is selected, captures point into the whole.
+"""Plain bodies, JSON or a form: nothing is selected, captures point into the whole, nested keys of a form as into JSON.
 
 Must not know: operations, resources.
 """
@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 from exeat.model.request import CanonicalRequest
 from exeat.services.query import plain_key
+from exeat.services.readers.brackets import read_nested
 from exeat.services.readers.media import check_form, check_json
-from exeat.services.readers.pairs import read_pairs
+from exeat.services.readers.pairs import pairs_in_order
 from exeat.services.readers.reading import Asked, UnreadableError
 from exeat.services.readers.strict_json import read_json
 
@@ -28,15 +29,12 @@ def read_form_body(request: CanonicalRequest, body: bytes) -> tuple[Asked, ...]:
     """Read a urlencoded form; raise UnreadableError, also for two keys that a server could take for one."""
     check_form(request)
     try:
-        pairs = read_pairs(body.decode("ascii"))
+        pairs = pairs_in_order(body.decode("ascii"))
     except UnicodeDecodeError:
         raise UnreadableError("the form is not urlencoded") from None
-    _check_override(request, pairs)
-    plain = [plain_key(key) for key in pairs if "[" not in key]
-    nested = {plain_key(key) for key in pairs if "[" in key}
-    if len(set(plain)) != len(plain) or nested.intersection(plain):
-        raise UnreadableError("two keys of the form are the same to some servers")
-    return (Asked("", pairs),)
+    found = read_nested(pairs)
+    _check_override(request, found)
+    return (Asked("", found),)
 
 
 def _check_override(request: CanonicalRequest, members: Mapping[str, object]) -> None:

@@ -19,7 +19,7 @@ FORM = "application/x-www-form-urlencoded"
 
 def check_json(request: CanonicalRequest, *, exact: bool = False) -> None:
     """Raise UnreadableError unless the body says it is JSON in UTF-8; ``exact`` refuses ``…+json`` too."""
-    found = _media_type(request)
+    found = media_type(request)
     if found != "application/json" and (exact or not _JSON.fullmatch(found)):
         raise UnreadableError("the body is not application/json")
 
@@ -31,11 +31,11 @@ def check_form(request: CanonicalRequest) -> None:
 
 def check_type(request: CanonicalRequest, *wanted: str) -> None:
     """Raise UnreadableError unless the body says it is exactly of one of these types."""
-    if _media_type(request) not in wanted:
+    if media_type(request) not in wanted:
         raise UnreadableError(f"the body is not {wanted[0]}")
 
 
-def _media_type(request: CanonicalRequest) -> str:
+def media_type(request: CanonicalRequest) -> str:
     """The media type in lower case, its parameters checked."""
     if request.header(b"content-encoding"):
         raise UnreadableError("an encoded body is not read here")

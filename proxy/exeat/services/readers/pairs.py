@@ -17,7 +17,16 @@ _MOST = 10_000
 
 def read_pairs(text: str) -> dict[str, str]:
     """Return the pairs; raise UnreadableError for a key twice, a bad escape, ``;``, or what isn't UTF-8."""
-    found: dict[str, str] = {}
+    pairs = pairs_in_order(text)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise UnreadableError("a key of a pair comes twice")
+    return found
+
+
+def pairs_in_order(text: str) -> list[tuple[str, str]]:
+    """Return the pairs as they stand there, a key twice too; raise UnreadableError as above."""
+    found: list[tuple[str, str]] = []
     if not text:
         return found
     pieces = text.split("&", _MOST)
@@ -26,9 +35,9 @@ def read_pairs(text: str) -> dict[str, str]:
     for piece in pieces:
         raw_key, equals, raw_value = piece.partition("=")
         key, value = _decode(raw_key), _decode(raw_value.replace("=", "%3D"))
-        if not key or not equals or key in found:
-            raise UnreadableError("a pair has no key or no value, or its key comes twice")
-        found[key] = value
+        if not key or not equals:
+            raise UnreadableError("a pair has no key or no value")
+        found.append((key, value))
     return found
 
 

@@ -22,7 +22,7 @@ _PUSH = re.compile(r"\*|probe|(?:create|update|delete):(?:refs/.*|\*)")
 
 def check_select(reader: str, select: str) -> None:
     """Raise ValueError, saying what to write instead, unless ``reader`` can find what ``select`` names."""
-    if reader in ("json", "form"):
+    if reader in ("json", "form", "arguments", "grpc"):
         if select:
             raise ValueError(f"a {reader} body has nothing to select; remove select")
         return
