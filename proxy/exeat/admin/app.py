@@ -29,6 +29,7 @@ from exeat.admin.guard import Guard
 from exeat.admin.login.calls import LoginCalls
 from exeat.admin.login.sessions import Sessions
 from exeat.admin.metrics import MetricCalls
+from exeat.admin.migration import MigrationCall
 from exeat.admin.missions import MissionCalls
 from exeat.admin.pages import page_routes
 from exeat.admin.problems import ForbiddenError, problem, status_and_code
@@ -76,6 +77,7 @@ def routes_of(context: AdminContext, guard: Guard, sessions: Sessions, events: E
         *questions.routes(),
         *DestinationCalls(context.places, context.live, context.clock).routes(),
         *TopCall(context).routes(),
+        *MigrationCall(context.inventory, context.clock).routes(),
         *(events or Events(context.follow)).routes(),
         *page_routes(context.url, login=context.login is not None),
     ]

@@ -15,6 +15,7 @@ from exeat.admin.tokens import Tokens
 from exeat.approvals.desk import Approvals
 from exeat.approvals.inbox import Inbox
 from exeat.counting import Counts
+from exeat.migration.inventory import Inventory
 from exeat.missions.control import MissionControl
 from exeat.missions.destinations import Destinations
 from exeat.missions.issued import Issued
@@ -67,6 +68,7 @@ class AdminContext:
     jwks: Callable[[], Mapping[str, Any]]
     places: Places
     traffic: TrafficTotals
+    inventory: Inventory
     live: Callable[[], Awaitable[Sequence[Mission]]]
     follow: Callable[[threading.Event], Iterator[Record]]
     pending_approvals: Callable[[], Awaitable[int]] | None = None

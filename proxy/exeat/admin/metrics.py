@@ -38,6 +38,11 @@ METRICS: Mapping[str, Meaning] = {
     "exeat_upstream_request_duration_seconds": Meaning(
         "histogram", "From a request that may leave to the end of its answer.", ("service", "status_class")
     ),
+    "exeat_credentials_seen_total": Meaning(
+        "counter",
+        "Requests by what credential they brought: placeholder, shared, retired, foreign, …",
+        ("state", "service"),
+    ),
     "exeat_credentials_issued_total": Meaning("counter", "Tokens minted.", ("issuer",)),
     "exeat_credential_failures_total": Meaning("counter", "Mints that failed or were refused.", ("issuer", "reason")),
     "exeat_credential_revocations_total": Meaning(

@@ -30,6 +30,7 @@ from exeat.cli import (
     mission,
     network,
     policy,
+    report,
     run,
     serve,
     service,
@@ -52,7 +53,7 @@ app = typer.Typer(
 )
 for verb in (init, serve, run, demo, doctor, env, why, login, top):
     verb.register(app)
-for group in (mission, destination, approval, policy, audit, store, service, network, ca, config, admin, api):
+for group in (mission, destination, approval, policy, report, audit, store, service, network, ca, config, admin, api):
     app.add_typer(group.app)
 
 

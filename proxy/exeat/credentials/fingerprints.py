@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 
-from exeat.decision.recognise import FingerprintTable, Known, fingerprint
+from exeat.decision.recognise import FingerprintTable, Known, fingerprint, public_id
 from exeat.errors import Finding
 from exeat.model.identity import Agent
 from exeat.model.secret import Secret
@@ -47,7 +47,8 @@ def build_table(
         secret = shared.get(service.name)
         if secret is not None:
             retire_by = service.shared.retire_by if service.shared is not None else None
-            known.setdefault(fingerprint(key, secret.reveal()), Known("shared", service.name, "", retire_by))
+            found = fingerprint(key, secret.reveal())
+            known.setdefault(found, Known("shared", service.name, "", retire_by, public_id(found)))
             lengths.add(len(secret.reveal()))
         for agent in every_agent:
             value = placeholder(key, agent, service)

@@ -37,6 +37,7 @@ from exeat.model.service import Group, Sensitivity, Service
 _DEFAULT_TAG = Tag("spiffe")
 _BROUGHT = frozenset({CredentialState.FORWARDED, CredentialState.KEPT})
 """The request brings what it needs: no token of ours joins it."""
+_CUSTODY_OVER = "The service's shared credential is retired; its administrators have to give it another issuer."
 
 
 def decide(
@@ -58,7 +59,8 @@ def decide(
     4. pins: a mission that is pinned to models calls no others
     5. recognise: the credential is ours, in its place, not retired; none at all on plain HTTP
     6. handouts: an answer that would hand out credentials in a form nobody here reads isn't asked for
-    7. grade: how narrow the token for this request can be; a mission that acts on something critical is a fresh one
+    7. grade: how narrow the token for this request can be, and what is only kept in custody isn't retired; a mission that
+       acts on something critical is a fresh one
     8. Cedar: may this principal do each action on its resource in this context; the first refusal decides
     9. obligations: one token for all of it in the credential's place, one identity tag, what the answer hands out is kept
 
@@ -83,9 +85,11 @@ def decide(
     managed = secure and state not in _BROUGHT
     issuer = service.issuer if service and service.credential and managed else None
     grade = _grade(issuer, state)
-    questions = _questions(meanings, state, grade)
+    questions = _questions(meanings, state, grade, found)
     if refused := _check_credential(state, found.detail, questions[0], secure=secure):
         return refused
+    if issuer is not None and (over := _check_custody(service, questions[0], now)):
+        return over
     for each in meanings:
         if each.resource.sensitivity is Sensitivity.CRITICAL and not is_fresh(view.mission, snapshot.fresh, now):
             return Deny(Reason.MISSION_NOT_FRESH, questions[0])
@@ -114,7 +118,9 @@ def _meanings(
     return classify_body(meaning, request, body or b"")
 
 
-def _questions(meanings: tuple[Classified, ...], state: CredentialState, grade: Grade) -> list[Question]:
+def _questions(
+    meanings: tuple[Classified, ...], state: CredentialState, grade: Grade, found: Recognition
+) -> list[Question]:
     """One question for each thing asked; each names the others, so that whichever is recorded tells all of them."""
     actions = tuple(each.action for each in meanings)
     return [
@@ -125,6 +131,8 @@ def _questions(meanings: tuple[Classified, ...], state: CredentialState, grade: 
             state,
             grade,
             actions[:number] + actions[number + 1 :],
+            found.fingerprint,
+            found.place,
         )
         for number, each in enumerate(meanings)
     ]
@@ -163,6 +171,16 @@ def _check_credential(state: CredentialState, detail: str, question: Question, *
     if state is CredentialState.RETIRED:
         return Deny(Reason.CREDENTIAL_RETIRED, question, detail=detail)
     return None
+
+
+def _check_custody(service: Service | None, question: Question, now: float) -> Deny | None:
+    """What would leave may be the shared credential itself, whatever the agent brought: it retires here too."""
+    retire_by = None if service is None or service.shared is None else service.shared.retire_by
+    if service is None or retire_by is None or now < retire_by or not service.sends_shared:
+        return None
+    return Deny(
+        Reason.CREDENTIAL_RETIRED, question, advice=_CUSTODY_OVER, detail="what is kept is past its retire_by date"
+    )
 
 
 def _obligations(view: SessionView, meanings: tuple[Classified, ...], *, inject: bool) -> tuple[Obligation, ...]:

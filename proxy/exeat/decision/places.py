@@ -67,6 +67,13 @@ def read_place(place: CredentialPlace, request: CanonicalRequest) -> str | None:
     return found[0] if found else None
 
 
+def found_in(place: CredentialPlace, request: CanonicalRequest) -> PlaceKind:
+    """In which kind of place :func:`read_place` finds what it returns."""
+    if not place.also:
+        return place.kind
+    return next((each.kind for each in _fitting(place, request) if _read(each, request) is not None), place.kind)
+
+
 def _fitting(place: CredentialPlace, request: CanonicalRequest) -> Iterator[CredentialPlace]:
     """The places to look into: of those that share a header the one whose scheme is there, else the first."""
     rivals: dict[bytes, list[CredentialPlace]] = {}
@@ -127,6 +134,21 @@ def _from_basic(place: CredentialPlace, text: str) -> str | None:
     if password:
         raise ValueError("ambiguous: a user name and a password where the service takes one credential")
     return user or None
+
+
+def secret_in(text: str) -> str:
+    """What is secret in a header's value that no place explains: what follows a scheme, of Basic the password.
+
+    The same secret is the same text however it is sent, so that it is told by one fingerprint.
+    """
+    word, _, rest = text.partition(" ")
+    if word.lower() == "basic":
+        try:
+            user, _, password = b64decode(rest.strip(" "), validate=True).decode("utf-8").partition(":")
+        except (binascii.Error, ValueError):
+            return rest.strip(" ")
+        return password or user
+    return text.rpartition(" ")[2]
 
 
 def _from_query(name: str, query: str) -> str | None:

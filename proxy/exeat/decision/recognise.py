@@ -7,19 +7,29 @@ foreign (security matrix H04 to H08). Must not know: secrets' sources, policies,
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from exeat.decision.fields import CARRIERS
-from exeat.decision.places import cookies, fields_of, places, read_place, strip_and_place, text_of
+from exeat.decision.places import (
+    cookies,
+    fields_of,
+    found_in,
+    header_of,
+    places,
+    read_place,
+    secret_in,
+    strip_and_place,
+    text_of,
+)
 from exeat.model.decision import CredentialState
 from exeat.model.request import CanonicalRequest
 from exeat.model.service import CredentialPlace, PlaceKind, Service
 from exeat.services.fields import plain_name
 from exeat.services.query import plain_key, query_pairs
 
-__all__ = ["FingerprintTable", "Known", "Recognition", "fingerprint", "recognise", "strip_and_place"]
+__all__ = ["FingerprintTable", "Known", "Recognition", "fingerprint", "public_id", "recognise", "strip_and_place"]
 
 _QUERY_CARRIERS = frozenset({"access_token", "api_key", "apikey", "auth_token", "private_token", "token"})
 _MISPLACED = "a managed credential outside its place"
@@ -30,14 +40,23 @@ def fingerprint(key: bytes, value: str) -> bytes:
     return hmac.digest(key, value.encode("utf-8", "surrogatepass"), "sha256")[:16]
 
 
+def public_id(found: bytes) -> str:
+    """Return what a credential is called in records and reports: the beginning of its fingerprint, the same at every start."""
+    return f"fp_{found[:8].hex()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A managed credential. ``agent`` is an Agent.key, ``""`` for a shared one; ``retire_by`` in epoch seconds."""
+    """A managed credential. ``agent`` is an Agent.key, ``""`` for a shared one; ``retire_by`` in epoch seconds.
+
+    ``id`` is its public id; ``""`` for a placeholder, which is worthless.
+    """
 
     kind: Literal["shared", "placeholder"]
     service: str
     agent: str = ""
     retire_by: float | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +74,7 @@ class FingerprintTable:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What was found. ``detail`` is fixed text.
+    """What was found. ``detail`` is fixed text; ``fingerprint`` is the public id of a real credential, found in a ``place`` of that kind.
 
     ``forwardable`` says that a foreign credential is one well-formed value in the service's place that nobody manages here,
     so forwarding it gives away nothing of ours.
@@ -64,10 +83,12 @@ class Recognition:
     state: CredentialState
     detail: str = ""
     forwardable: bool = False
+    fingerprint: str = ""
+    place: str = ""
 
 
 _NOTHING = Recognition(CredentialState.NONE)
-_RECOGNISED = {"shared": Recognition(CredentialState.SHARED), "placeholder": Recognition(CredentialState.PLACEHOLDER)}
+_PLACEHOLDER = Recognition(CredentialState.PLACEHOLDER)
 
 
 def recognise(
@@ -86,8 +107,8 @@ def recognise(
     """
     place = None if service is None else service.credential
     given = [name for name, value in request.headers if value in carried] if carried else []
-    if problem := _elsewhere(place, request, table, kept, carried):
-        return Recognition(CredentialState.FOREIGN, problem)
+    if (found := _elsewhere(place, request, table, kept, carried)) is not None:
+        return found
     if given:
         return _with_kept(place, request, given)
     if service is None or place is None:
@@ -95,17 +116,36 @@ def recognise(
     try:
         value = read_place(place, request)
     except ValueError as error:
-        return Recognition(CredentialState.FOREIGN, str(error))
+        return _unread(place, request, table, str(error))
     if value is None:
         return _NOTHING
     known = table.look_up(value)
+    if known is not None and known.kind == "placeholder" and known.service == service.name and known.agent == agent_key:
+        return _PLACEHOLDER
+    kind = found_in(place, request)
     if known is None:
-        return Recognition(CredentialState.FOREIGN, "not a credential that is managed here", forwardable=True)
-    if known.service != service.name or (known.kind == "placeholder" and known.agent != agent_key):
-        return Recognition(CredentialState.FOREIGN, "a managed credential of another service or agent")
+        return _foreign(table, value, kind, "not a credential that is managed here", forwardable=True)
+    if known.kind == "placeholder" or known.service != service.name:
+        return _foreign(table, value, kind, "a managed credential of another service or agent")
     if known.retire_by is not None and now >= known.retire_by:
-        return Recognition(CredentialState.RETIRED, "past its retire_by date")
-    return _RECOGNISED[known.kind]
+        return Recognition(CredentialState.RETIRED, "past its retire_by date", fingerprint=known.id, place=kind)
+    return Recognition(CredentialState.SHARED, fingerprint=known.id, place=kind)
+
+
+def _foreign(table: FingerprintTable, value: str, place: str, detail: str, *, forwardable: bool = False) -> Recognition:
+    """Foreign, and by which id anybody tells it from another one; a placeholder in the wrong place has none."""
+    found = fingerprint(table.key, value)
+    known = table.known.get(found)
+    name = public_id(found) if known is None else known.id
+    return Recognition(CredentialState.FOREIGN, detail, forwardable, name, place)
+
+
+def _unread(place: CredentialPlace, request: CanonicalRequest, table: FingerprintTable, detail: str) -> Recognition:
+    """Foreign, for there is no one reading of the place: told by what its first header holds, if any."""
+    values = [value for each in places(place) if (name := header_of(each)) for value in request.header(name)]
+    if not values:
+        return Recognition(CredentialState.FOREIGN, detail, place=place.kind)
+    return _foreign(table, secret_in(text_of(values[0])), "header", detail)
 
 
 def _with_kept(place: CredentialPlace | None, request: CanonicalRequest, given: list[bytes]) -> Recognition:
@@ -126,8 +166,8 @@ def _elsewhere(
     table: FingerprintTable,
     kept: frozenset[str],
     carried: frozenset[bytes],
-) -> str:
-    """Why something outside the place is a credential; ``""`` when nothing is."""
+) -> Recognition | None:
+    """What is a credential outside the place; None when nothing is."""
     own = () if place is None else tuple(name for each in places(place) for name in fields_of(each))
     aliases = {plain_name(name) for name in own}
     lengths = table.lengths
@@ -138,34 +178,43 @@ def _elsewhere(
             continue
         plain = plain_name(name)
         if plain in CARRIERS or plain in aliases:
-            return "a credential in another header than the service's"
+            detail = "a credential in another header than the service's"
+            return _foreign(table, secret_in(text_of(value)), PlaceKind.HEADER, detail)
         last = value.rpartition(b" ")[2]  # behind a scheme
-        if (len(value) in lengths or len(last) in lengths) and (_known(value, table) or _known(last, table)):
-            return _MISPLACED
-        if name == b"cookie" and any(table.look_up(content) for _, content in cookies(((name, value),))):
-            return _MISPLACED
-    if any(table.look_up(segment) for segment in request.segments):
-        return _MISPLACED
+        if len(value) in lengths or len(last) in lengths:
+            known = table.look_up(text_of(value)) or table.look_up(text_of(last))
+            if known is not None:
+                return _misplaced(known, PlaceKind.HEADER)
+        if name == b"cookie" and (known := _first(table, (content for _, content in cookies(((name, value),))))):
+            return _misplaced(known, PlaceKind.COOKIE)
+    if known := _first(table, request.segments):
+        return _misplaced(known, "path")
     if place is not None and b"cookie" in own:
         crumbs = {each.name for each in places(place) if each.kind is PlaceKind.COOKIE}
         others = (content for name, content in cookies(request.headers) if name not in crumbs)
-        if any(table.look_up(content) for content in others):
-            return _MISPLACED
-    return _in_query(place, request.query, table, kept) if request.query else ""
+        if known := _first(table, others):
+            return _misplaced(known, PlaceKind.COOKIE)
+    return _in_query(place, request.query, table, kept) if request.query else None
 
 
-def _known(value: bytes, table: FingerprintTable) -> bool:
-    return table.look_up(text_of(value)) is not None
+def _first(table: FingerprintTable, values: Iterable[str]) -> Known | None:
+    return next((known for value in values if (known := table.look_up(value)) is not None), None)
 
 
-def _in_query(place: CredentialPlace | None, query: str, table: FingerprintTable, kept: frozenset[str]) -> str:
+def _misplaced(known: Known, place: str) -> Recognition:
+    return Recognition(CredentialState.FOREIGN, _MISPLACED, fingerprint=known.id, place=place)
+
+
+def _in_query(
+    place: CredentialPlace | None, query: str, table: FingerprintTable, kept: frozenset[str]
+) -> Recognition | None:
     own = () if place is None else [plain_key(each.name) for each in places(place) if each.kind is PlaceKind.QUERY]
     for key, value in query_pairs(query):
         plain = plain_key(key)
         if plain in own:
             continue
         if value and plain in _QUERY_CARRIERS and value not in kept:
-            return "a credential in the query"
-        if table.look_up(value) or table.look_up(key):
-            return _MISPLACED
-    return ""
+            return _foreign(table, value, PlaceKind.QUERY, "a credential in the query")
+        if known := _first(table, (value, key)):
+            return _misplaced(known, PlaceKind.QUERY)
+    return None

@@ -15,7 +15,7 @@ from exeat.enforcement.known_values import KnownValues
 from exeat.enforcement.refusal import Refusal
 from exeat.enforcement.tally import Tally
 from exeat.errors import RefusalError
-from exeat.model.decision import Deny, Hold
+from exeat.model.decision import Deny, Hold, Question
 from exeat.model.reason import Reason
 from exeat.model.record import RecordKind, Sent
 from exeat.model.request import WireRequest
@@ -62,7 +62,7 @@ class Recorder:
                 "code": "",
                 "policies": exchange.permit.policies,
                 "snapshot": snapshot,
-                "credential": {"state": question.credential, "grade": question.grade},
+                "credential": _credential(question),
                 **({"also": question.also} if question.also else {}),
                 **({"approval": approval} if approval else {}),
             }
@@ -124,7 +124,7 @@ class Recorder:
                 "detail": verdict.detail if isinstance(verdict, Deny) else "",
                 "policies": verdict.policies,
                 "snapshot": snapshot,
-                "credential": {"state": question.credential, "grade": question.grade},
+                "credential": _credential(question),
                 **({"also": question.also} if question.also else {}),
                 **({"approval": verdict.approval} if isinstance(verdict, Hold) and verdict.approval else {}),
             }
@@ -173,6 +173,12 @@ class Recorder:
             )
         except RefusalError:
             logger.error("the outcome of %s could not be recorded", exchange.decision_id)  # noqa: TRY400 the log says why
+
+
+def _credential(question: Question) -> dict[str, Any]:
+    """What was brought; a real credential by its public id, and in which kind of place it stood."""
+    told: dict[str, Any] = {"state": question.credential, "grade": question.grade}
+    return told | {"fingerprint": question.fingerprint, "in": question.place} if question.fingerprint else told
 
 
 def _who(identity: Identity | None) -> str:

@@ -1,4 +1,4 @@
-"""Counts what a worker records, for whoever looks: how much was permitted and refused, and who went where last.
+"""Counts what a worker records, for whoever looks: how much was permitted and refused, who went where last, with what credential.
 
 Stands between the gate and the audit log, and counts only what was written. Bounded between two reports. Must not know:
 who asks for the figures.
@@ -7,9 +7,10 @@ who asks for the figures.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import final
 
+from exeat.enforcement.sightings import Sightings
 from exeat.model.record import Record, RecordKind
 from exeat.model.traffic import Traffic, Use
 from exeat.ports import AuditSink, Clock
@@ -22,7 +23,10 @@ _PLACES = 10_000
 class TrafficCount:
     """An ``AuditSink`` that counts. Single-threaded: everything happens on the worker's loop."""
 
-    def __init__(self, audit: AuditSink, clock: Clock, worker: str = "w0") -> None:
+    def __init__(
+        self, audit: AuditSink, clock: Clock, worker: str = "w0", holders: Container[str] = frozenset()
+    ) -> None:
+        self.sightings = Sightings(holders)
         self._audit = audit
         self._clock = clock
         self._worker = worker
@@ -36,11 +40,13 @@ class TrafficCount:
         self._audit.append(record)
         if record["kind"] is not RecordKind.DECISION:
             return
+        now = self._clock.time()
+        self.sightings.see(record, now)
         if record["decision"] == "permit":
             self._permitted[record["mission"]] += 1
             place = record["host"], record["port"]
             if place in self._places or len(self._places) < _PLACES:
-                self._places[place] = self._clock.time(), record["agent"], record["mission"]
+                self._places[place] = now, record["agent"], record["mission"]
         else:
             self._refused[record["mission"]] += 1
             self._reasons[str(record["code"])] += 1
@@ -56,6 +62,7 @@ class TrafficCount:
             reasons=dict(self._reasons),
             uses=tuple(Use(host, port, *seen) for (host, port), seen in self._places.items()),
             tokens=tokens,
+            credentials=self.sightings.take(),
         )
         self._permitted.clear()
         self._refused.clear()

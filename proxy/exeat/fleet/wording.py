@@ -6,10 +6,11 @@ Must not know: channels.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from dataclasses import asdict
+from dataclasses import asdict, astuple, replace
 from typing import Any
 
 from exeat.credentials.custody import Kept
+from exeat.model.credential_use import CredentialUse, Sight
 from exeat.model.destination import DestinationPattern
 from exeat.model.deviation import Firing, Then, When
 from exeat.model.issued import IssuedToken, TokenState
@@ -94,9 +95,11 @@ def ceilings_from(said: list[Any]) -> Ceilings:
 
 def traffic_to(traffic: Traffic) -> dict[str, Any]:
     """What passed a worker."""
-    return asdict(traffic)
+    uses = [[*astuple(each.sight), each.count, each.first_at, each.last_at] for each in traffic.credentials]
+    return {**asdict(replace(traffic, credentials=())), "credentials": uses}
 
 
 def traffic_from(said: dict[str, Any]) -> Traffic:
     """The same, back."""
-    return Traffic(**said | {"uses": tuple(Use(**use) for use in said["uses"])})
+    credentials = tuple(CredentialUse(Sight(*row[:-3]), *row[-3:]) for row in said["credentials"])
+    return Traffic(**said | {"uses": tuple(Use(**use) for use in said["uses"]), "credentials": credentials})

@@ -6,11 +6,12 @@ Bounded: missions that nobody hears of any more are forgotten, oldest first. Mus
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 from exeat.missions.uses import LastUses
+from exeat.model.credential_use import CredentialUse
 from exeat.model.traffic import Traffic
 from exeat.ports import Clock
 
@@ -20,6 +21,10 @@ _MISSIONS = 20_000
 """Twice as many as an installation is made for."""
 _GONE = 60.0
 """Seconds after which a silent worker isn't listed any more."""
+
+
+def _nobody(uses: Sequence[CredentialUse]) -> None:
+    pass
 
 
 @dataclass(slots=True)
@@ -34,7 +39,11 @@ class Counts:
 class TrafficTotals:
     """Implements ``ports.TrafficReports`` in the control plane's own process."""
 
-    def __init__(self, uses: LastUses, clock: Clock) -> None:
+    def __init__(
+        self, uses: LastUses, clock: Clock, credentials: Callable[[Sequence[CredentialUse]], None] = _nobody
+    ) -> None:
+        self._credentials = credentials
+        """Is told which were brought."""
         self._uses = uses
         self._clock = clock
         self._missions: OrderedDict[str, Counts] = OrderedDict()
@@ -57,6 +66,7 @@ class TrafficTotals:
         self._recent.append((now, sum(traffic.permitted.values()), sum(traffic.refused.values())))
         self._trim(now)
         self._uses.note(traffic.uses)
+        self._credentials(traffic.credentials)
 
     def mission(self, mission_id: str) -> Counts:
         """One mission's counts."""

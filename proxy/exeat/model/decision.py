@@ -75,7 +75,8 @@ Obligation = Inject | Tag | KeepTokens
 class Question:
     """What was judged, as far as it was understood; every field may be empty when refused early.
 
-    ``also`` are the actions of everything else the request asked for at once.
+    ``also`` are the actions of everything else the request asked for at once. ``fingerprint`` is the public id of a real
+    credential that it brought, in a ``place`` of that kind; ``""`` for a placeholder, or for none.
     """
 
     service: str = ""
@@ -84,6 +85,8 @@ class Question:
     credential: CredentialState = CredentialState.NONE
     grade: Grade = Grade.NONE
     also: tuple[str, ...] = ()
+    fingerprint: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ class RecordKind(StrEnum):
     OUTCOME = "outcome"
     MISSION = "mission"
     ADMIN = "admin"
+    ALERT = "alert"
     CHECKPOINT = "checkpoint"
 
 

@@ -182,6 +182,14 @@ class Service:
     handouts: Handouts = Handouts()
     placeholder: str = ""
 
+    @property
+    def sends_shared(self) -> bool:
+        """Whether the shared credential itself is what its issuer hands out: custody, and nothing narrower."""
+        shared, issuer = self.shared, self.issuer
+        if shared is None or issuer is None or issuer.grade is not Grade.C:
+            return False
+        return issuer.kind == "stored_key" or (issuer.details is not None and shared.source in issuer.details.secrets())
+
 
 @dataclass(frozen=True, slots=True)
 class EntityUid:

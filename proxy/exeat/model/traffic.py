@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from exeat.model.credential_use import CredentialUse
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -42,3 +44,4 @@ class Traffic:
     reasons: Mapping[str, int] = field(default_factory=dict)
     uses: tuple[Use, ...] = ()
     tokens: Mapping[str, int] = field(default_factory=dict)
+    credentials: tuple[CredentialUse, ...] = ()

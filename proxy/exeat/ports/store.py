@@ -11,6 +11,7 @@ from typing import Protocol
 
 from exeat.model.admin_token import AdminToken
 from exeat.model.approval import Approval
+from exeat.model.credential_use import CredentialAlert, CredentialTotal, CredentialUse
 from exeat.model.mission import AllowedDestination, Mission
 from exeat.model.traffic import LastUse
 
@@ -253,4 +254,38 @@ class ApprovalStore(Protocol):
         self, limit: int, state: str = "", mission: str = "", before: str | None = None
     ) -> Sequence[Approval]:
         """Newest first; ``before`` is the id of the last one already seen."""
+        ...
+
+
+class CredentialStore(Protocol):
+    """Where counts of credentials live, added up for all processes. Writes are durable when they return; all raise UnavailableError."""
+
+    async def add(
+        self, writer: str, number: int, uses: Sequence[CredentialUse], alerts: Sequence[CredentialAlert], now: float
+    ) -> None:
+        """Add a batch to what is there; told twice with the same ``number`` by one ``writer``, it is added once."""
+        ...
+
+    async def unrecorded(self, writer: str, now: float) -> Sequence[CredentialAlert]:
+        """Alerts that no record tells of yet and ``writer`` has to write: its own, and those that another one left behind."""
+        ...
+
+    async def recorded(self, alert: CredentialAlert) -> None:
+        """A record tells of this one now."""
+        ...
+
+    async def uses(self, since: int) -> Sequence[CredentialUse]:
+        """Every count from a day since the epoch on."""
+        ...
+
+    async def totals(self) -> Sequence[CredentialTotal]:
+        """First and last use of each credential at each service, as long as it is remembered."""
+        ...
+
+    async def alerts(self, since: float) -> Sequence[CredentialAlert]:
+        """Alerts about what was last seen since a moment, recorded or not."""
+        ...
+
+    async def tidy(self, fold: int, forget: int) -> None:
+        """Keep no missions, places and hosts of days before ``fold``, and nothing of those before ``forget``."""
         ...

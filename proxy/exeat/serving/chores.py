@@ -39,6 +39,10 @@ _DESTINATIONS = 5.0
 """How often the destinations are read again, should a change of them have been carried through in part."""
 _USES = 60.0
 """How much of the destinations' last uses a crash may cost."""
+_CREDENTIALS = 5.0
+"""How much of the counts of credentials a crash may cost, and how late an alert may be recorded."""
+_TIDY = 3600.0
+"""How often what is too old is dropped."""
 _CHECKPOINT = 60.0
 """How often the audit is forced to the disk and signed."""
 
@@ -95,6 +99,8 @@ def of_control(plane: ControlPlane) -> list[Chore]:
         (_STRANDED, "stranded tokens", plane.issued.sweep),
         (_DESTINATIONS, "destinations", plane.destinations.refresh),
         (_USES, "last uses", plane.uses.flush),
+        (_CREDENTIALS, "credentials' uses", plane.inventory.flush),
+        (_TIDY, "old uses", plane.inventory.tidy),
     ]
 
 

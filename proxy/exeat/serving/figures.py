@@ -23,6 +23,7 @@ def of_worker(common: Common, data: DataPlane) -> Counts:
             of_process(common),
             data.worker.parts.gate.tally.read(),
             data.broker.read(),
+            data.passed.sightings.read(),
             {
                 "exeat_policy_bundle_info": {(snapshot.version,): 1},
                 "exeat_policy_reload_failures_total": {(): data.worker.refused_bundles},

@@ -88,6 +88,7 @@ def admin_server(
         jwks=common.token_keys.jwks,
         places=Places(plane.destinations, plane.uses, common.site.templates),
         traffic=plane.traffic,
+        inventory=plane.inventory,
         live=plane.store.live,
         follow=lambda stop: follow(folder, stop=stop),
         pending_approvals=pending,

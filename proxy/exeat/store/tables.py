@@ -207,3 +207,48 @@ issued_tokens = Table(
     Index("issued_tokens_expires_at", "expires_at"),
 )
 """Tokens that live at issuers outside; ``sealed`` is what revokes one, and forgotten when it has."""
+
+credential_uses = Table(
+    "credential_uses",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String(32), primary_key=True),
+    Column("service", String(63), primary_key=True),
+    Column("state", String(16), primary_key=True),
+    Column("grade", String(8), primary_key=True),
+    Column("agent", String(512), primary_key=True),
+    Column("mission", String(32), primary_key=True),
+    Column("place", String(16), primary_key=True),
+    Column("host", String(255), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("last_at", Float, nullable=False),
+)
+"""How many requests brought which credential, by day since the epoch; ``fingerprint`` is its public id, ``agent`` a SPIFFE ID."""
+
+credential_alerts = Table(
+    "credential_alerts",
+    metadata,
+    Column("fingerprint", String(32), primary_key=True),
+    Column("service", String(63), primary_key=True),
+    Column("agent", String(512), primary_key=True),
+    Column("mission", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("place", String(16), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("last_at", Float, nullable=False),
+    Column("writer", String(32), nullable=False),
+    Column("recorded", Boolean, nullable=False),
+)
+"""A credential that nobody registered, once for each session that brought it; ``writer`` owes the audit a record until it is."""
+
+credential_batches = Table(
+    "credential_batches",
+    metadata,
+    Column("writer", String(32), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""The last batch of counts that each process wrote: one that is sent twice, its answer lost, is added once."""

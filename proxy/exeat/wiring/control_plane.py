@@ -21,6 +21,7 @@ from exeat.fleet.crew import Crew
 from exeat.fleet.replica import Replica
 from exeat.fleet.standing import Sole, Standing
 from exeat.identity.passes import PassSigner
+from exeat.migration.inventory import Inventory
 from exeat.missions.control import MissionControl
 from exeat.missions.destinations import Destinations
 from exeat.missions.first_request import FirstRequests
@@ -31,6 +32,7 @@ from exeat.missions.uses import LastUses
 from exeat.model.mission import Mission, MissionState
 from exeat.ports import Applied, ChangeFeed
 from exeat.store import sqlite
+from exeat.store.credential_uses import StoredCredentialUses
 from exeat.store.destinations import StoredDestinations
 from exeat.store.holding import hold
 from exeat.store.issued import StoredIssued
@@ -39,6 +41,7 @@ from exeat.store.store import Store
 from exeat.wiring.approvals import Desk, build_desk
 from exeat.wiring.common import Common
 from exeat.wiring.connecting import connection_info
+from exeat.wiring.credentials import registered_credentials
 from exeat.wiring.issuing import Issuing, build_issuing
 from exeat.wiring.refreshing import build_refreshing
 
@@ -66,6 +69,7 @@ class ControlPlane:
     """What workers ask for what a refresh token gives: ``ports.Refresher``."""
     endpoints: Endpoints
     """Towards the servers where those are used."""
+    inventory: Inventory
 
     async def close(self) -> None:
         """Write what isn't yet; let the store go, and those who are told of approvals."""
@@ -75,6 +79,8 @@ class ControlPlane:
         with contextlib.suppress(UnavailableError):
             await self.uses.flush()
         await self.issuing.close()
+        with contextlib.suppress(UnavailableError):
+            await self.inventory.flush()
         await self.store.close()
 
 
@@ -124,9 +130,15 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
         usage=usage,
     )
     first = FirstRequests(control, store, common.clock, site.templates, site.agents)
-    totals = TrafficTotals(uses, common.clock)
+    inventory = Inventory(
+        StoredCredentialUses(store.runner),
+        common.audit,
+        common.clock,
+        lambda: registered_credentials(common.site.services, common.stored, common.key),
+    )
+    totals = TrafficTotals(uses, common.clock, inventory.note)
     return ControlPlane(
-        store, control, desk, usage, first, destinations, uses, totals, issued, issuing, refreshing, endpoints
+        store, control, desk, usage, first, destinations, uses, totals, issued, issuing, refreshing, endpoints, inventory
     )
 
 

@@ -133,7 +133,8 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
     holding = Holding(limits.hold, limits.inspected_body)
     budgets = Budgets(asks.ledger, clock)
     openings = Openings(site.templates.values(), asks.opener)
-    passed = TrafficCount(common.audit, clock, common.audit.worker)
+    holders = frozenset(service.name for service in site.services.services if service.credential is not None)
+    passed = TrafficCount(common.audit, clock, common.audit.worker, holders)
     parts = Parts(
         answers=Answers(keeper, {each.name: each.handouts for each in site.services.services}.get),
         gate=Gate(

@@ -1,0 +1,45 @@
+"""The shared credentials as the configuration has them now, by fingerprint: what the inventory compares its counts with.
+
+Must not know: counts, anything that runs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from exeat.decision.recognise import fingerprint, public_id
+from exeat.model.credential_use import RegisteredCredential
+from exeat.model.issuing import Grade
+from exeat.model.secret import Secret
+from exeat.model.service import Service
+from exeat.services.index import ServiceIndex
+
+_BEST = (Grade.A, Grade.B, Grade.C, Grade.NONE)
+
+
+def registered_credentials(
+    services: ServiceIndex, stored: Mapping[str, Secret], key: bytes
+) -> tuple[RegisteredCredential, ...]:
+    """Each credential once, in the order of the services: several may share one."""
+    holders: dict[str, list[Service]] = defaultdict(list)
+    for service in services.services:
+        secret = stored.get(service.name)
+        if secret is not None and service.shared is not None:
+            holders[public_id(fingerprint(key, secret.reveal()))].append(service)
+    return tuple(_registered(name, tuple(each)) for name, each in holders.items())
+
+
+def _registered(name: str, services: tuple[Service, ...]) -> RegisteredCredential:
+    shared = [service.shared for service in services if service.shared is not None]
+    dates = [each.retire_by for each in shared if each.retire_by is not None]
+    grades = [service.issuer.grade for service in services if service.issuer is not None]
+    return RegisteredCredential(
+        name,
+        tuple(service.name for service in services),
+        tuple(dict.fromkeys(each.source for each in shared)),
+        {service.name: service.issuer.kind for service in services if service.issuer is not None},
+        min(grades, key=_BEST.index, default=Grade.NONE).value,
+        min(dates, default=None),
+        any(service.sends_shared for service in services),
+    )
