@@ -25,7 +25,7 @@ from exeat.model.record import Record, RecordKind
 
 _log = logging.getLogger(__name__)
 
-_KINDS = frozenset({RecordKind.DECISION, RecordKind.OUTCOME, RecordKind.MISSION})
+_KINDS = frozenset({RecordKind.DECISION, RecordKind.OUTCOME, RecordKind.MISSION, RecordKind.ALERT})
 _QUEUE = 500
 """Records a listener may be behind."""
 _BEHIND = 10_000

@@ -40,7 +40,7 @@ METRICS: Mapping[str, Meaning] = {
     ),
     "exeat_credentials_seen_total": Meaning(
         "counter",
-        "Requests by what credential they brought: placeholder, shared, retired, foreign, …",
+        "Requests by what credential they brought.",
         ("state", "service"),
     ),
     "exeat_credentials_issued_total": Meaning("counter", "Tokens minted.", ("issuer",)),

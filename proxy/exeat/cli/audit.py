@@ -73,6 +73,11 @@ def _summary(record: Mapping[str, Any]) -> str:
         carried = record.get("bytes")
         carried = f"{carried.get('sent')} B out, {carried.get('received')} B back" if isinstance(carried, dict) else ""
         text = f"{record.get('status') or ''}  {record.get('ms', '')} ms  {carried}"
+    elif kind == "alert":
+        credential = record.get("credential")
+        told = credential.get("fingerprint") if isinstance(credential, dict) else ""
+        mark = paint(kind.upper().ljust(7), "red")
+        text = f"{record.get('event', '')} {told} {record.get('service') or record.get('host') or ''}"
     else:
         mark = paint(kind.ljust(7), "bold")
         text = " ".join(str(record[key]) for key in ("event", "state", "by", "reason") if record.get(key))

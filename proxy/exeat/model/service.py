@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exeat.model.issuing import IssuerSpec
+from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.signing import SignatureForm
 
 

@@ -26,13 +26,17 @@ from exeat.admin.guard import Guard
 from exeat.admin.login.sessions import Sessions
 from exeat.admin.server import AdminServer
 from exeat.admin.tokens import Tokens
+from exeat.migration.inventory import Inventory
 from exeat.missions.traffic import TrafficTotals
 from exeat.missions.uses import LastUses
 from exeat.model.issued import IssuedToken
+from exeat.model.credential_use import RegisteredCredential
 from exeat.model.secret import Secret
 from exeat.store.admin_tokens import StoredAdminTokens
+from exeat.store.credential_uses import StoredCredentialUses
 from exeat.store.tables import metadata
 
+REGISTERED = (RegisteredCredential("fp_00", ("example",), ("env:KEY",), {"example": "jwt"}, "A", 1_900_000_000.0),)
 TOKEN = "CANARY-admin-token-0123456789abcdefghijklmnop"
 
 
@@ -144,6 +148,7 @@ def context(world: World, clock: Clock, engine: Engine, **changes: Any) -> Admin
         "jwks": lambda: {"keys": []},
         "places": Places(places, uses, TEMPLATES),
         "traffic": TrafficTotals(uses, clock),
+        "inventory": Inventory(StoredCredentialUses(cast("Any", Runner(engine))), world, clock, lambda: REGISTERED),
         "live": world.live,
         "follow": lambda stop: iter(()),
     }

@@ -41,6 +41,7 @@ def test_every_metric_is_well_named_and_labels_are_few() -> None:
         "reason",
         "service",
         "stage",
+        "state",
         "status_class",
         "issuer",
         "sink",

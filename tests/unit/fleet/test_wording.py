@@ -7,6 +7,7 @@ from dataclasses import fields
 import orjson
 
 from exeat.fleet.wording import ceilings_from, ceilings_to, traffic_from, traffic_to
+from exeat.model.credential_use import CredentialUse, Sight
 from exeat.model.destination import DestinationPattern
 from exeat.model.mission import AllowedDestination, Budget, Ceilings
 from exeat.model.traffic import Traffic, Use
@@ -16,7 +17,8 @@ ENTRY = AllowedDestination(
 )  # fmt: skip
 CEILINGS = Ceilings((ENTRY,), ("example:read",), 60.0, Budget(requests=5, cost=1))
 TRAFFIC = Traffic(
-    "w1", 1.5, 2, {"m_1": 3}, {"m_2": 1}, {"policy_denied": 1}, (Use("a.test", 443, 1.25, "agent", "m_1"),), {"tokens": 1}
+    "w1", 1.5, 2, {"m_1": 3}, {"m_2": 1}, {"policy_denied": 1}, (Use("a.test", 443, 1.25, "agent", "m_1"),), {"tokens": 1},
+    (CredentialUse(Sight(20_800, "fp_1", "example", "shared", "C", "agent", "m_1", "header", "a.test"), 2, 1.25, 1.5),),
 )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from exeat.model.traffic import Traffic, Use
 
 
 def decision(verdict: str = "permit", mission: str = "m_1", **fields: object) -> dict[str, object]:
-    where = {"host": "api.example.test", "port": 443, "agent": "spiffe://a"}
+    where: dict[str, object] = {"host": "api.example.test", "port": 443, "agent": "spiffe://a", "service": "example"}
+    where["credential"] = {"state": "none", "grade": "A"}
     return (
         {"kind": RecordKind.DECISION, "event": "", "decision": verdict, "mission": mission, "code": ""} | where | fields
     )
