@@ -1,10 +1,14 @@
-"""A fleet of twenty agents goes from one shared key to none, and the migration report says the truth at every step."""
+"""A fleet of twenty agents goes from one shared key to none, and the migration report says the truth at every step.
+
+``RIG_SHOW=1 pytest -s`` shows each step's report as its reader sees it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import os
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -91,6 +95,10 @@ class World:
             if any(Counter(each["calls"]) == wanted for each in self.whole["credentials"]):
                 break
             time.sleep(0.1)
+        if os.environ.get("RIG_SHOW"):
+            sys.stdout.write(
+                f"\n$ exeat report migration\n{self.exeat.cli('report', 'migration', '--since', '2d').stdout}"
+            )
         if code or self.workers == 1:  # a process of its own takes a second
             ran = self.exeat.cli("report", "migration", "--since", "2d", "--json")
             assert ran.returncode == code, ran.stderr
@@ -219,6 +227,10 @@ def the_date_passes(world, forwarded):
     line = world.report(1, forwarded=forwarded, **ours | {"retired": 2, "placeholder": fleet.sent(PLACEHOLDER)})
     assert (line["state"], sending(line)) == ("retired", ["bot-07"])
     assert "bot-07" in line["next"]
+    kept = world.of(KEPT)
+    assert (kept["state"], kept["calls"]["placeholder"]) == ("retired", 2)
+    assert "every call of kept is refused" in kept["next"]
+    assert world.whole["findings"] == 2
     world.ours_then = ours
 
 

@@ -40,7 +40,7 @@ def migration(
 ) -> None:
     """Show who still sends which shared credential, and what to do next.
 
-    Exit code 1 when somebody has to act now: a credential that nobody registered, or a retired one that is still sent.
+    Exit code 1 when somebody has to act now: a credential that nobody registered, or a retired one that is still sent or needed.
     """
     from exeat.cli.client import AdminClient
 

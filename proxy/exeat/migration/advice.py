@@ -30,6 +30,8 @@ def advice(line: Line) -> str:
             return f"nobody needs it: take shared out of {services} and revoke it at the vendor"
         case State.RETIRED if senders:
             return f"give {_who(senders)} the placeholder: what it sends is refused"
+        case State.RETIRED if line.blocked:
+            return f"every call of {services} is refused: give it another issuer, or a new value with a new retire_by"
         case State.RETIRED if line.registered is not None:
             return f"revoke it at the vendor and take shared out of {services}"
         case State.RETIRED:

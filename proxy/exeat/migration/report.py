@@ -110,10 +110,15 @@ class Line:
 
     @property
     def urgent(self) -> bool:
-        """Whether somebody has to act now: nobody registered it, or it is retired and still sent."""
-        return (self.state is State.UNREGISTERED and self.real > 0) or (
-            self.state is State.RETIRED and bool(self.senders)
-        )
+        """Whether somebody has to act now: nobody registered it, or it is retired and still sent or needed."""
+        stranger = self.state is State.UNREGISTERED and self.real > 0
+        return stranger or (self.state is State.RETIRED and (bool(self.senders) or self.blocked))
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it is retired while its services have no other way, and are called: every such call is refused."""
+        kept = self.registered is not None and self.registered.kept
+        return self.state is State.RETIRED and kept and any(self.calls.get(state) for state in QUIET)
 
 
 def report(known: Known) -> list[Line]:

@@ -29,8 +29,8 @@ from exeat.admin.tokens import Tokens
 from exeat.migration.inventory import Inventory
 from exeat.missions.traffic import TrafficTotals
 from exeat.missions.uses import LastUses
-from exeat.model.issued import IssuedToken
 from exeat.model.credential_use import RegisteredCredential
+from exeat.model.issued import IssuedToken
 from exeat.model.secret import Secret
 from exeat.store.admin_tokens import StoredAdminTokens
 from exeat.store.credential_uses import StoredCredentialUses

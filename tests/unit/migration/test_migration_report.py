@@ -37,6 +37,11 @@ def line(*uses: CredentialUse, entry: RegisteredCredential | None = ENTRY, befor
         (line(use("none", grade="B")), State.SCOPED_TOKENS, "take shared out of example"),
         (line(use("retired"), entry=replace(ENTRY, retire_by=NOW)), State.RETIRED, "is refused"),
         (line(use("placeholder"), entry=replace(ENTRY, retire_by=NOW)), State.RETIRED, "revoke it at the vendor"),
+        (
+            line(use("none", grade="C"), entry=replace(ENTRY, retire_by=NOW, kept=True)),
+            State.RETIRED,
+            "every call",
+        ),
         (line(before=NOW - DAY, entry=None), State.RETIRED, "nothing, once"),
         (line(use("forwarded", fingerprint=STRANGER), entry=None), State.UNREGISTERED, "who gave it to bot"),
         (line(use("foreign", fingerprint=STRANGER, service=""), entry=None), State.UNREGISTERED, "have it taken away"),
@@ -53,6 +58,7 @@ def test_only_a_stranger_that_comes_and_a_retired_one_that_is_sent_are_urgent() 
     assert line(use("forwarded", fingerprint=STRANGER), entry=None).urgent
     assert line(use("retired"), entry=over).urgent
     assert not line(use("placeholder"), entry=over).urgent
+    assert line(use("placeholder"), entry=replace(over, kept=True)).urgent
     assert not line(use("shared")).urgent
 
 
