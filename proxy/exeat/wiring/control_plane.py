@@ -138,7 +138,19 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     )
     totals = TrafficTotals(uses, common.clock, inventory.note)
     return ControlPlane(
-        store, control, desk, usage, first, destinations, uses, totals, issued, issuing, refreshing, endpoints, inventory
+        store,
+        control,
+        desk,
+        usage,
+        first,
+        destinations,
+        uses,
+        totals,
+        issued,
+        issuing,
+        refreshing,
+        endpoints,
+        inventory,
     )
 
 
