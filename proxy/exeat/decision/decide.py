@@ -88,7 +88,7 @@ def decide(
     questions = _questions(meanings, state, grade, found)
     if refused := _check_credential(state, found.detail, questions[0], secure=secure):
         return refused
-    if issuer is not None and grade is Grade.C and (over := _check_custody(service, questions[0], now)):
+    if issuer is not None and (over := _check_custody(service, questions[0], now)):
         return over
     for each in meanings:
         if each.resource.sensitivity is Sensitivity.CRITICAL and not is_fresh(view.mission, snapshot.fresh, now):

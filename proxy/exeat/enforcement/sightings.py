@@ -19,6 +19,8 @@ _STRANGERS = 16
 """Unmanaged credentials of one session that are told apart; the others are counted without a fingerprint."""
 _SESSIONS = 20_000
 """Sessions whose unmanaged credentials are remembered; the oldest is forgotten first."""
+_HANDED_OUT = "kept"
+"""What an origin gave this very session: it says nothing about a shared credential."""
 _UNMANAGED = frozenset({"foreign", "forwarded"})
 
 _Key = tuple[int, str, str, str, str, str, str, str, str]
@@ -38,6 +40,8 @@ class Sightings:
         """Count a decision that was written."""
         credential, service = record["credential"], record["service"]
         state, agent = credential["state"], record["agent"]
+        if state == _HANDED_OUT:
+            return
         if state in NEVER_TOLD:
             if service not in self._holders:
                 return
