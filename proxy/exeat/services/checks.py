@@ -21,6 +21,7 @@ from exeat.services.shapes import check as check_shape
 from exeat.services.templates import (
     EVERYTHING,
     Conditions,
+    Part,
     PartKind,
     captures_of,
     parse_match,
@@ -160,6 +161,8 @@ def _check_place(at: str, place: PlaceTable) -> Iterator[Finding]:
         yield _finding(f"{at}.scheme", "a scheme is one word before the value of a header", "remove scheme")
     if place.user is not None and (place.in_ != "basic" or not re.fullmatch(r"[!-9;-~]{0,128}", place.user)):
         yield _finding(f"{at}.user", "a user name goes with in = \"basic\" and holds no ':'", "remove user")
+    if place.prefix and (place.in_ != "header" or not re.fullmatch(r"[!-~]{1,32}", place.prefix)):
+        yield _finding(f"{at}.prefix", "a prefix is a word before the value of a header", "remove prefix")
     yield from _check_place_name(f"{at}.name", place)
 
 
@@ -245,6 +248,8 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
             other = shapes.setdefault((method, shape_of(parts), shape_of_query(conditions)), index)
             if (other != index and not share_a_match(each, operations[other])) or written.count(method) > 1:
                 yield _finding(f"{here}.match", f"{method} {template} is also operation[{other}]", "remove one")
+        if table.paths and not any(template == path or template.startswith(f"{path}/") for path in table.paths):
+            yield _finding(f"{here}.match", "this is below none of the service's paths", "add its beginning to paths")
         needed = {name for kind in _line(each.resource, parents) for name in _captures_or_none(types[kind].id)}
         asked = frozenset(query_captures(conditions).values())
         own = captures_of(parts) | asked
@@ -258,12 +263,15 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
             yield _finding(
                 f"{here}.match", f"the id of '{each.resource}' needs {names}", "capture it, or act on the service"
             )
-        if any(
-            part.kind is PartKind.REST and part.text in _inner_captures(each.resource, types, parents) for part in parts
-        ):
+        whole_parts = parts if table.encoded_slash == "kept" else [part for part in parts if part.kind is PartKind.REST]
+        if any(part.text in _inner_captures(each.resource, types, parents) for part in whole_parts if _captures(part)):
             yield _finding(
-                f"{here}.match", "a remainder may only be the last part of an id", "capture single parts before"
+                f"{here}.match", "what may hold a '/' can only be the last part of an id", "capture single parts before"
             )
+
+
+def _captures(part: Part) -> bool:
+    return part.kind is not PartKind.LITERAL
 
 
 def _captures_or_none(template: str) -> tuple[str, ...]:
