@@ -33,6 +33,7 @@ from exeat.services.checks import check_service
 from exeat.services.handouts import guessed
 from exeat.services.hosts import Template, overlap, templates_of
 from exeat.services.index import ServiceIndex, index_services
+from exeat.services.overlay import Laid, lay_over
 from exeat.services.scopes import ScopesByPath
 from exeat.services.sharing import overlapping
 
@@ -57,15 +58,19 @@ def built_in_names() -> tuple[str, ...]:
 def build_catalogue(tables: Sequence[ServiceTable]) -> ServiceIndex:
     """Merge each table over the built-in one of its name, check all of them and compile.
 
-    Every field the site gives replaces the built-in one. Raise ConfigurationError with all findings.
+    What the site gives is laid over it field by field (:mod:`exeat.services.overlay`). Raise ConfigurationError with all findings.
     """
-    merged = [merge(table) for table in tables]
+    laid = [lay(table) for table in tables]
+    merged = [each.table for each in laid]
     findings = [
         Finding("", f"no built-in service is called '{table.like}'", field=f"service.{table.name}.like", fix=_KNOWN)
         for table in tables
         if table.like is not None and built_in(table.like) is None
     ]
-    findings += [finding for table in merged for finding in check_service(table, _namespace(table))]
+    findings += [finding for each in laid for finding in each.findings]
+    findings += [
+        finding for each in laid for finding in check_service(each.table, _namespace(each.table), each.origins)
+    ]
     findings += _check_together(merged)
     if findings:
         raise ConfigurationError(findings)
@@ -73,19 +78,27 @@ def build_catalogue(tables: Sequence[ServiceTable]) -> ServiceIndex:
 
 
 def merge(table: ServiceTable) -> ServiceTable:
-    """A table laid over the built-in one of its name, or the one it is like: every field given replaces that one's.
+    """A table laid over the built-in one of its name, or the one it is like."""
+    return lay(table).table
+
+
+def lay(table: ServiceTable) -> Laid:
+    """The same, with the places of its operations in the site's file.
 
     Examples stand only as long as the operations and the name they speak of.
     """
     base = built_in(table.like or table.name)
     if base is None:
-        return table
-    given = {name: getattr(table, name) for name in table.model_fields_set}
-    if table.like is not None:
-        given.setdefault("namespace", "")
-    if table.like is not None or "operation" in given:
-        given.setdefault("example", ())
-    return base.model_copy(update=given)
+        return Laid(table, tuple(range(len(table.operation))))
+    laid = lay_over(base, table, f"service.{table.name}")
+    if table.like is None:
+        return laid
+    own = {
+        name: ("" if name == "namespace" else ())
+        for name in ("namespace", "example")
+        if name not in table.model_fields_set
+    }
+    return replace(laid, table=laid.table.model_copy(update=own))
 
 
 def _namespace(table: ServiceTable) -> str:

@@ -9,7 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from exeat.config.tables.issuers.browser_login import BrowserLoginTable
-from exeat.config.tables.service import CredentialTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.service import (
+    EVERY,
+    CredentialTable,
+    OperationTable,
+    PlaceTable,
+    ResourceTable,
+    ServiceTable,
+)
 from exeat.errors import Finding
 from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group
@@ -39,7 +46,7 @@ _UNFIT_HEADERS = re.compile(
 """Header fields that frame, route or tag a request, or are taken off it: never a credential's place."""
 
 
-def check_service(table: ServiceTable, namespace: str) -> Iterator[Finding]:
+def check_service(table: ServiceTable, namespace: str, origins: Sequence[int] = ()) -> Iterator[Finding]:
     """Yield every finding about one merged table; fields are written ``service.NAME.…``."""
     at = f"service.{table.name}"
     if table.name in RESERVED_NAMES:
@@ -68,7 +75,7 @@ def check_service(table: ServiceTable, namespace: str) -> Iterator[Finding]:
     if table.placeholder and (problem := check_shape(table.placeholder)):
         yield _finding(f"{at}.placeholder", problem, 'write for example placeholder = "ghp_{36}"')
     yield from _check_resources(at, table.resource)
-    yield from _check_operations(at, table)
+    yield from _check_operations(at, table, origins or range(len(table.operation)))
 
 
 def _finding(field: str, message: str, fix: str = "") -> Finding:
@@ -208,7 +215,7 @@ def _line(start: str, parents: dict[str, str]) -> list[str]:
     return line
 
 
-def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
+def _check_operations(at: str, table: ServiceTable, origins: Sequence[int]) -> Iterator[Finding]:
     operations, resources = table.operation, table.resource
     of_hosts = [captures_of_host(host) for host in table.hosts]
     always = frozenset.intersection(*of_hosts) if of_hosts else frozenset[str]()
@@ -222,7 +229,10 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
     shapes: dict[tuple[str, tuple[str, ...], Conditions], int] = {}
     meanings: dict[str, tuple[str, str]] = {}
     for index, each in enumerate(operations):
-        here = f"{at}.operation[{index}]"
+        here = f"{at}.operation[{origins[index]}]" if origins[index] >= 0 else f"{at}.operation"
+        if unfinished := list(_check_whole(here, each)):
+            yield from unfinished
+            continue
         if each.action in Group or each.action.startswith("unlisted/"):
             yield _finding(
                 f"{here}.action", f"'{each.action}' is a reserved word", "name what it does: 'refunds/create'"
@@ -268,6 +278,17 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
             yield _finding(
                 f"{here}.match", "what may hold a '/' can only be the last part of an id", "capture single parts before"
             )
+
+
+def _check_whole(here: str, each: OperationTable) -> Iterator[Finding]:
+    """What an operation lacks that was meant to change a built-in one, and met none."""
+    if each.remove or each.match == EVERY:
+        yield _finding(f"{here}.remove", "there is no built-in operation to take away", "leave it out")
+        return
+    lacking = [name for name in ("match", "action", "group") if not getattr(each, name)]
+    if lacking:
+        message = f"a new operation needs {', '.join(lacking)}; no built-in one is meant"
+        yield _finding(f"{here}.{lacking[0]}", message, "write match, action and group")
 
 
 def _captures(part: Part) -> bool:

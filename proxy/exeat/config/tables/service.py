@@ -64,7 +64,7 @@ class ResourceTable(Table):
     """``[[service.resource]]``: a type of thing the service holds."""
 
     type: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$")]
-    id: str
+    id: str = ""
     """Template over the captures of an operation's path: ``{owner}/{repo}``."""
     in_: str = Field("", alias="in")
     """The type it lies in."""
@@ -75,6 +75,8 @@ class ResourceTable(Table):
     sensitivity: Level | None = None
     """How much it matters; the highest of what operation, resource and service say holds."""
     environment: str = ""
+    remove: bool = False
+    """Take the built-in type away."""
 
 
 Shape = Literal["", "nothing", "oauth", "git_lfs", "refuse"]
@@ -90,13 +92,19 @@ class HandOutTable(Table):
     """``oauth``: members of the answer that hold a credential, beside those whose name ends in token, secret, password or key."""
 
 
+EVERY = "*"
+"""As an operation's ``match``: all built-in ones."""
+
+
 class OperationTable(Table):
     """``[[service.operation]]``."""
 
-    match: Annotated[str, Field(pattern=r"^[A-Z]+(,[A-Z]+)* /\S*$")]
-    """``METHOD[,METHOD] /path/{capture}/{rest...}``."""
-    action: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
-    group: Literal["read", "write", "delete", "admin"]
+    match: Annotated[str, Field(pattern=r"^([A-Z]+(,[A-Z]+)* /\S*|\*)$")] = ""
+    """``METHOD[,METHOD] /path/{capture}/{rest...}``. Over a built-in service it says which operation is meant; ``*``: all of them."""
+    action: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")] = ""
+    group: Literal["", "read", "write", "delete", "admin"] = ""
+    remove: bool = False
+    """Take the built-in operation away."""
     resource: str = ""
     """A resource type of the service; without it the operation acts on the service itself."""
     scope: str = ""
@@ -154,7 +162,7 @@ class ExampleTable(Table):
 
 
 class ServiceTable(Table):
-    """``[[service]]``; a built-in one needs only its name, and each field given replaces the built-in one."""
+    """``[[service]]``; a built-in one needs only its name, and what is given is laid over it, operations and resources one by one."""
 
     name: Name
     file: Path | None = None
