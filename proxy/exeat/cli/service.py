@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from exeat.cli import service_import
+from exeat.cli import service_import, service_lint
 from exeat.cli.exits import Exit
 from exeat.cli.options import ConfigOption, JsonOption, load_settings
 from exeat.cli.output import SCHEMA, emit, line, pairs, say, table
@@ -27,6 +27,7 @@ app = typer.Typer(
     name="service", help="Look at the services, import and test them.", no_args_is_help=True, rich_markup_mode=None
 )
 service_import.register(app)
+service_lint.register(app)
 
 
 @app.command("list")

@@ -54,12 +54,14 @@ class Unread:
 
 def classify(request: CanonicalRequest, services: ServiceIndex) -> Classified | Unread | Deny:
     """Return what a request head means, Deny(OPERATION_UNKNOWN), or Deny(REQUEST_MALFORMED) for a path with two readings."""
-    compiled, given = services.find(request.host, request.port)
+    compiled, given = services.find(request.host, request.port, request.segments)
     segments = request.segments
     if "%" in request.path and any("/" in segment for segment in segments):
-        if compiled is None or compiled.service.encoded_slash != "separator":
+        reading = "refuse" if compiled is None else compiled.service.encoded_slash
+        if reading == "refuse":
             return Deny(Reason.REQUEST_MALFORMED, detail="an encoded slash, and no service says how it reads one")
-        segments = tuple("/".join(segments).split("/"))
+        if reading == "separator":
+            segments = tuple("/".join(segments).split("/"))
     if compiled is None:
         action = _HTTP_ACTIONS.get(request.verb, "http:write")
         group = HTTP_ACTIONS[action]

@@ -149,7 +149,7 @@ def _check_name(request: CanonicalRequest, snapshot: Snapshot) -> Deny | None:
     if is_local_name(request.host) and (request.host, request.port) not in snapshot.overrides:
         return Deny(Reason.ADDRESS_NOT_ALLOWED, detail="a name that is only local")
     if request.scheme != "https":
-        compiled = snapshot.services.for_host(request.host, request.port)
+        compiled = snapshot.services.for_host(request.host, request.port, request.segments)
         if request.scheme != "http" or compiled is None or not compiled.service.plain_http:
             return Deny(Reason.PROTOCOL_NOT_ALLOWED, detail="plain HTTP where no service allows it")
     return None

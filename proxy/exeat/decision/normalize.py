@@ -21,7 +21,7 @@ from exeat.services.query import plain_key, query_pairs
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})  # a tunnel in a tunnel, and two that echo credentials
-_OVERRIDE_KEYS = frozenset({"_method", *(name.decode("ascii") for name in OVERRIDES)})
+_OVERRIDE_KEYS = frozenset({"_method", "_httpmethod", "$httpmethod", *(name.decode("ascii") for name in OVERRIDES)})
 _VERSIONS: Mapping[str, str] = {
     "HTTP/1.1": "HTTP/1.1",
     "HTTP/2.0": "HTTP/2",

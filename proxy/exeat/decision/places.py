@@ -107,7 +107,16 @@ def _read(place: CredentialPlace, request: CanonicalRequest) -> str | None:
     if len(values) > 1:
         raise ValueError("ambiguous: two credentials in one header")
     text = text_of(values[0])
-    return _from_basic(place, text) if place.kind is PlaceKind.BASIC else _after_scheme(place.scheme, text)
+    return _from_basic(place, text) if place.kind is PlaceKind.BASIC else _from_header(place, text)
+
+
+def _from_header(place: CredentialPlace, text: str) -> str | None:
+    value = _after_scheme(place.scheme, text)
+    if value is None or not place.prefix:
+        return value
+    if not value.startswith(place.prefix):
+        raise ValueError("something else before the credential than the service's own word")
+    return value.removeprefix(place.prefix) or None
 
 
 def _after_scheme(scheme: str, text: str) -> str | None:
@@ -190,8 +199,8 @@ def strip_and_place(
     kept, _ = _strip(headers, query, place)
     if place.kind is PlaceKind.BASIC:
         text = _basic(place.user if user is None else user, text)
-    elif place.scheme:
-        text = f"{place.scheme} {text}"
+    else:
+        text = f"{place.scheme} {place.prefix}{text}" if place.scheme else place.prefix + text
     return (*kept, (name, text.encode("ascii"))), query
 
 

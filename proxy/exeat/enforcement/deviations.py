@@ -126,7 +126,7 @@ class Deviations:
 
     def _in_head(self, request: CanonicalRequest) -> Found | None:
         target = f"{request.path}?{request.query}".encode("utf-8", "surrogateescape")
-        compiled = self._world.snapshot.services.for_host(request.host, request.port)
+        compiled = self._world.snapshot.services.for_host(request.host, request.port, request.segments)
         place = None if compiled is None else compiled.service.credential
         return self.known.honeytoken(target, request.headers) or self.known.in_url(request, place)
 

@@ -288,7 +288,7 @@ class Gate:
             return refuse(hold)
         if request.has_body and body is None:
             return NeedBody(holding.body)  # people approve a request with its body, or not at all
-        found = self._world.snapshot.services.for_host(request.host, request.port)
+        found = self._world.snapshot.services.for_host(request.host, request.port, request.segments)
         place = None if found is None else found.service.credential
         asked = question(hold, request, view, decision_id, body, whole=whole, place=place)
 

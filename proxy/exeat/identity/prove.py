@@ -163,7 +163,7 @@ def _stands_in_place(wire: WireRequest, snapshot: Snapshot) -> tuple[str | None,
     request = normalize(wire)
     if isinstance(request, Deny):
         return None, ""
-    found = snapshot.services.for_host(request.host, request.port)
+    found = snapshot.services.for_host(request.host, request.port, request.segments)
     if found is None or found.service.credential is None:
         return None, ""
     try:

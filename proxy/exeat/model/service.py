@@ -55,13 +55,15 @@ class CredentialPlace:
     """Where a credential is put, and ``also`` where else it may be found: a header (``scheme`` before the value, ``""`` for none), Basic auth, a query key or a cookie.
 
     ``name`` is the header in lower case, the query key or the cookie name. For Basic, ``user`` is the user name to
-    send beside the credential; when ``None`` the credential is the user name and the password is empty.
+    send beside the credential; when ``None`` the credential is the user name and the password is empty. ``prefix`` stands before
+    the value in a header, behind the scheme.
     """
 
     kind: PlaceKind
     name: str
     scheme: str = ""
     user: str | None = None
+    prefix: str = ""
     also: tuple[CredentialPlace, ...] = ()
     signature: SignatureForm | None = None
     """With ``hmac``: how a request is signed; ``name`` is then the field that shows the key's name, or ``""``."""
@@ -124,8 +126,9 @@ class Operation:
     """What a request means: ``action`` without the service prefix, in ``group``, on ``resource`` (a type name or ``""``).
 
     With a ``reader`` it lies in the body, of at most ``max_body`` bytes: ``select`` is what the reader must find there, and
-    ``captures`` are (name, JSON Pointer) pairs that join those of the path. Whatever it acts on is at least of its
-    ``sensitivity``; ``cost`` is what it takes of a mission's budget. With ``hands_out`` its answer holds credentials.
+    ``captures`` are (name, JSON Pointer) pairs that join those of the path; nothing may stand where ``absent`` points.
+    Whatever it acts on is at least of its ``sensitivity``; ``cost`` is what it takes of a mission's budget. With ``hands_out`` its
+    answer holds credentials.
     """
 
     action: str
@@ -138,6 +141,7 @@ class Operation:
     select: str = ""
     captures: tuple[tuple[str, str], ...] = ()
     max_body: int = 1024 * 1024
+    absent: tuple[str, ...] = ()
     sensitivity: Sensitivity = Sensitivity.LOW
     cost: int = 0
     parts: tuple[tuple[str, str], ...] = ()
@@ -157,7 +161,8 @@ class SharedCredential:
 class Service:
     """One SaaS API. ``unlisted`` maps requests that match no operation to the strictest group of their method.
 
-    ``placeholder`` is the form of the stand-ins for its credential (``ghp_{36}``), where they have one of the vendor's.
+    ``placeholder`` is the form of the stand-ins for its credential (``ghp_{36}``), where they have one of the vendor's;
+    ``paths`` are where it lies on hosts that it shares.
     """
 
     name: str
@@ -177,6 +182,7 @@ class Service:
     foreign: str = "refuse"
     refusal: str = "problem"
     encoded_slash: str = "refuse"
+    paths: tuple[str, ...] = ()
     extra_schema: str = ""
     descriptor: bytes = field(default=b"", repr=False)
     """A compiled FileDescriptorSet, where messages of gRPC are read."""

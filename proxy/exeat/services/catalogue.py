@@ -33,7 +33,9 @@ from exeat.services.checks import check_service
 from exeat.services.handouts import guessed
 from exeat.services.hosts import Template, overlap, templates_of
 from exeat.services.index import ServiceIndex, index_services
+from exeat.services.overlay import Laid, lay_over
 from exeat.services.scopes import ScopesByPath
+from exeat.services.sharing import overlapping
 
 _STORED_KEY = IssuerSpec("stored_key", ttl=60.0, grade=Grade.C)
 """A service with a shared credential and no issuer: the key itself, in our custody. The life is how long a copy is kept."""
@@ -56,15 +58,19 @@ def built_in_names() -> tuple[str, ...]:
 def build_catalogue(tables: Sequence[ServiceTable]) -> ServiceIndex:
     """Merge each table over the built-in one of its name, check all of them and compile.
 
-    Every field the site gives replaces the built-in one. Raise ConfigurationError with all findings.
+    What the site gives is laid over it field by field (:mod:`exeat.services.overlay`). Raise ConfigurationError with all findings.
     """
-    merged = [merge(table) for table in tables]
+    laid = [lay(table) for table in tables]
+    merged = [each.table for each in laid]
     findings = [
         Finding("", f"no built-in service is called '{table.like}'", field=f"service.{table.name}.like", fix=_KNOWN)
         for table in tables
         if table.like is not None and built_in(table.like) is None
     ]
-    findings += [finding for table in merged for finding in check_service(table, _namespace(table))]
+    findings += [finding for each in laid for finding in each.findings]
+    findings += [
+        finding for each in laid for finding in check_service(each.table, _namespace(each.table), each.origins)
+    ]
     findings += _check_together(merged)
     if findings:
         raise ConfigurationError(findings)
@@ -72,19 +78,27 @@ def build_catalogue(tables: Sequence[ServiceTable]) -> ServiceIndex:
 
 
 def merge(table: ServiceTable) -> ServiceTable:
-    """A table laid over the built-in one of its name, or the one it is like: every field given replaces that one's.
+    """A table laid over the built-in one of its name, or the one it is like."""
+    return lay(table).table
+
+
+def lay(table: ServiceTable) -> Laid:
+    """The same, with the places of its operations in the site's file.
 
     Examples stand only as long as the operations and the name they speak of.
     """
     base = built_in(table.like or table.name)
     if base is None:
-        return table
-    given = {name: getattr(table, name) for name in table.model_fields_set}
-    if table.like is not None:
-        given.setdefault("namespace", "")
-    if table.like is not None or "operation" in given:
-        given.setdefault("example", ())
-    return base.model_copy(update=given)
+        return Laid(table, tuple(range(len(table.operation))))
+    laid = lay_over(base, table, f"service.{table.name}")
+    if table.like is None:
+        return laid
+    own = {
+        name: ("" if name == "namespace" else ())
+        for name in ("namespace", "example")
+        if name not in table.model_fields_set
+    }
+    return replace(laid, table=laid.table.model_copy(update=own))
 
 
 def _namespace(table: ServiceTable) -> str:
@@ -99,20 +113,22 @@ def _ports(table: ServiceTable) -> tuple[int, ...]:
 def _check_together(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
     names: set[str] = set()
     namespaces: dict[str, str] = {}
-    claims: dict[tuple[str, int], str] = {}
+    claims: dict[tuple[str, int], list[ServiceTable]] = {}
     templates: list[tuple[str, Template, int, str]] = []
     for table in tables:
         at = f"service.{table.name}"
         if table.name in names:
             yield Finding("", "this service is described twice", field=at, fix="merge the two tables")
         names.add(table.name)
-        if (other := namespaces.setdefault(_namespace(table), table.name)) != table.name:
-            message = f"the namespace {_namespace(table)} is also that of '{other}'"
+        if (owner := namespaces.setdefault(_namespace(table), table.name)) != table.name:
+            message = f"the namespace {_namespace(table)} is also that of '{owner}'"
             yield Finding("", message, field=f"{at}.namespace", fix="give one of them its own")
         for claim in product(table.hosts, _ports(table)):
-            if (other := claims.setdefault(claim, table.name)) != table.name:
-                message = f"{claim[0]}:{claim[1]} is also claimed by '{other}'"
-                yield Finding("", message, field=f"{at}.hosts", fix="leave it to one of them")
+            for other in claims.setdefault(claim, []):
+                if other.name != table.name and overlapping(table.paths, other.paths):
+                    message = f"{claim[0]}:{claim[1]} is also claimed by '{other.name}'"
+                    yield Finding("", message, field=f"{at}.hosts", fix="leave it to one of them, or give both paths")
+            claims[claim].append(table)
         for (host, template), port in product(templates_of(table.hosts), _ports(table)):
             for written, other_template, at_port, service in templates:
                 if port == at_port and service != table.name and overlap(template, other_template):
@@ -121,6 +137,17 @@ def _check_together(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
             templates.append((host, template, port, table.name))
         if len(set(table.hosts)) < len(table.hosts):
             yield Finding("", "a host is written twice", field=f"{at}.hosts", fix="remove one")
+    yield from _check_shared([table for table in tables if table.paths])
+
+
+def _check_shared(tables: Sequence[ServiceTable]) -> Iterator[Finding]:
+    """Who shares a host writes it as the others do: beside one exact name a wildcard is never looked at."""
+    for table, other in product(tables, tables):
+        for wide, narrow in product(table.hosts, other.hosts):
+            below = wide.startswith("*.") and narrow != wide and narrow.removeprefix("*.").endswith(wide[1:])
+            if table.name != other.name and below:
+                message = f"'{other.name}' has {narrow} to itself, for it is not written as {wide}"
+                yield Finding("", message, field=f"service.{table.name}.hosts", fix=f"write {narrow} here too")
 
 
 def _build(table: ServiceTable) -> Service:
@@ -144,6 +171,7 @@ def _build(table: ServiceTable) -> Service:
         refusal=table.refusal,
         encoded_slash=table.encoded_slash,
         descriptor=table.descriptor_set,
+        paths=table.paths,
         handouts=_handouts(table),
         placeholder=table.placeholder,
     )
@@ -173,7 +201,8 @@ def _one_place(given: PlaceTable) -> CredentialPlace:
         return CredentialPlace(kind, "")
     if kind is PlaceKind.HMAC:
         return CredentialPlace(kind, given.name.lower())
-    return CredentialPlace(kind, given.name.lower() if kind is PlaceKind.HEADER else given.name, given.scheme)
+    name = given.name.lower() if kind is PlaceKind.HEADER else given.name
+    return CredentialPlace(kind, name, given.scheme, prefix=given.prefix)
 
 
 def _issuer(table: ServiceTable) -> IssuerSpec | None:
@@ -197,6 +226,7 @@ def _operation(given: OperationTable, scopes: ScopesByPath) -> Operation:
         given.select,
         tuple(sorted(given.captures.items())),
         given.max_body,
+        given.absent,
         Sensitivity(given.sensitivity or "low"),
         int(given.group != "read") if given.cost is None else given.cost,
         tuple(sorted(given.parts.items())),

@@ -9,7 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from exeat.config.tables.issuers.browser_login import BrowserLoginTable
-from exeat.config.tables.service import CredentialTable, PlaceTable, ResourceTable, ServiceTable
+from exeat.config.tables.service import (
+    EVERY,
+    CredentialTable,
+    OperationTable,
+    PlaceTable,
+    ResourceTable,
+    ServiceTable,
+)
 from exeat.errors import Finding
 from exeat.model.destination import DestinationPattern
 from exeat.model.service import Group
@@ -21,6 +28,7 @@ from exeat.services.shapes import check as check_shape
 from exeat.services.templates import (
     EVERYTHING,
     Conditions,
+    Part,
     PartKind,
     captures_of,
     parse_match,
@@ -38,7 +46,7 @@ _UNFIT_HEADERS = re.compile(
 """Header fields that frame, route or tag a request, or are taken off it: never a credential's place."""
 
 
-def check_service(table: ServiceTable, namespace: str) -> Iterator[Finding]:
+def check_service(table: ServiceTable, namespace: str, origins: Sequence[int] = ()) -> Iterator[Finding]:
     """Yield every finding about one merged table; fields are written ``service.NAME.…``."""
     at = f"service.{table.name}"
     if table.name in RESERVED_NAMES:
@@ -67,7 +75,7 @@ def check_service(table: ServiceTable, namespace: str) -> Iterator[Finding]:
     if table.placeholder and (problem := check_shape(table.placeholder)):
         yield _finding(f"{at}.placeholder", problem, 'write for example placeholder = "ghp_{36}"')
     yield from _check_resources(at, table.resource)
-    yield from _check_operations(at, table)
+    yield from _check_operations(at, table, origins or range(len(table.operation)))
     yield from check_messages(at, table)
 
 
@@ -161,6 +169,8 @@ def _check_place(at: str, place: PlaceTable) -> Iterator[Finding]:
         yield _finding(f"{at}.scheme", "a scheme is one word before the value of a header", "remove scheme")
     if place.user is not None and (place.in_ != "basic" or not re.fullmatch(r"[!-9;-~]{0,128}", place.user)):
         yield _finding(f"{at}.user", "a user name goes with in = \"basic\" and holds no ':'", "remove user")
+    if place.prefix and (place.in_ != "header" or not re.fullmatch(r"[!-~]{1,32}", place.prefix)):
+        yield _finding(f"{at}.prefix", "a prefix is a word before the value of a header", "remove prefix")
     yield from _check_place_name(f"{at}.name", place)
 
 
@@ -206,7 +216,7 @@ def _line(start: str, parents: dict[str, str]) -> list[str]:
     return line
 
 
-def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
+def _check_operations(at: str, table: ServiceTable, origins: Sequence[int]) -> Iterator[Finding]:
     operations, resources = table.operation, table.resource
     of_hosts = [captures_of_host(host) for host in table.hosts]
     always = frozenset.intersection(*of_hosts) if of_hosts else frozenset[str]()
@@ -220,7 +230,10 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
     shapes: dict[tuple[str, tuple[str, ...], Conditions], int] = {}
     meanings: dict[str, tuple[str, str]] = {}
     for index, each in enumerate(operations):
-        here = f"{at}.operation[{index}]"
+        here = f"{at}.operation[{origins[index]}]" if origins[index] >= 0 else f"{at}.operation"
+        if unfinished := list(_check_whole(here, each)):
+            yield from unfinished
+            continue
         if each.action in Group or each.action.startswith("unlisted/"):
             yield _finding(
                 f"{here}.action", f"'{each.action}' is a reserved word", "name what it does: 'refunds/create'"
@@ -246,6 +259,8 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
             other = shapes.setdefault((method, shape_of(parts), shape_of_query(conditions)), index)
             if (other != index and not share_a_match(each, operations[other])) or written.count(method) > 1:
                 yield _finding(f"{here}.match", f"{method} {template} is also operation[{other}]", "remove one")
+        if table.paths and not any(template == path or template.startswith(f"{path}/") for path in table.paths):
+            yield _finding(f"{here}.match", "this is below none of the service's paths", "add its beginning to paths")
         needed = {name for kind in _line(each.resource, parents) for name in _captures_or_none(types[kind].id)}
         asked = frozenset(query_captures(conditions).values())
         own = captures_of(parts) | asked
@@ -259,12 +274,26 @@ def _check_operations(at: str, table: ServiceTable) -> Iterator[Finding]:
             yield _finding(
                 f"{here}.match", f"the id of '{each.resource}' needs {names}", "capture it, or act on the service"
             )
-        if any(
-            part.kind is PartKind.REST and part.text in _inner_captures(each.resource, types, parents) for part in parts
-        ):
+        whole_parts = parts if table.encoded_slash == "kept" else [part for part in parts if part.kind is PartKind.REST]
+        if any(part.text in _inner_captures(each.resource, types, parents) for part in whole_parts if _captures(part)):
             yield _finding(
-                f"{here}.match", "a remainder may only be the last part of an id", "capture single parts before"
+                f"{here}.match", "what may hold a '/' can only be the last part of an id", "capture single parts before"
             )
+
+
+def _check_whole(here: str, each: OperationTable) -> Iterator[Finding]:
+    """What an operation lacks that was meant to change a built-in one, and met none."""
+    if each.remove or each.match == EVERY:
+        yield _finding(f"{here}.remove", "there is no built-in operation to take away", "leave it out")
+        return
+    lacking = [name for name in ("match", "action", "group") if not getattr(each, name)]
+    if lacking:
+        message = f"a new operation needs {', '.join(lacking)}; no built-in one is meant"
+        yield _finding(f"{here}.{lacking[0]}", message, "write match, action and group")
+
+
+def _captures(part: Part) -> bool:
+    return part.kind is not PartKind.LITERAL
 
 
 def _captures_or_none(template: str) -> tuple[str, ...]:

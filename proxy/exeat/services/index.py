@@ -16,6 +16,7 @@ from exeat.services.query import plain_key
 from exeat.services.readers.choices import Choices, shared_matches
 from exeat.services.readers.descriptors import read_descriptors
 from exeat.services.resources import HOST_TYPE, SERVICE_TYPE, Chain, compile_chains, id_captures
+from exeat.services.sharing import Sharing, prefix_of
 
 HTTP_ACTIONS: Mapping[str, Group] = {"http:read": Group.READ, "http:write": Group.WRITE, "http:delete": Group.DELETE}
 """What can be done at a host that no service describes."""
@@ -48,28 +49,34 @@ class ServiceIndex:
     """Every known service. Immutable; build one with :func:`index_services` or ``catalogue.build_catalogue``."""
 
     services: tuple[Service, ...]
-    _exact: Mapping[tuple[str, int], CompiledService]
-    _below: Mapping[tuple[str, int], CompiledService]
+    _exact: Mapping[tuple[str, int], CompiledService | Sharing[CompiledService]]
+    _below: Mapping[tuple[str, int], CompiledService | Sharing[CompiledService]]
     _templates: Mapping[int, HostTemplates[CompiledService]]
     _actions: Mapping[str, ActionInfo]
     _patterns: Mapping[str, frozenset[str]]
     _expanded: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
-    def for_host(self, host: str, port: int) -> CompiledService | None:
-        """Return the service at a canonical host: the exact name first, then its only template, then the longest ``*.`` suffix."""
-        return self.find(host, port)[0]
+    def for_host(self, host: str, port: int, segments: Sequence[str] = ()) -> CompiledService | None:
+        """Return the service at a canonical host: the exact name first, then its only template, then the longest ``*.`` suffix.
 
-    def find(self, host: str, port: int) -> tuple[CompiledService | None, Mapping[str, str]]:
-        """Return the service at a canonical host, and what the host captures."""
+        Where several share the host, the path says which; without one it is the first of them.
+        """
+        return self.find(host, port, segments)[0]
+
+    def find(
+        self, host: str, port: int, segments: Sequence[str] = ()
+    ) -> tuple[CompiledService | None, Mapping[str, str]]:
+        """Return the service at a canonical host and decoded path, and what the host captures."""
         found = self._exact.get((host, port))
         if found is not None:
-            return found, _NOTHING
+            return found.at(segments) if isinstance(found, Sharing) else found, _NOTHING
         templates = self._templates.get(port)
         if templates is not None and (fitting := templates.find(host)) is not None:
             return fitting
-        return self._longest_suffix(host, port) if self._below else None, _NOTHING
+        found = self._longest_suffix(host, port) if self._below else None
+        return found.at(segments) if isinstance(found, Sharing) else found, _NOTHING
 
-    def _longest_suffix(self, host: str, port: int) -> CompiledService | None:
+    def _longest_suffix(self, host: str, port: int) -> CompiledService | Sharing[CompiledService] | None:
         dot = host.find(".")
         while dot >= 0:
             found = self._below.get((host[dot + 1 :], port))
@@ -125,7 +132,27 @@ def _compile(service: Service) -> CompiledService:
 
     descriptors = read_descriptors(service.descriptor) if service.descriptor else None
     operations, choices = shared_matches(service.operations, inner, _query_secrets(service), descriptors)
-    return CompiledService(service, Matcher(operations), chains, choices)
+    matcher = Matcher(operations, slashes=service.encoded_slash == "kept")
+    return CompiledService(service, matcher, chains, choices)
+
+
+def _beside(
+    there: CompiledService | Sharing[CompiledService] | None, compiled: CompiledService
+) -> CompiledService | Sharing[CompiledService]:
+    """What stands at a host when one more service claims it; raise ValueError when a path could be of two."""
+    if there is None:
+        return compiled
+    return _sharing(there).beside(_sharing(compiled))
+
+
+def _sharing(there: CompiledService | Sharing[CompiledService]) -> Sharing[CompiledService]:
+    if isinstance(there, Sharing):
+        return there
+    if not there.service.paths:
+        raise ValueError(
+            f"two services claim a host of '{there.service.name}', which doesn't say below which paths it lies"
+        )
+    return Sharing(tuple((prefix_of(path), there) for path in there.service.paths))
 
 
 def _query_secrets(service: Service) -> frozenset[str]:
@@ -137,8 +164,8 @@ def _query_secrets(service: Service) -> frozenset[str]:
 
 def index_services(services: Sequence[Service]) -> ServiceIndex:
     """Compile services that have been checked; raise ValueError on what the checks should have found."""
-    exact: dict[tuple[str, int], CompiledService] = {}
-    below: dict[tuple[str, int], CompiledService] = {}
+    exact: dict[tuple[str, int], CompiledService | Sharing[CompiledService]] = {}
+    below: dict[tuple[str, int], CompiledService | Sharing[CompiledService]] = {}
     templates: dict[int, list[tuple[Template, CompiledService]]] = {}
     actions: dict[str, ActionInfo] = {
         action: ActionInfo("", group, HOST_TYPE) for action, group in HTTP_ACTIONS.items()
@@ -153,8 +180,7 @@ def index_services(services: Sequence[Service]) -> ServiceIndex:
                 continue
             table, name = (below, host[2:]) if host.startswith("*.") else (exact, host)
             for port in service.ports:
-                if table.setdefault((name, port), compiled) is not compiled:
-                    raise ValueError(f"two services claim {host}:{port}")
+                table[name, port] = _beside(table.get((name, port)), compiled)
         own = actions_of(service)
         actions.update(own)
         members[f"{service.name}:*"] = set(own)

@@ -26,6 +26,8 @@ from exeat.services.templates import (
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
 """Every method a request may use, and so the only ones an operation can be for; ``WEBSOCKET`` is a handshake."""
+_NOWHERE = "\0"
+"""Stands in no segment: control characters are refused long before."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -89,12 +91,15 @@ class _Node:
 class Matcher:
     """All templates of one service, as a trie for each method. Built once; never changed after."""
 
-    __slots__ = ("_roots", "_verbs", "_whole")
+    __slots__ = ("_barred", "_roots", "_whole")
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
-        """Compile; raise ValueError for a bad template, an unknown method or two templates of one shape."""
+    def __init__(self, operations: Sequence[Operation], *, slashes: bool = False) -> None:
+        """Compile; raise ValueError for a bad template, an unknown method or two templates of one shape.
+
+        With ``slashes`` a ``/`` that was escaped may stand in a capture of one segment.
+        """
         self._roots: dict[str, _Node] = {}
-        self._verbs = False
+        self._barred = _NOWHERE if slashes else "/"
         self._whole: dict[str, Operation] = {}
         """The operations for every path, by method; a service that has one has no other."""
         for operation in operations:
@@ -102,7 +107,8 @@ class Matcher:
                 self._whole |= dict.fromkeys(operation.methods, operation)
                 continue
             parts, conditions = parse_match(operation.template)
-            self._verbs |= any(part.suffix[:1] == ":" for part in parts)
+            if any(part.suffix[:1] == ":" for part in parts):
+                self._barred = ":"
             for method in operation.methods:
                 if method not in METHODS:
                     raise ValueError(f"{method} is not a method a request may use")
@@ -155,7 +161,7 @@ class Matcher:
 
     def _find(self, method: str, segments: tuple[str, ...], values: list[str]) -> _Choice | None:
         root = self._roots.get(method)
-        found = None if root is None else _walk(root, segments, 0, values, ":" if self._verbs else "/")
+        found = None if root is None else _walk(root, segments, 0, values, self._barred)
         if found is None and method == "HEAD":
             values.clear()
             return self._find("GET", segments, values)

@@ -116,3 +116,15 @@ def test_the_documentation_lists_the_built_in_services_as_they_are(exeat):
     code, out, _ = exeat("service", "list", "--markdown")
     assert code == 0
     assert written.strip() == out.strip()
+
+
+def test_lint_shows_what_is_dangerous_and_exits_with_one(folder, exeat):
+    describe(folder, **{"/things/{id}/permissions": {"post": {}}})
+    exeat("service", "import", "forge.json", "--out", "forge.toml")
+    code, out, _ = exeat("service", "lint", "forge.toml", "--json")
+    found = orjson.loads(out)
+    assert (code, found["services"]) == (1, ["forge"])
+    assert {"no-example", "admin-sensitivity"} <= {each["rule"] for each in found["findings"]}
+    code, out, err = exeat("service", "lint", "stripe", "--builtin")
+    assert (code, out, err.strip()) == (0, "", "1 services, 0 findings")
+    assert exeat("service", "lint", "nope", "--builtin")[0] != 0

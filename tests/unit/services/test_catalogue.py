@@ -65,7 +65,11 @@ def test_plain_http_without_ports_means_port_80_too():
 
 def test_a_built_in_service_needs_only_its_name_and_each_given_field_replaces_it():
     (service,) = build(
-        {"name": "github", "sensitivity": "high", "operation": operations(("GET /x", "x", "read"))}
+        {
+            "name": "github",
+            "sensitivity": "high",
+            "operation": [{"match": "*", "remove": True}, *operations(("GET /x", "x", "read"))],
+        }
     ).services
     assert service.namespace == "GitHub"
     assert service.sensitivity is Sensitivity.HIGH

@@ -29,6 +29,8 @@ class PlaceTable(Table):
     """Before the value in a header: ``Bearer``, ``token``; empty for none."""
     user: str | None = None
     """With ``basic``: the user name sent beside the credential; without it the credential is the user name."""
+    prefix: str = ""
+    """Before the value in a header, behind the scheme: ``token=`` of ``Token token=KEY``."""
 
 
 class AlsoTable(PlaceTable):
@@ -51,11 +53,19 @@ class SharedTable(Table):
     retire_by: Day | None = None
 
 
+class AttainableTable(Table):
+    """``service.attainable``: which issuer gives the narrowest tokens, their grade, and what has to be set up for it."""
+
+    issuer: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    grade: Literal["A", "B", "C"]
+    setup: str
+
+
 class ResourceTable(Table):
     """``[[service.resource]]``: a type of thing the service holds."""
 
     type: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$")]
-    id: str
+    id: str = ""
     """Template over the captures of an operation's path: ``{owner}/{repo}``."""
     in_: str = Field("", alias="in")
     """The type it lies in."""
@@ -66,6 +76,8 @@ class ResourceTable(Table):
     sensitivity: Level | None = None
     """How much it matters; the highest of what operation, resource and service say holds."""
     environment: str = ""
+    remove: bool = False
+    """Take the built-in type away."""
 
 
 Shape = Literal["", "nothing", "oauth", "git_lfs", "refuse"]
@@ -81,13 +93,19 @@ class HandOutTable(Table):
     """``oauth``: members of the answer that hold a credential, beside those whose name ends in token, secret, password or key."""
 
 
+EVERY = "*"
+"""As an operation's ``match``: all built-in ones."""
+
+
 class OperationTable(Table):
     """``[[service.operation]]``."""
 
-    match: Annotated[str, Field(pattern=r"^[A-Z]+(,[A-Z]+)* /\S*$")]
-    """``METHOD[,METHOD] /path/{capture}/{rest...}``."""
-    action: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
-    group: Literal["read", "write", "delete", "admin"]
+    match: Annotated[str, Field(pattern=r"^([A-Z]+(,[A-Z]+)* /\S*|\*)$")] = ""
+    """``METHOD[,METHOD] /path/{capture}/{rest...}``. Over a built-in service it says which operation is meant; ``*``: all of them."""
+    action: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")] = ""
+    group: Literal["", "read", "write", "delete", "admin"] = ""
+    remove: bool = False
+    """Take the built-in operation away."""
     resource: str = ""
     """A resource type of the service; without it the operation acts on the service itself."""
     scope: str = ""
@@ -105,6 +123,8 @@ class OperationTable(Table):
     parts: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], str] = {}
     """What a captured value looks like, where its parts name the resource: ``{ url = "https://sqs.{region}.amazonaws.com/{account}/{queue}" }``.
     A part that the host or the path names too must be the same."""
+    absent: tuple[str, ...] = ()
+    """JSON Pointers to what the body may not hold, because it would ask for more than the captures tell: ``/models``."""
     max_body: Annotated[Size, Field(ge=1)] = 1024 * 1024
     """The largest body that is read; ``proxy.limits.inspected_body`` bounds it too."""
     sensitivity: Level | None = None
@@ -145,7 +165,7 @@ class ExampleTable(Table):
 
 
 class ServiceTable(Table):
-    """``[[service]]``; a built-in one needs only its name, and each field given replaces the built-in one."""
+    """``[[service]]``; a built-in one needs only its name, and what is given is laid over it, operations and resources one by one."""
 
     name: Name
     file: Path | None = None
@@ -159,6 +179,8 @@ class ServiceTable(Table):
     namespace: Annotated[str, Field(pattern=r"^([A-Z][A-Za-z0-9]{0,62})?$")] = ""
     """Cedar namespace of its resource types; default is the name in CamelCase."""
     hosts: tuple[str, ...] = ()
+    paths: tuple[Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$")], ...] = ()
+    """Below which paths it lies, on hosts that it shares with other services: ``/calendar``; default is the whole host."""
     ports: tuple[int, ...] = (443,)
     credential: CredentialTable | None = None
     shared: SharedTable | None = None
@@ -190,8 +212,12 @@ class ServiceTable(Table):
     """Query parameters that sign its links, beside those of AWS, Google, Azure, Alibaba, Tencent and CloudFront."""
     link_bodies: bool = False
     """Look for such links in its answers' texts too (JSON, XML, HTML), where the request carries a token; costs some CPU."""
-    encoded_slash: Literal["refuse", "separator"] = "refuse"
-    """How the service reads ``%2f`` in a path: not at all, or as ``/``; some clients encode names that hold a slash."""
+    encoded_slash: Literal["refuse", "separator", "kept"] = "refuse"
+    """How the service reads ``%2f`` in a path: not at all, as ``/``, or as part of a name that holds a slash (GitLab)."""
     refusal: Literal["problem", "json", "git", "s3", "npm", "grpc", "jsonrpc"] = "problem"
     """The form of a refusal that its clients can read, where the request itself doesn't tell."""
+    attainable: AttainableTable | None = None
+    """The narrowest tokens that can be had there, whatever is used today; the migration report names it."""
+    lint: dict[Annotated[str, Field(pattern=r"^[a-z-]+(:[A-Za-z0-9._/-]+)?$")], str] = {}
+    """What ``exeat service lint`` may pass over, and why: ``{ "write-as-read:search/run" = "a search" }``."""
     example: tuple[ExampleTable, ...] = ()

@@ -27,7 +27,8 @@ def check_reading(
 ) -> Iterator[Finding]:
     """Yield every finding about the fields of reading; ``before`` are the operations written above."""
     if not each.reader:
-        unused = [name for name in ("select", "captures", "parts", "max_body") if name in each.model_fields_set]
+        reading = ("select", "captures", "absent", "parts", "max_body")
+        unused = [name for name in reading if name in each.model_fields_set]
         if unused:
             yield Finding("", f"{', '.join(unused)} without a reader", field=f"{at}.reader", fix='add reader = "json"')
         return
@@ -56,6 +57,11 @@ def check_reading(
             )
             break
     yield from _check_parts(at, each)
+    for pointer in each.absent:
+        try:
+            parse_pointer(pointer)
+        except ValueError as error:
+            yield Finding("", str(error), field=f"{at}.absent", fix="as in '/models'")
     for name, pointer in each.captures.items():
         try:
             parse_pointer(pointer)

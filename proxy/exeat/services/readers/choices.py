@@ -22,7 +22,7 @@ from exeat.services.readers.descriptors import Descriptors
 from exeat.services.readers.grpc import grpc_reader
 from exeat.services.readers.pairs import names
 from exeat.services.readers.parts import parse_parts
-from exeat.services.readers.pointers import Pointer, capture, parse_pointer
+from exeat.services.readers.pointers import Pointer, capture, parse_pointer, stands
 from exeat.services.readers.reading import MOST_ASKED, Asked, UnreadableError
 from exeat.services.readers.receive_pack import CommandsEnd
 from exeat.services.readers.s3 import s3_needs_body
@@ -77,6 +77,7 @@ class Choice:
     pointers: Mapping[str, Pointer]
     flat: frozenset[str]
     parts: Mapping[str, re.Pattern[str]]
+    absent: tuple[Pointer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,8 @@ class Choices:
         if choice is None:
             yield Found(asked.select, None, {})
             return
+        if any(stands(pointer, asked.arguments) for pointer in choice.absent):
+            raise UnreadableError("the body says more than this operation may", Reason.OPERATION_UNKNOWN)
         for values in capture(choice.pointers, asked.arguments):
             yield Found(asked.select, choice.operation, _taken_apart(choice, values))
 
@@ -187,7 +190,7 @@ def _choices(
         pointers = {name: parse_pointer(pointer) for name, pointer in each.captures}
         parts = {name: parse_parts(template) for name, template in each.parts}
         flat = frozenset(inner(each.resource)).intersection(pointers)
-        written[each.select] = Choice(each, pointers, flat, parts)
+        written[each.select] = Choice(each, pointers, flat, parts, tuple(map(parse_pointer, each.absent)))
     outside = {plain_key(pointer[0]) for choice in written.values() for pointer in choice.pointers.values()}
     return Choices(
         reader,

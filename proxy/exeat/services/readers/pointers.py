@@ -41,6 +41,19 @@ def is_each(pointer: Pointer) -> bool:
     return EACH in pointer or EACH_KEY in pointer
 
 
+def stands(pointer: Pointer, value: object) -> bool:
+    """Whether something stands where a pointer points, under any spelling that some parser takes for the same; null is something."""
+    for part in pointer:
+        if not isinstance(value, dict):
+            return False
+        if twins(value, part):
+            return True
+        if part not in value:
+            return False
+        value = value[part]
+    return True
+
+
 def capture(pointers: Mapping[str, Pointer], arguments: object) -> list[dict[str, str]]:
     """Return the captured values as text, once for each value of the one pointer that stands for several.
 
