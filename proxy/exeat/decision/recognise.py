@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from exeat.decision.aws_signature import PLAIN as AWS_PARAMETERS
 from exeat.decision.fields import CARRIERS
 from exeat.decision.places import cookies, fields_of, places, read_place, strip_and_place, text_of
 from exeat.model.decision import CredentialState
@@ -32,7 +33,7 @@ def fingerprint(key: bytes, value: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A managed credential. ``agent`` is an Agent.key, ``""`` for a shared one; ``retire_by`` in epoch seconds."""
+    """A managed credential. ``service`` is its ``holder``, ``agent`` an Agent.key, ``""`` for a shared one; ``retire_by`` in epoch seconds."""
 
     kind: Literal["shared", "placeholder"]
     service: str
@@ -101,7 +102,7 @@ def recognise(
     known = table.look_up(value)
     if known is None:
         return Recognition(CredentialState.FOREIGN, "not a credential that is managed here", forwardable=True)
-    if known.service != service.name or (known.kind == "placeholder" and known.agent != agent_key):
+    if known.service != service.holder or (known.kind == "placeholder" and known.agent != agent_key):
         return Recognition(CredentialState.FOREIGN, "a managed credential of another service or agent")
     if known.retire_by is not None and now >= known.retire_by:
         return Recognition(CredentialState.RETIRED, "past its retire_by date")
@@ -158,8 +159,14 @@ def _known(value: bytes, table: FingerprintTable) -> bool:
     return table.look_up(text_of(value)) is not None
 
 
+def _keys_of(place: CredentialPlace) -> frozenset[str]:
+    if place.kind is PlaceKind.AWS_SIGV4:
+        return AWS_PARAMETERS
+    return frozenset(plain_key(each.name) for each in places(place) if each.kind is PlaceKind.QUERY)
+
+
 def _in_query(place: CredentialPlace | None, query: str, table: FingerprintTable, kept: frozenset[str]) -> str:
-    own = () if place is None else [plain_key(each.name) for each in places(place) if each.kind is PlaceKind.QUERY]
+    own = frozenset() if place is None else _keys_of(place)
     for key, value in query_pairs(query):
         plain = plain_key(key)
         if plain in own:
