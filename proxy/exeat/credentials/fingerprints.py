@@ -16,19 +16,31 @@ from exeat.decision.recognise import FingerprintTable, Known, fingerprint, publi
 from exeat.errors import Finding
 from exeat.model.identity import Agent
 from exeat.model.secret import Secret
-from exeat.model.service import Service
+from exeat.model.service import PlaceKind, Service
 from exeat.services.shapes import fill
 
 _SHORTEST = 16
 """Characters; a shorter secret may well turn up as an ordinary value and would have such requests refused."""
 
 
+_ACCESS_KEY = "AKIA{16:upper}:{40}"
+"""A long-lived access key as SDKs expect one (IAM user guide, "Understanding unique ID prefixes"), and its secret."""
+
+
+def shown_part(service: Service, value: str) -> str:
+    """What of a credential a request shows: all of it, or of an access key its id."""
+    return value.partition(":")[0] if service.holder == PlaceKind.AWS_SIGV4 else value
+
+
 def placeholder(key: bytes, agent: Agent, service: Service) -> str:
     """The worthless stand-in for a service's credential: ``exeat-ph-<service>-<32 base32 characters>``, or of the service's own form.
 
-    One per agent and service, the same at every start, and not to be guessed from another one without ``key``.
+    For AWS an access key of the form that SDKs expect: ``AKIAEXEAT…:<secret>``, one for all of its services. One per agent and
+    service, the same at every start, and not to be guessed from another one without ``key``.
     """
     subkey = hmac.digest(key, b"exeat placeholder v1", hashlib.sha256)
+    if service.holder == PlaceKind.AWS_SIGV4:
+        return fill(_ACCESS_KEY, subkey, f"{agent.key}\0{service.holder}")
     if service.placeholder:
         return fill(service.placeholder, subkey, f"{agent.key}\0{service.name}")
     digest = hmac.digest(subkey, f"{agent.key}\0{service.name}".encode(), hashlib.sha256)
@@ -54,8 +66,8 @@ def build_table(
             known.setdefault(found, known_as)
             lengths.add(length)
         for agent in every_agent:
-            value = placeholder(key, agent, service)
-            known[fingerprint(key, value)] = Known("placeholder", service.name, agent.key, None)
+            value = shown_part(service, placeholder(key, agent, service))
+            known[fingerprint(key, value)] = Known("placeholder", service.holder, agent.key, None)
             lengths.add(len(value))
     return FingerprintTable(key, known, frozenset(lengths))
 
@@ -89,8 +101,9 @@ def _shared(
     before = replaced.get(service.name, ())
     values += [(each.value, each.until if retire_by is None else min(each.until, retire_by)) for each in before]
     for value, until in values:
-        found = fingerprint(key, value.reveal())
-        yield found, Known("shared", service.name, "", until, public_id(found)), len(value.reveal())
+        shown = shown_part(service, value.reveal())
+        found = fingerprint(key, shown)
+        yield found, Known("shared", service.holder, "", until, public_id(found)), len(shown)
 
 
 def check_shared(key: bytes, services: Iterable[Service], shared: Mapping[str, Secret]) -> tuple[Finding, ...]:
@@ -102,8 +115,8 @@ def check_shared(key: bytes, services: Iterable[Service], shared: Mapping[str, S
         if secret is None:
             continue
         field = f"service.{service.name}.shared"
-        owner = owners.setdefault(fingerprint(key, secret.reveal()), service.name)
-        if owner != service.name:
+        owner = owners.setdefault(fingerprint(key, secret.reveal()), service.holder)
+        if owner != service.holder:
             message = (
                 f"the same credential as {owner}'s: requests to {service.name} that carry it are refused as foreign"
             )

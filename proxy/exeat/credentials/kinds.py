@@ -13,6 +13,7 @@ from exeat.credentials.issuing import IssuerKind, IssuerParts
 from exeat.ports import Issuer
 
 NAMES: tuple[str, ...] = (
+    "aws",
     "basic",
     "browser_login",
     "client_certificate",

@@ -12,13 +12,15 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from exeat.decision.aws_signature import FIELDS as AWS_FIELDS
+from exeat.decision.aws_signature import read_signature
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.secret import Secret
 from exeat.model.service import CredentialPlace, PlaceKind
 from exeat.services.fields import plain_name
 from exeat.services.query import decoded, plain_key, query_pairs
 
-_PLACED_LATER = frozenset({PlaceKind.HMAC, PlaceKind.CERTIFICATE})
+_PLACED_LATER = frozenset({PlaceKind.AWS_SIGV4, PlaceKind.HMAC, PlaceKind.CERTIFICATE})
 """What never travels itself: a key that signs what leaves, a certificate of the connection."""
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # cookie-octet, RFC 6265 §4.1.1
 
@@ -32,6 +34,8 @@ def header_of(place: CredentialPlace) -> bytes:
 
 def fields_of(place: CredentialPlace) -> tuple[bytes, ...]:
     """Every header field that a place takes for itself."""
+    if place.kind is PlaceKind.AWS_SIGV4:
+        return AWS_FIELDS
     own = [header_of(place)]
     if place.signature is not None:
         own += (each.encode("ascii") for each in (place.signature.header, place.signature.digest_header))
@@ -92,6 +96,9 @@ def _scheme(place: CredentialPlace) -> str:
 
 
 def _read(place: CredentialPlace, request: CanonicalRequest) -> str | None:
+    if place.kind is PlaceKind.AWS_SIGV4:
+        signature = read_signature(request)
+        return None if signature is None else signature.access_key_id
     if place.kind is PlaceKind.QUERY:
         return _from_query(place.name, request.query)
     if place.kind is PlaceKind.COOKIE:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from exeat.decision.aws_signature import PLAIN as AWS_PARAMETERS
 from exeat.decision.fields import CARRIERS
 from exeat.decision.places import (
     cookies,
@@ -47,7 +48,7 @@ def public_id(found: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A managed credential. ``agent`` is an Agent.key, ``""`` for a shared one; ``retire_by`` in epoch seconds.
+    """A managed credential. ``service`` is its ``holder``, ``agent`` an Agent.key, ``""`` for a shared one; ``retire_by`` in epoch seconds.
 
     ``id`` is its public id; ``""`` for a placeholder, which is worthless.
     """
@@ -120,12 +121,17 @@ def recognise(
     if value is None:
         return _NOTHING
     known = table.look_up(value)
-    if known is not None and known.kind == "placeholder" and known.service == service.name and known.agent == agent_key:
+    if (
+        known is not None
+        and known.kind == "placeholder"
+        and known.service == service.holder
+        and known.agent == agent_key
+    ):
         return _PLACEHOLDER
     kind = found_in(place, request)
     if known is None:
         return _foreign(table, value, kind, "not a credential that is managed here", forwardable=True)
-    if known.kind == "placeholder" or known.service != service.name:
+    if known.kind == "placeholder" or known.service != service.holder:
         return _foreign(table, value, kind, "a managed credential of another service or agent")
     if known.retire_by is not None and now >= known.retire_by:
         return Recognition(CredentialState.RETIRED, "past its retire_by date", fingerprint=known.id, place=kind)
@@ -205,10 +211,16 @@ def _misplaced(known: Known, place: str) -> Recognition:
     return Recognition(CredentialState.FOREIGN, _MISPLACED, fingerprint=known.id, place=place)
 
 
+def _keys_of(place: CredentialPlace) -> frozenset[str]:
+    if place.kind is PlaceKind.AWS_SIGV4:
+        return AWS_PARAMETERS
+    return frozenset(plain_key(each.name) for each in places(place) if each.kind is PlaceKind.QUERY)
+
+
 def _in_query(
     place: CredentialPlace | None, query: str, table: FingerprintTable, kept: frozenset[str]
 ) -> Recognition | None:
-    own = () if place is None else [plain_key(each.name) for each in places(place) if each.kind is PlaceKind.QUERY]
+    own = frozenset() if place is None else _keys_of(place)
     for key, value in query_pairs(query):
         plain = plain_key(key)
         if plain in own:

@@ -13,6 +13,7 @@ from exeat.enforcement.answers.models import ModelReader
 from exeat.enforcement.answers.scrub import AnswerError, BodyReader
 from exeat.enforcement.known_values import BodySearch
 from exeat.enforcement.limits.meter import Meter
+from exeat.enforcement.signing import SignedBody, Signing
 from exeat.model.decision import CredentialState, Permit
 from exeat.model.request import CanonicalRequest, Headers
 from exeat.model.service import HandOut
@@ -24,8 +25,8 @@ class Exchange:
     """One permitted request on its way. The engine holds it from admission to outcome."""
 
     __slots__ = (
-        "_body", "_is_live", "_models", "_search", "agent", "answered", "body", "certificate", "claim", "decision_id", "finished", "headers", "keep", "meter", "method", "mission", "permit", "received", "request",
-        "request_id", "sent", "sent_bytes", "session", "stamped", "started", "target", "token",
+        "_body", "_is_live", "_models", "_search", "_signed", "agent", "answered", "body", "certificate", "claim", "decision_id", "finished", "headers", "keep", "meter", "method", "mission", "permit", "received", "request",
+        "request_id", "sent", "sent_bytes", "session", "signing", "stamped", "started", "target", "token",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +65,8 @@ class Exchange:
         """What its answer hands out, which is read whole before anything of it goes on."""
         self.body: bytes | None = None
         """Exactly the body the origin gets, where that isn't the agent's own."""
+        self.signing: Signing | None = None
+        """How it is signed, where its credential is a signature."""
         self.meter: Meter | None = None
         """What counts it against budgets, where anything of its mission is counted."""
         self.sent = False
@@ -74,6 +77,7 @@ class Exchange:
         self._is_live = is_live
         self._body: BodyReader | None = None
         self._search: BodySearch | None = None
+        self._signed: SignedBody | None = None
         self._models: ModelReader | None = None
 
     @property
@@ -92,17 +96,23 @@ class Exchange:
     def stream_sent(self, chunk: bytes) -> bytes | list[bytes]:
         """As :meth:`count_sent`; what is only held back is no chunk at all, as an empty one would end a body in HTTP/1."""
         passed = self.count_sent(chunk)
-        return passed if passed or self._search is None else []
+        return passed if passed or (self._search is None and self._signed is None) else []
 
     def count_sent(self, chunk: bytes) -> bytes:
         """Pass a body chunk on towards the origin, counting it; b"" once the session is gone. An empty one ends the body.
 
-        Raise LeakError when it holds what must not leave, PermissionError when no budget has paid for it.
+        Raise LeakError when it holds what must not leave, UnfitBodyError when it isn't what was signed, PermissionError when
+        no budget has paid for it.
         """
         if not self.may_leave():
             return b""
+        ended = not chunk
         if self._search is not None:
             chunk = self._search.feed(chunk)
+        if self._signed is not None:
+            chunk = self._signed.feed(chunk) if chunk else b""
+            if ended:
+                chunk += self._signed.end()
         if self.meter is not None and not self.meter.spend(len(chunk)):
             raise PermissionError("not paid for")
         self.sent_bytes += len(chunk)
@@ -111,6 +121,14 @@ class Exchange:
     def search_with(self, search: BodySearch | None) -> None:
         """From now on, send the request's body through this; None is through nothing."""
         self._search = search
+
+    def sign_with(self, body: SignedBody | None) -> None:
+        """From now on, check or sign the request's body by this; None is by nothing."""
+        self._signed = body
+
+    def signed_whole(self, body: bytes) -> bytes:
+        """A body that was read whole, as it leaves; raise UnfitBodyError when it isn't what was signed."""
+        return body if self._signed is None else self._signed.feed(body) + self._signed.end()
 
     def look_with(self, models: ModelReader | None) -> None:
         """From now on, have this look at the answer's body as it comes; None is nobody."""

@@ -30,7 +30,7 @@ from exeat.enforcement.limits.meter import Meter
 from exeat.enforcement.openings import Opening, Openings
 from exeat.enforcement.recorder import Recorder
 from exeat.enforcement.refusal import Refusal
-from exeat.enforcement.signing import NO_SIGNERS, Signer
+from exeat.enforcement.signing import NO_READERS, NO_SIGNERS, SignatureReader, Signer, Signing
 from exeat.enforcement.signing.bodies import with_digest
 from exeat.enforcement.tally import Tally
 from exeat.enforcement.world import World
@@ -47,6 +47,8 @@ from exeat.services.resources import MODEL
 logger = logging.getLogger("exeat.gate")
 
 _STALE = Reason.STATE_STALE, "the lease has run out"
+_LARGEST_SIGNED = 64 * 1024 * 1024
+"""Bytes that a body may have which must be known to be signed; ``proxy.limits.inspected_body`` bounds it too."""
 _NOTHING_KEPT: frozenset[str] = frozenset()
 _NONE_CARRIED: frozenset[bytes] = frozenset()
 
@@ -71,6 +73,7 @@ class Gate:
         pairwise_key: bytes,
         holding: Holding | None = None,
         signers: Mapping[PlaceKind, Signer] = NO_SIGNERS,
+        readers: Mapping[PlaceKind, SignatureReader] = NO_READERS,
     ) -> None:
         self._world = world
         self._identifier = identifier
@@ -82,7 +85,7 @@ class Gate:
         self._pairwise_key = pairwise_key
         self._keeper = keeper
         self._holding = holding
-        self._signers = signers
+        self._signers, self._readers = signers, readers
         self._deviations = deviations
         self._budgets = budgets
         self._openings = openings
@@ -207,11 +210,14 @@ class Gate:
             return self._hold(decision, request, view, judge, refuse, decision_id, body, whole=whole)
         if isinstance(decision, Deny | Hold):
             return self._accounts.refuse(decision, decision_id, identity, wire, started, view=view, body=body)
-        sent = body if handing.body is None else handing.body
-        if isinstance(signed := with_digest(decision, handing.request, sent, whole=whole), NeedBody):
-            return signed
-        size = len(body) if body is not None and whole else 0
-        meter = asked.paid or self._budgets.charge(view.mission.id, decision, request, size)
+        signing = self._signing(decision, handing, body, whole=whole)
+        if isinstance(signing, NeedBody):
+            return signing
+        if isinstance(signing, Deny):
+            return self._accounts.refuse(signing, decision_id, identity, wire, started, view=view, body=body)
+        meter = asked.paid or self._budgets.charge(
+            view.mission.id, decision, request, len(body) if body is not None and whole else 0
+        )
         if isinstance(meter, Deny):
             return self._accounts.refuse(meter, decision_id, identity, wire, started, view=view, body=body)
         if meter is not None and not isinstance(meter, Meter):
@@ -230,12 +236,13 @@ class Gate:
             session=view.session.key,
             mission=view.mission.id,
             agent=view.session.agent.spiffe_id,
-            request=signed,
+            request=signing[0],
             permit=decision,
             started=started,
             is_live=self._world.is_live,
         )
         exchange.claim, exchange.keep, exchange.body = handing.claim, handing.keep, handing.body
+        exchange.signing = signing[1]
         if request.upgrade or (request.has_body and not (body is not None and whole)):
             exchange.search_with(self._deviations.search(view, exchange))
         # Before anything is minted, resolved or dialled.
@@ -243,11 +250,9 @@ class Gate:
         if meter is not None:
             exchange.meter = meter
             meter.begin()
-        inject = next((duty for duty in decision.obligations if isinstance(duty, Inject)), None)
-        if inject is None:
-            return self._stamped(exchange, view, None, None)
-        token = self._broker.cached(inject.token)
-        if token is not None:
+        inject = _inject(decision)
+        token = None if inject is None else self._broker.cached(inject.token)
+        if inject is None or token is not None:
             return self._stamped(exchange, view, inject, token)
         return Pending(exchange, partial(self._mint, exchange, view, inject))
 
@@ -269,6 +274,26 @@ class Gate:
             return decision, Handing(request, claim)
         handing = self._keeper.handing(view.session.key, request, body, claim, decision.obligations[-1].what)
         return (decision, handing) if isinstance(handing, Handing) else (handing, Handing(request, claim))
+
+    def _signing(
+        self, permit: Permit, handing: Handing, body: bytes | None, *, whole: bool
+    ) -> tuple[CanonicalRequest, Signing | None] | NeedBody | Deny:
+        """The request as it is signed, and how, where its credential is a signature; whatever is wrong with that is known now."""
+        sent = body if handing.body is None else handing.body
+        request = with_digest(permit, handing.request, sent, whole=whole)
+        inject = _inject(permit)
+        reader = None if inject is None else self._readers.get(inject.place.kind)
+        if reader is None or isinstance(request, NeedBody):
+            return request if isinstance(request, NeedBody) else (request, None)
+        try:
+            signing = reader.read(request, sent if whole else None, self._clock.time())
+        except RefusalError as error:  # its detail is fixed text, and tells the agent what to change
+            return Deny(error.reason, permit.question, advice=error.detail, detail=error.detail)
+        if not signing.needs_body:
+            return request, signing
+        if body is not None:
+            return Deny(Reason.REQUEST_MALFORMED, permit.question, detail="the body is too large to be signed")
+        return NeedBody(_LARGEST_SIGNED)
 
     def _hold(
         self,
@@ -364,6 +389,9 @@ class Gate:
             fields, target = signer.sign(exchange.request, fields, target, inject, token, self._clock.time())
         if inject is not None and inject.place.kind is PlaceKind.CERTIFICATE:
             exchange.certificate = token
+        if inject is not None and token is not None and (signing := exchange.signing) is not None:
+            fields, target = signing.sign(fields, target, inject, token, self._clock.time())
+            exchange.sign_with(signing.body())
         exchange.headers, exchange.target = fields, target
         exchange.stamped = self._clock.monotonic()
         return exchange
@@ -389,6 +417,10 @@ class Gate:
         if view is None or not view.mission.models or resource is None or not resource.type.endswith(f"::{MODEL}"):
             return None
         return partial(self._deviations.answered_by, view, exchange)
+
+
+def _inject(permit: Permit) -> Inject | None:
+    return next((duty for duty in permit.obligations if isinstance(duty, Inject)), None)
 
 
 def _outlived(identity: Identity) -> Deny:

@@ -47,6 +47,8 @@ def outgoing(
 
     ``searched`` says that the answer will be searched, as it is for every request with a token.
 
+    A signature is made later, over what this returns.
+
     W3C ``traceparent`` of the agent is kept when it is well-formed, else a new one starts here.
     """
     fields: Headers = request.headers

@@ -25,6 +25,7 @@ from exeat.enforcement.openings import Opening
 from exeat.enforcement.parts import HostFace
 from exeat.enforcement.protocols.metering import Asked
 from exeat.enforcement.refusal import Refusal
+from exeat.enforcement.signing import UnfitBodyError
 from exeat.enforcement.translate import BEGINNING, STAMP, WHOLE, reframe, response_of, wire_of, write_request
 from exeat.model.decision import Deny, NeedBody
 from exeat.model.reason import Reason
@@ -169,12 +170,20 @@ def _apply(host: HostFace, flow: http.HTTPFlow, admission: Exchange | Refusal) -
         flow.request.headers.pop("expect", None)  # a refused upload is not invited to continue
         flow.response = response_of(admission)
         return
+    body_read = flow.request.raw_content if admission.body is None else admission.body
+    if body_read:
+        try:
+            body_read = admission.signed_whole(body_read)
+        except UnfitBodyError as unfit:
+            refusal = host.parts.gate.fail(admission, Reason.REQUEST_MALFORMED, str(unfit), str(unfit))
+            host.finish(admission, refusal.status)
+            _apply(host, flow, refusal)
+            return
     flow.metadata[STAMP] = admission
     host.admit(admission)
-    body_read = flow.request.raw_content
     write_request(flow.request, admission)
-    if admission.body is not None:
-        body_read = flow.request.raw_content = admission.body
+    if body_read is not None:
+        flow.request.raw_content = body_read
     if body_read is None:
         flow.request.stream = admission.stream_sent
         if admission.request.header(b"expect"):

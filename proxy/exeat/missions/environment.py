@@ -40,15 +40,21 @@ def client_environment(
     bundle_file: str,
     placeholders: Mapping[str, str],
     variables: Mapping[str, str],
+    access_key: str = "",
 ) -> dict[str, str]:
     """Return every variable a client needs; the result holds the pass, so it goes to the caller and nowhere else.
 
     ``ca_file`` is our certificate alone, ``bundle_file`` the system's roots and ours; ``placeholders`` maps services to
-    their stand-ins, ``variables`` services to the variable in which a client expects the shared credential.
+    their stand-ins, ``variables`` services to the variable in which a client expects the shared credential. ``access_key`` is the
+    stand-in for AWS's services, as ``KEY_ID:SECRET``.
     """
     environment = {
         variable: placeholders[service] for service, variable in variables.items() if service in placeholders
     }
+    if access_key:
+        key_id, _, secret = access_key.partition(":")
+        environment |= {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": ""}
+        environment["AWS_EC2_METADATA_DISABLED"] = "true"  # SDKs would look for a role of the machine
     if proxy_url:
         environment |= dict.fromkeys(_PROXY, proxy_url)
     environment |= {"NO_PROXY": _NO_PROXY, "no_proxy": _NO_PROXY}

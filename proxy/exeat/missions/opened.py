@@ -39,7 +39,7 @@ class ConnectionInfo:
 
     ``proxy`` is an HTTP proxy, ``socks`` a SOCKS5 one, whose passes ``sign_short`` makes; ``base_urls`` by service.
     ``placeholders`` gives an agent's stand-ins by service, ``variables`` the environment variable of each service whose
-    shared credential comes from ``env:NAME``.
+    shared credential comes from ``env:NAME``; ``aws`` is a service whose requests are signed with an access key.
     """
 
     proxy: ProxyOffer | None
@@ -47,6 +47,7 @@ class ConnectionInfo:
     bundle_file: str
     placeholders: Callable[[Agent], Mapping[str, str]]
     variables: Mapping[str, str]
+    aws: str = ""
     socks: ProxyOffer | None = None
     sign_short: Callable[[Mission, Agent], Secret] | None = None
     base_urls: Mapping[str, str] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class Opened:
             bundle_file=self.connection.bundle_file,
             placeholders=placeholders,
             variables=self.connection.variables,
+            access_key=placeholders.get(self.connection.aws, ""),
         )
         return {
             "agent": agent.spiffe_id,

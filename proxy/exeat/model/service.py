@@ -197,6 +197,12 @@ class Service:
             return False
         return issuer.kind == "stored_key" or (issuer.details is not None and shared.source in issuer.details.secrets())
 
+    @property
+    def holder(self) -> str:
+        """Under which name its credential is known: AWS's SDKs show one access key to all of its services."""
+        aws = self.credential is not None and self.credential.kind is PlaceKind.AWS_SIGV4
+        return PlaceKind.AWS_SIGV4.value if aws else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class EntityUid:

@@ -195,6 +195,8 @@ def _handouts(table: ServiceTable) -> Handouts:
 
 def _one_place(given: PlaceTable) -> CredentialPlace:
     kind = PlaceKind(given.in_)
+    if kind is PlaceKind.AWS_SIGV4:
+        return CredentialPlace(kind, "authorization")
     if kind is PlaceKind.BASIC:
         return CredentialPlace(kind, "authorization", user=given.user)
     if kind is PlaceKind.CERTIFICATE or (kind is PlaceKind.HMAC and "name" not in given.model_fields_set):

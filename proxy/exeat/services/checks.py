@@ -139,8 +139,14 @@ def _check_credential(at: str, table: ServiceTable) -> Iterator[Finding]:
         yield _finding(f"{at}.issuer.kind", "stored_key needs the key", 'add shared = { source = "env:NAME" }')
 
 
-_WITHOUT_VALUE = {"hmac": ("hmac", "vault"), "client_certificate": ("client_certificate", "vault")}
+_WITHOUT_VALUE = {
+    "aws_sigv4": ("aws", "stored_key"),
+    "hmac": ("hmac", "vault"),
+    "client_certificate": ("client_certificate", "vault"),
+}
 """Places of what never travels itself, and the kinds of issuers whose tokens are such."""
+_ONLY_AT = {"aws": "aws_sigv4", "hmac": "hmac", "client_certificate": "client_certificate"}
+"""Kinds of issuers, and the one place for what they issue."""
 
 
 def _check_signed(at: str, place: CredentialTable, kind: str | None) -> Iterator[Finding]:
@@ -149,10 +155,14 @@ def _check_signed(at: str, place: CredentialTable, kind: str | None) -> Iterator
     if any(each.in_ in _WITHOUT_VALUE for each in place.also):
         yield _finding(f"{at}.credential.also", "no client can show a credential there", "name another place")
     kinds = _WITHOUT_VALUE.get(place.in_)
-    if kinds is not None and kind not in kinds:
+    if place.in_ == "aws_sigv4" and place.model_fields_set - {"in_"}:
+        yield _finding(f"{at}.credential", "an AWS signature has its own places", 'write { in = "aws_sigv4" } alone')
+    if kinds is not None and kind not in kinds and (kind or place.in_ != "aws_sigv4"):
         yield _finding(f"{at}.issuer.kind", f'in = "{place.in_}" needs an issuer for it', f'set kind = "{kinds[0]}"')
-    elif kinds is None and kind in _WITHOUT_VALUE:
-        yield _finding(f"{at}.credential.in", f"what {kind} issues never travels as a value", f'set in = "{kind}"')
+    elif kinds is None and kind is not None and kind in _ONLY_AT:
+        yield _finding(
+            f"{at}.credential.in", f"what {kind} issues never travels as a value", f'set in = "{_ONLY_AT[kind]}"'
+        )
 
 
 def _spot(place: PlaceTable) -> tuple[str, str, str]:
@@ -175,7 +185,7 @@ def _check_place(at: str, place: PlaceTable) -> Iterator[Finding]:
 
 
 def _check_place_name(at: str, place: PlaceTable) -> Iterator[Finding]:
-    if place.in_ in ("basic", "client_certificate"):
+    if place.in_ in ("basic", "aws_sigv4", "client_certificate"):
         return
     if place.in_ in ("query", "cookie") and "name" not in place.model_fields_set:
         yield _finding(at, f"the {place.in_} has no name", "add name")

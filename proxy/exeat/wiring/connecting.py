@@ -15,6 +15,7 @@ from exeat.identity.short import sign_short
 from exeat.missions.opened import ConnectionInfo, ProxyOffer
 from exeat.model.destination import host_port
 from exeat.model.identity import Agent
+from exeat.model.service import PlaceKind
 from exeat.wiring.site import Site
 from exeat.wiring.ways import reached_at
 
@@ -41,6 +42,7 @@ def connection_info(
             for service in holders
             if service.shared is not None and service.shared.source.startswith("env:")
         },
+        aws=next((service.name for service in holders if service.holder == PlaceKind.AWS_SIGV4), ""),
     )
 
 

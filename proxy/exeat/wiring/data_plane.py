@@ -45,6 +45,7 @@ from exeat.wiring.holdings import read_overrides
 from exeat.wiring.identity import Identities, build_identities
 from exeat.wiring.issuing import Issuing, build_issuing
 from exeat.wiring.secrets import values_of
+from exeat.wiring.signers import build_readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
             pairwise_key=load_or_create(common.state / "pairwise.key", lambda: secrets.token_bytes(32)),
             holding=holding,
             signers={PlaceKind.HMAC: HmacSigner()},
+            readers=build_readers(site.services.services),
         ),
         world=world,
         dialer=Dialer(SystemResolver(), overrides, [(address.host, address.port) for address in own], limits.connect),

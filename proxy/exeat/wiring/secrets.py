@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from exeat.credentials.fingerprints import with_shared
 from exeat.credentials.held import Replaced
 from exeat.model.issuing import Grade
+from exeat.model.issuing.aws import AwsRole
 from exeat.model.secret import Secret
+from exeat.model.service import PlaceKind
+from exeat.sigv4 import read_keys
 from exeat.wiring.common import Common
 from exeat.wiring.holdings import honeytokens_of, issuer_references
 
@@ -25,14 +28,33 @@ def values_of(common: Common) -> tuple[Mapping[str, Secret], Mapping[str, Secret
     details = [each.issuer.details for each in services if each.issuer is not None and each.issuer.details is not None]
     public = {reference for each in details for reference in each.public()}  # names and certificates hide nothing
     issuers = sorted({reference for service in services for reference in issuer_references(service)} - public)
+    signed = {service.name for service in services if service.holder == PlaceKind.AWS_SIGV4}
+    keys = {each.access_key for each in details if isinstance(each, AwsRole)}
     towards = {
-        f"issuer secret {number}": value
+        f"issuer secret {number}": _secret_of(value) if reference in keys else value
         for number, reference in enumerate(issuers, 1)
         if (value := held.get(reference)) is not None
     }
-    before = [(name, each.value) for name, replaced in replaced_of(common).items() for each in replaced]
-    before += [("an issuer", each.value) for reference in issuers for each in held.replaced(reference)]
-    return {**common.stored, **towards}, honeytokens_of(common.loaded.settings.honeytoken, held), before
+    shared = {name: _secret_of(value) if name in signed else value for name, value in common.stored.items()}
+    before = [
+        (name, _secret_of(each.value) if name in signed else each.value)
+        for name, replaced in replaced_of(common).items()
+        for each in replaced
+    ]
+    before += [
+        ("an issuer", _secret_of(each.value) if reference in keys else each.value)
+        for reference in issuers
+        for each in held.replaced(reference)
+    ]
+    return {**shared, **towards}, honeytokens_of(common.loaded.settings.honeytoken, held), before
+
+
+def _secret_of(key: Secret) -> Secret:
+    """The secret of an access key written as ``KEY_ID:SECRET``, for its id stands in every signature; of anything else, all of it."""
+    try:
+        return read_keys(key).secret
+    except ValueError:
+        return key
 
 
 def replaced_of(common: Common) -> Mapping[str, Sequence[Replaced]]:

@@ -21,8 +21,11 @@ Level = Literal["low", "normal", "high", "critical"]
 class PlaceTable(Table):
     """A place in a request where a credential sits."""
 
-    in_: Literal["header", "basic", "query", "cookie", "hmac", "client_certificate"] = Field("header", alias="in")
-    """``hmac``: a signature over the request; ``client_certificate``: in the handshake with the origin."""
+    in_: Literal["header", "basic", "query", "cookie", "aws_sigv4", "hmac", "client_certificate"] = Field(
+        "header", alias="in"
+    )
+    """``aws_sigv4``: the request is signed with an access key, in its ``Authorization`` field or its query (presigned);
+    ``hmac``: a signature over the request; ``client_certificate``: in the handshake with the origin."""
     name: str = "Authorization"
     """The header, query parameter or cookie; with ``hmac`` the header that names the key, if there is one."""
     scheme: str = ""

@@ -45,6 +45,10 @@ class Assertions:
         """Who acts for the agent: this installation (RFC 8693 §2.1)."""
         return self._sign(self._issuer, server.client_id, server.server)
 
+    def about(self, agent: str, audience: str, **more: object) -> Secret:
+        """Who a session somewhere else is to be for, in that place's own words."""
+        return self._sign(self._issuer, agent, audience, **more)
+
     def client(self, server: AuthorizationServer) -> Secret:
         """Authenticate this installation as an OAuth client (RFC 7523 §3): issuer and subject are the client id."""
         return self._sign(server.client_id, server.client_id, server.server)

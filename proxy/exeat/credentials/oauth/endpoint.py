@@ -88,6 +88,18 @@ class Endpoints:
         Raise RefusalError(TOKEN_UNAVAILABLE) when there is none, when it is a redirect, too long or not readable in
         exactly one way, and while the server is being left alone: it said 429 or 503, or was unreachable or late.
         """
+        return _read(*await self.send(method, url, headers, body, patience=patience))
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        patience: float | None = None,
+    ) -> tuple[int, bytes]:
+        """As :meth:`ask`, but return the answer's status and body as they are, in whatever form."""
         left = self._pauses.left(url)
         if left > 0:
             raise _unavailable(f"left alone for {left:.0f} s more, as it failed or asked for it")
@@ -110,26 +122,25 @@ class Endpoints:
             self._pauses.begin(url)
             raise _unavailable(f"can't be reached: {type(error).__name__}") from None
 
-    async def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    async def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         async with self._client.ask(method, url, headers, body) as response:
             if response.status in {429, 503}:
                 seconds = self._pauses.begin(url, response.headers.get("Retry-After"))
                 raise _unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
             self._pauses.end(url)
-            return await _read(response)
+            try:
+                return response.status, await read_at_most(response, _LARGEST)
+            except TooLongError:
+                raise _unavailable(f"answered {response.status} with more than {_LARGEST} bytes") from None
 
     async def close(self) -> None:
         """Close every connection."""
         await self._client.close()
 
 
-async def _read(response: aiohttp.ClientResponse) -> Answer:
-    try:
-        body = await read_at_most(response, _LARGEST)
-    except TooLongError:
-        raise _unavailable(f"answered {response.status} with more than {_LARGEST} bytes") from None
-    if response.status != 200:
-        return Answer(response.status, _fields_or_none(body))
+def _read(status: int, body: bytes) -> Answer:
+    if status != 200:
+        return Answer(status, _fields_or_none(body))
     if not body:
         return Answer(200, {})
     try:

@@ -28,6 +28,8 @@ _STRIPPED = frozenset({b"alt-svc", b"proxy-authenticate", b"proxy-authorization"
 _MESSAGE_CODINGS = frozenset({b"grpc-encoding", b"connect-content-encoding"})
 """Codings of each message in the body, which aren't undone."""
 _SPECIAL = _STRIPPED | NOTED | _MESSAGE_CODINGS | {b"content-encoding", b"transfer-encoding"}
+_PLAIN = frozenset({b"", b"identity", b"aws-chunked"})
+"""No coding; the last one some S3 servers repeat of an upload, and the answer is as plain as any."""
 _OF_THE_CODED = frozenset(
     {
         b"content-encoding",
@@ -198,7 +200,7 @@ def _searched(
     ):
         raise AnswerError("messages in a coding that can't be searched")
     listed = b",".join(_values(fields, b"content-encoding")).lower().split(b",")
-    codings = [coding for each in listed if (coding := each.strip()) not in (b"", b"identity")]
+    codings = [coding for each in listed if (coding := each.strip()) not in _PLAIN]
     if not codings:
         return Head(masked, _part(fields, needles) if status == 206 else around(Scrubber(needles)))
     if len(codings) > 1 or codings[0] not in CODINGS or status == 206:

@@ -43,6 +43,7 @@ from exeat.enforcement.known_values import LeakError
 from exeat.enforcement.protocols.metering import pay, why_cut
 from exeat.enforcement.protocols.tellings import LateBody
 from exeat.enforcement.protocols.websocket import GovernedWebsocket
+from exeat.enforcement.signing import UnfitBodyError
 from exeat.enforcement.translate import BEGINNING, STAMP, WHOLE, ends_with_head, mark_head, response_of
 from exeat.model.reason import Reason
 
@@ -150,6 +151,9 @@ class GovernedStream(HttpStream):
         except LeakError as leak:
             yield from self._stop(leak, ended=isinstance(event, RequestEndOfMessage))
             return
+        except UnfitBodyError as unfit:
+            yield from self._not_as_signed(str(unfit), ended=isinstance(event, RequestEndOfMessage))
+            return
         if cut:
             yield from self._stop_upload()
 
@@ -163,6 +167,12 @@ class GovernedStream(HttpStream):
             self.client_state = self.state_done
         yield from self._answer()
         self.server_state = self.state_discard_response
+
+    def _not_as_signed(self, detail: str, *, ended: bool) -> Commands:
+        """End a request whose body isn't what was signed: what makes it whole has not gone, and doesn't go."""
+        if ended:
+            self.client_state = self.state_done
+        yield from self._break_off(detail, advice=detail)
 
     def _break_off(self, detail: str, reason: Reason = Reason.REQUEST_MALFORMED, advice: str = "") -> Commands:
         """End a request that is under way to its origin, and answer why."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
 
+from exeat.config.tables.issuers.aws import AwsTable
 from exeat.config.tables.issuers.base import IssuerTable
 from exeat.config.tables.issuers.basic import BasicTable
 from exeat.config.tables.issuers.browser_login import BrowserLoginTable
@@ -27,6 +28,7 @@ from exeat.config.tables.issuers.vault import VaultTable
 MARK = "kind:"
 """Before a kind where pydantic puts it into the place of an error."""
 KINDS: tuple[type[IssuerTable], ...] = (
+    AwsTable,
     BasicTable,
     BrowserLoginTable,
     ClientCertificateTable,
@@ -50,7 +52,8 @@ def _kind(value: Any) -> str:
 
 
 IssuerSpecTable = Annotated[
-    Annotated[BasicTable, Tag("kind:basic")]
+    Annotated[AwsTable, Tag("kind:aws")]
+    | Annotated[BasicTable, Tag("kind:basic")]
     | Annotated[BrowserLoginTable, Tag("kind:browser_login")]
     | Annotated[ClientCertificateTable, Tag("kind:client_certificate")]
     | Annotated[EntraTable, Tag("kind:entra")]
