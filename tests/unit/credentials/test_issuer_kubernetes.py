@@ -16,10 +16,8 @@ from pydantic import ValidationError
 
 from exeat.config.tables.issuers.kubernetes import KubernetesTable
 from exeat.credentials.held import HeldSecrets
-from exeat.credentials.issuers.kubernetes import KIND
-from exeat.credentials.issuing import IssuerParts
+from exeat.credentials.issuers.kubernetes import KubernetesIssuer
 from exeat.credentials.kubernetes.token_request import Wanted, check_token_request
-from exeat.credentials.oauth.assertions import Assertions
 from exeat.credentials.oauth.endpoint import Endpoints, client_context
 from exeat.credentials.oauth.holders import Holders
 from exeat.errors import RefusalError
@@ -88,13 +86,8 @@ async def api(clock):
 @pytest.fixture
 async def issuer(keyring, clock):
     endpoints = Endpoints(client_context(()), clock)
-    yield KIND.build(
-        IssuerParts(
-            clock=clock, keyring=keyring, issuer_url="https://exeat.test",
-            assertions=Assertions(keyring, "https://exeat.test", clock), endpoints=endpoints, tls=client_context(()),
-            secrets=HeldSecrets({SOURCE: Secret(BEARER)}), stored=lambda _: None, holders=Holders(), key=b"k" * 32,
-        )
-    )  # fmt: skip
+    held = HeldSecrets({SOURCE: Secret(BEARER)})
+    yield KubernetesIssuer(endpoints, keyring, "https://exeat.test", held, Holders(), b"k" * 32, clock)
     await endpoints.close()
 
 

@@ -5,20 +5,26 @@ Must not know: caches, policies, what the account may do.
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Callable
+from secrets import token_urlsafe
 from typing import final
 
 import orjson
 
 from exeat.credentials.issuing import IssuerKind, IssuerParts, Proof
+from exeat.credentials.keys import KeyRing
 from exeat.credentials.kubernetes.token_request import Wanted, check_token_request
+from exeat.credentials.oauth.endpoint import Endpoints
+from exeat.credentials.oauth.holders import Holders
 from exeat.credentials.public_ids import digest_of, public_id
 from exeat.errors import RefusalError
 from exeat.model.decision import TokenRequest
 from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.issuing.kubernetes import ServiceAccountTokens
 from exeat.model.reason import Reason
+from exeat.model.secret import Secret
 from exeat.model.token import Token
+from exeat.ports import Clock
 
 _TYP = "JWT"  # our access tokens are "at+jwt"
 _LIFE = 60
@@ -27,10 +33,29 @@ _LIFE = 60
 
 @final
 class KubernetesIssuer:
-    """Mint grade B tokens; implements the Issuer port."""
+    """Mint grade B tokens; implements the Issuer port.
 
-    def __init__(self, parts: IssuerParts) -> None:
-        self._parts = parts
+    ``keyring`` and ``issuer_url`` sign our word about ourselves, ``secrets`` returns the token that stands in its place, ``key``
+    keys the ids of tokens that have none of their own.
+    """
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        keyring: KeyRing,
+        issuer_url: str,
+        secrets: Callable[[str], Secret],
+        holders: Holders,
+        key: bytes,
+        clock: Clock,
+    ) -> None:
+        self._endpoints = endpoints
+        self._keyring = keyring
+        self._issuer = issuer_url
+        self._secrets = secrets
+        self._holders = holders
+        self._key = key
+        self._clock = clock
 
     async def mint(self, request: TokenRequest, spec: IssuerSpec) -> Token:
         """Ask for a token of the service account that the operation's scope names, else of the service's.
@@ -38,19 +63,19 @@ class KubernetesIssuer:
         Raise RefusalError(TOKEN_UNAVAILABLE) when the API server refuses, is late or can't be reached,
         RefusalError(TOKEN_TOO_WIDE) when it gives another token than asked.
         """
-        account, clock = _details_of(spec), self._parts.clock
+        account, clock = _details_of(spec), self._clock
         wanted = Wanted(
             account.namespace, _account(request.scope, account), spec.audience, int(spec.ttl), account.bound_to
         )
         sent = clock.time()
         headers = {"Authorization": f"Bearer {self._bearer(account)}", "Content-Type": "application/json"}
         body = orjson.dumps(wanted.body())
-        answer = await self._parts.endpoints.ask("POST", account.api_url + wanted.path, headers, body)
+        answer = await self._endpoints.ask("POST", account.api_url + wanted.path, headers, body)
         if answer.status != 201:
             raise RefusalError(Reason.TOKEN_UNAVAILABLE, f"the API server refused a token ({answer.status})")
         granted = check_token_request(answer.fields, wanted, sent=sent, now=clock.time())
-        digest = digest_of(self._parts.key, "kubernetes token", granted.value)
-        if not self._parts.holders.take(digest, request.session, granted.expires_at, clock.time()):
+        digest = digest_of(self._key, "kubernetes token", granted.value)
+        if not self._holders.take(digest, request.session, granted.expires_at, clock.time()):
             raise RefusalError(Reason.TOKEN_TOO_WIDE, "the API server granted what another session holds")
         return Token(granted.value, granted.id or public_id("k8s", digest), Grade.B, granted.expires_at)
 
@@ -61,17 +86,17 @@ class KubernetesIssuer:
     def _bearer(self, account: ServiceAccountTokens) -> str:
         """A token from its source, or our own word about ourselves, which the API server verifies by our keys."""
         if account.token:
-            return self._parts.secrets(account.token).reveal()
-        issued = int(self._parts.clock.time())
+            return self._secrets(account.token).reveal()
+        issued = int(self._clock.time())
         claims = {
-            "iss": self._parts.issuer_url,
+            "iss": self._issuer,
             "sub": account.subject,
             "aud": account.login_audience,
-            "jti": secrets.token_urlsafe(16),
+            "jti": token_urlsafe(16),
             "iat": issued,
             "exp": issued + _LIFE,
         }
-        return self._parts.keyring.current().token(_TYP, claims).reveal()
+        return self._keyring.current().token(_TYP, claims).reveal()
 
 
 def _account(scope: str, account: ServiceAccountTokens) -> str:
@@ -88,9 +113,15 @@ def _details_of(spec: IssuerSpec) -> ServiceAccountTokens:
     return spec.details
 
 
+def _build(parts: IssuerParts) -> KubernetesIssuer:
+    return KubernetesIssuer(
+        parts.endpoints, parts.keyring, parts.issuer_url, parts.secrets, parts.holders, parts.key, parts.clock
+    )
+
+
 KIND = IssuerKind(
     "kubernetes",
-    KubernetesIssuer,
+    _build,
     Proof.CONTRACT,
     narrows=(
         "one service account and one audience; what the account may do is for the cluster's roles (RBAC) to say, and "
