@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+from exeat.credentials.fingerprints import shown_part
 from exeat.decision.recognise import fingerprint, public_id
 from exeat.model.credential_use import RegisteredCredential
 from exeat.model.issuing import Grade
@@ -26,7 +27,8 @@ def registered_credentials(
     for service in services.services:
         secret = stored.get(service.name)
         if secret is not None and service.shared is not None:
-            holders[public_id(fingerprint(key, secret.reveal()))].append(service)
+            shown = shown_part(service, secret.reveal())
+            holders[public_id(fingerprint(key, shown))].append(service)
     return tuple(_registered(name, tuple(each)) for name, each in holders.items())
 
 
