@@ -24,6 +24,10 @@ def advice(line: Line) -> str:
         case State.IN_USE:
             date = "" if _dated(line) else "; set retire_by"
             return f"give {_who(senders)} the placeholder (exeat env){date}"
+        case State.RETIRED if line.was_replaced and not senders:
+            return "nothing, once it is revoked at the vendor: another value stands in its place"
+        case State.PLACEHOLDER_ONLY | State.SCOPED_TOKENS | State.UNUSED | State.NEVER_SEEN if line.was_replaced:
+            return "nothing: another value stands in its place, and nobody sends this one"
         case State.PLACEHOLDER_ONLY:
             return _beyond_custody(line, services)
         case State.SCOPED_TOKENS:

@@ -115,6 +115,11 @@ class Line:
         return stranger or (self.state is State.RETIRED and (bool(self.senders) or self.blocked))
 
     @property
+    def was_replaced(self) -> bool:
+        """Whether it is only the value before the one that is kept now."""
+        return self.registered is not None and self.registered.replaced
+
+    @property
     def blocked(self) -> bool:
         """Whether it is retired while its services have no other way, and are called: every such call is refused."""
         kept = self.registered is not None and self.registered.kept

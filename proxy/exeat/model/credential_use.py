@@ -72,7 +72,8 @@ class RegisteredCredential:
     """A shared credential as the configuration has it. ``attainable`` is the best grade any issuer of its services promises.
 
     ``issuers`` are kinds by service, ``sources`` references to where it is kept; ``retire_by`` is the earliest of its services'.
-    ``kept``: an issuer hands out the credential itself.
+    ``kept``: an issuer hands out the
+    credential itself. ``replaced``: another value stands in its place by now, and it is recognised for its overlap only.
     """
 
     fingerprint: str
@@ -82,3 +83,4 @@ class RegisteredCredential:
     attainable: str
     retire_by: float | None = None
     kept: bool = False
+    replaced: bool = False

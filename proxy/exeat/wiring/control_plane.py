@@ -49,6 +49,7 @@ from exeat.wiring.credentials import registered_credentials
 from exeat.wiring.issuing import Issuing, build_issuing
 from exeat.wiring.keeping import build_keeper
 from exeat.wiring.refreshing import build_refreshing
+from exeat.wiring.secrets import replaced_of
 
 logger = logging.getLogger("exeat.approvals")
 
@@ -152,7 +153,7 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
         StoredCredentialUses(store.runner),
         common.audit,
         common.clock,
-        lambda: registered_credentials(common.site.services, common.stored, common.key),
+        lambda: registered_credentials(common.site.services, common.stored, common.key, replaced_of(common)),
     )
     totals = TrafficTotals(uses, common.clock, inventory.note)
     return ControlPlane(

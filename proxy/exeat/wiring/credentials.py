@@ -6,9 +6,11 @@ Must not know: counts, anything that runs.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from exeat.credentials.fingerprints import shown_part
+from exeat.credentials.held import Replaced
 from exeat.decision.recognise import fingerprint, public_id
 from exeat.model.credential_use import RegisteredCredential
 from exeat.model.issuing import Grade
@@ -20,16 +22,26 @@ _BEST = (Grade.A, Grade.B, Grade.C, Grade.NONE)
 
 
 def registered_credentials(
-    services: ServiceIndex, stored: Mapping[str, Secret], key: bytes
+    services: ServiceIndex, stored: Mapping[str, Secret], key: bytes, replaced: Mapping[str, Sequence[Replaced]]
 ) -> tuple[RegisteredCredential, ...]:
-    """Each credential once, in the order of the services: several may share one."""
+    """Each credential once, in the order of the services: several may share one. Then what was ``replaced`` lately."""
     holders: dict[str, list[Service]] = defaultdict(list)
     for service in services.services:
         secret = stored.get(service.name)
         if secret is not None and service.shared is not None:
-            shown = shown_part(service, secret.reveal())
-            holders[public_id(fingerprint(key, shown))].append(service)
-    return tuple(_registered(name, tuple(each)) for name, each in holders.items())
+            holders[_name(key, service, secret)].append(service)
+    found = {name: _registered(name, tuple(each)) for name, each in holders.items()}
+    for service in services.services:
+        for before in replaced.get(service.name, ()):
+            name = _name(key, service, before.value)
+            found.setdefault(
+                name, replace(_registered(name, (service,)), retire_by=before.until, kept=False, replaced=True)
+            )
+    return tuple(found.values())
+
+
+def _name(key: bytes, service: Service, value: Secret) -> str:
+    return public_id(fingerprint(key, shown_part(service, value.reveal())))
 
 
 def _registered(name: str, services: tuple[Service, ...]) -> RegisteredCredential:

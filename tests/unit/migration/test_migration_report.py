@@ -42,6 +42,8 @@ def line(*uses: CredentialUse, entry: RegisteredCredential | None = ENTRY, befor
             State.RETIRED,
             "every call",
         ),
+        (line(use("placeholder"), entry=replace(ENTRY, replaced=True)), State.SCOPED_TOKENS, "another value"),
+        (line(use("shared"), entry=replace(ENTRY, replaced=True)), State.IN_USE, "give bot the placeholder"),
         (line(before=NOW - DAY, entry=None), State.RETIRED, "nothing, once"),
         (line(use("forwarded", fingerprint=STRANGER), entry=None), State.UNREGISTERED, "who gave it to bot"),
         (line(use("foreign", fingerprint=STRANGER, service=""), entry=None), State.UNREGISTERED, "have it taken away"),
