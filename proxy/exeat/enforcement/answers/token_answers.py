@@ -71,7 +71,7 @@ class TokenReader:
         """Return the answer as the agent gets it; raise AnswerError for one that can't be read."""
         try:
             given = self._form(body) if self._media == _FORM else self._json(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             if self._what.shape == "likely" and b"token" not in body.lower():
                 return body
             if self._status >= 400:
@@ -121,7 +121,8 @@ class TokenReader:
     def _batch(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Git LFS: ``objects[].actions.{download,upload,verify}`` with ``href`` and ``header`` (its docs/api/batch.md)."""
         for each in _dicts(answer.get("objects", [])):
-            for action in _dicts(list(each.get("actions", {}).values())):
+            actions = each.get("actions") or {}
+            for action in _dicts(list(actions.values()) if isinstance(actions, dict) else None):
                 self._action(action)
         return answer
 
@@ -133,6 +134,8 @@ class TokenReader:
         host = canonical_host(parts.hostname) if parts.hostname else self._request.host
         secure = (parts.scheme or self._request.scheme).lower() == "https"
         for name, value in fields.items():
+            if not isinstance(value, str):
+                raise ValueError  # noqa: TRY004
             if name.lower() not in _PLAIN_FIELDS:
                 before, blank, last = value.rpartition(" ")
                 fields[name] = before + blank + self._keep_token(last, host, secure=secure)
