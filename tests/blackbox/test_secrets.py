@@ -68,7 +68,6 @@ def test_a_new_value_is_used_at_once_by_every_worker(exeat, mission, origin):
     assert {sent(exeat, mission, origin) for _ in range(8)} == {f"Bearer {SECOND}"}
 
 
-@pytest.mark.guard("replaced-is-recognised")
 def test_the_value_before_is_recognised_for_its_overlap(exeat, mission, origin):
     """An agent that still sends it is served with the new one; elsewhere it is refused; once its time is up it is over."""
     put(exeat, "set", "vendor", SECOND)
