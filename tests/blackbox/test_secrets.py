@@ -12,6 +12,7 @@ import pytest
 from rig.config import operation, service
 from rig.proxy import COMMAND, clean_environment
 from rig.wire import ask, refused
+from servers.openbao.launch import OpenBao, missing
 
 FIRST, SECOND, THIRD = (f"store-canary-{number}-77c0e1d2b3" for number in (1, 2, 3))
 FILED, REFILED = "file-canary-1-9a8b7c6d5e", "file-canary-2-9a8b7c6d5e"
@@ -67,7 +68,6 @@ def test_a_new_value_is_used_at_once_by_every_worker(exeat, mission, origin):
     assert {sent(exeat, mission, origin) for _ in range(8)} == {f"Bearer {SECOND}"}
 
 
-@pytest.mark.guard("replaced-is-recognised")
 def test_the_value_before_is_recognised_for_its_overlap(exeat, mission, origin):
     """An agent that still sends it is served with the new one; elsewhere it is refused; once its time is up it is over."""
     put(exeat, "set", "vendor", SECOND)
@@ -104,6 +104,48 @@ def test_a_changed_file_is_read_again_when_it_is_said(exeat, mission, origin, co
     assert sent(exeat, mission, origin, "filed", f"Authorization: Bearer {FILED}") == f"Bearer {REFILED}"
     (record,) = exeat.audit_records("admin", event="secret_changed", source=f"file:{config.kept}")[-1:]
     assert record["by"] == "exeat"
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_a_secret_of_a_vault_is_followed(make_exeat, origin, tmp_path):
+    """Read at the start under a login of its own, and again by the clock; while the vault is down the old value stays."""
+    with OpenBao(tmp_path) as bao:
+        bao.policy("reader", "secret/data/vendor")
+        bao.call("POST", "sys/auth/approle", {"type": "approle"})
+        bao.call("POST", "auth/approle/role/exeat", {"token_policies": ["reader"], "token_ttl": "60s"})
+        bao.call("POST", "secret/data/vendor", {"data": {"key": FIRST}})
+        role = bao.call("GET", "auth/approle/role/exeat/role-id")["data"]["role_id"]
+        secret_id = bao.call("POST", "auth/approle/role/exeat/secret-id")["data"]["secret_id"]
+
+        def change(config):
+            config.environ["VAULT_SECRET_ID"] = secret_id
+            config.tables["secrets"] = {"refresh": "1s", "vault": {
+                "server": bao.url, "login": "approle", "role": role, "secret_id": "env:VAULT_SECRET_ID", "policies": ["reader"],
+            }}  # fmt: skip
+            issuer = {"kind": "stored_key", "ttl": "60s"}
+            config.service("example").update(shared={"source": "vault:secret/vendor#key"}, issuer=issuer)
+
+        exeat = make_exeat(origin, change=change).start()
+        mission = exeat.open()
+        assert sent(exeat, mission, origin, "api") == f"Bearer {FIRST}"
+        accessors = len(bao.call("LIST", "auth/token/accessors")["data"]["keys"])
+        assert accessors <= 2, "a login that read is kept"
+        bao.call("POST", "secret/data/vendor", {"data": {"key": SECOND}})
+        deadline = time.monotonic() + 30
+        while sent(exeat, mission, origin, "api") != f"Bearer {SECOND}":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert sent(exeat, mission, origin, "api", f"Authorization: Bearer {FIRST}") == f"Bearer {SECOND}"
+        bao.stop()
+        while not exeat.audit_records("admin", event="secret_unreadable"):
+            assert time.monotonic() < deadline + 30
+            time.sleep(0.1)
+        assert sent(exeat, mission, origin, "api") == f"Bearer {SECOND}"
+        exeat.stop()
+        with pytest.raises(AssertionError, match="vault:secret/vendor#key"):
+            exeat.start()
+        for value in (FIRST, SECOND, secret_id):
+            assert value.encode() not in exeat.everything_written()
 
 
 def test_a_removed_secret_is_used_no_more(exeat, mission, origin):

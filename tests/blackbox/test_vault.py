@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import time
 
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 ECHO = (operation("GET /echo", "items/list", "read"), operation("POST /echo", "items/create", "write"))
 SECRET_ID = "env:VAULT_SECRET_ID"
+WORKERS = int(os.environ.get("RIG_WORKERS", "1"))
 KEPT = "kv-canary-5d81c07e22"
 
 
@@ -157,16 +159,16 @@ def outcome(exeat, mission):
 @pytest.mark.parametrize(("host", "verb"), [("db", "revoke"), ("role", "close")])
 def test_a_database_login_lives_as_long_as_its_mission(exeat, mission, origin, bao, postgres, host, verb):
     """Made for this mission, used again by its next request, and PostgreSQL refuses it when the mission's end returns."""
-    for _ in range(2):
+    for _ in range(4):
         assert ask(exeat, mission, "GET", "/echo", host=f"{host}.example.test").status == 200
-    user, password = pair(origin.last)
-    assert pair(origin.requests[0]) == (user, password)
-    assert logs_in(postgres, bao, user, password)
+    made = {pair(seen) for seen in origin.requests}
+    assert len(made) <= WORKERS
+    assert all(logs_in(postgres, bao, *each) for each in made)
     record = outcome(exeat, mission)["credential"]
     assert (record["grade"], record["token"][:3]) == ("B", "vt-")
     figures = exeat.end(mission, verb)
-    assert figures["applied"]["tokens_revoked"] == 1, figures
-    assert not logs_in(postgres, bao, user, password)
+    assert figures["applied"]["tokens_revoked"] == len(made), figures
+    assert not any(logs_in(postgres, bao, *each) for each in made)
 
 
 def test_each_mission_has_a_login_of_its_own(exeat, mission, origin, bao, postgres):
@@ -191,10 +193,10 @@ def test_the_server_itself_refuses_another_path(exeat, mission, bao):
     assert b"permission denied" in wider.body
     assert outcome(exeat, mission)["credential"]["grade"] == "A"
     live = len(bao.call("LIST", "auth/token/accessors")["data"]["keys"])
-    assert exeat.end(mission)["applied"]["tokens_revoked"] == 1
-    assert (
-        len(bao.call("LIST", "auth/token/accessors")["data"]["keys"]) == live - 2
-    )  # the login, and the token below it
+    revoked = exeat.end(mission)["applied"]["tokens_revoked"]
+    assert 1 <= revoked <= WORKERS
+    # Each with the login above it.
+    assert len(bao.call("LIST", "auth/token/accessors")["data"]["keys"]) == live - 2 * revoked
 
 
 def test_an_operation_without_policies_gets_no_token(exeat, mission, bao):
@@ -247,9 +249,11 @@ def test_a_frozen_server_refuses_in_time_and_recovers(exeat, mission, origin, ba
     finally:
         bao.freeze(False)
     deadline = time.monotonic() + 20
-    while ask(exeat, mission, "GET", "/echo", host="db.example.test").status != 200:
+    served = 0
+    while served < 3 * WORKERS:  # each worker leaves it alone for itself
+        served = served + 1 if ask(exeat, mission, "GET", "/echo", host="db.example.test").status == 200 else 0
         assert time.monotonic() < deadline, "it is left alone for good"
-        time.sleep(0.1)
+        time.sleep(0.0 if served else 0.1)
 
 
 def test_no_secret_is_written_down(exeat, mission, origin, bao):

@@ -75,17 +75,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$")
 """Lower-case letters, digits, '.', '_' and '-', 63 at most."""
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _LOCAL = r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|exec:.+|systemd:[A-Za-z0-9_@:-][A-Za-z0-9._@:-]*|keyring:[^/]+/.+"
-_KEPT = (
-    r"store:[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?|vault:[A-Za-z0-9_-][A-Za-z0-9._/-]*#[A-Za-z0-9_.-]+"
-    r"|aws-secretsmanager:[a-z0-9-]+/[^#]+(?:#.+)?|google-secretmanager:projects/[^/]+/secrets/[^/]+(?:/versions/[^/]+)?"
-)
+_KEPT = r"store:[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?|vault:[A-Za-z0-9_-][A-Za-z0-9._/-]*#[A-Za-z0-9_.-]+"
 LocalReference = Annotated[str, Field(pattern=rf"^({_LOCAL})$")]
 """Where a secret is on this host: ``env:NAME``, ``file:PATH``, ``exec:COMMAND ARG…`` (no shell; it prints the secret alone)
 ``systemd:NAME`` (a credential that systemd hands to the unit) or ``keyring:SERVICE/USER`` (the keyring of the user who runs us)."""
 SourceReference = Annotated[str, Field(pattern=rf"^({_LOCAL}|{_KEPT})$")]
-"""Where a secret is: on this host as above, or ``store:NAME`` (sealed in our store, by ``exeat secret set``),
-``vault:MOUNT/PATH#FIELD`` (a KV engine of the vault of ``[secrets.vault]``), ``aws-secretsmanager:REGION/ID#FIELD``,
-``google-secretmanager:projects/P/secrets/S``."""
+"""Where a secret is: on this host as above, or ``store:NAME`` (sealed in our store, by ``exeat secret set``) or
+``vault:MOUNT/PATH#FIELD`` (a KV engine of the vault of ``[secrets.vault]``)."""
 ServerUrl = Annotated[str, AfterValidator(check_server_url)]
 KeysUrl = Annotated[
     str, AfterValidator(lambda url: url and check_server_url(url, "could be given other keys on the way"))

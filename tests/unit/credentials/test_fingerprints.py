@@ -8,7 +8,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exeat.credentials.fingerprints import build_table, check_shared, placeholder
+from exeat.credentials.fingerprints import build_table, check_shared, placeholder, with_shared
+from exeat.credentials.held import Replaced
 from exeat.decision.recognise import Known, fingerprint, public_id
 from exeat.model.identity import Agent
 from exeat.model.secret import Secret
@@ -107,3 +108,14 @@ def test_every_placeholder_is_known_as_its_own(names):
         for service in services:
             known = table.look_up(placeholder(KEY, agent, service))
             assert (known.agent, known.service) == (agent.key, service.name)
+
+
+def test_what_a_credential_was_is_taken_for_it_until_its_time_is_up():
+    """With shared credentials as they are now; placeholders stay as they were."""
+    old, new = Secret("xoxb-old-0123456789"), Secret("xoxb-new-0123456789")
+    table = build_table(KEY, [SLACK, STRIPE], [BOT], {"slack": old})
+    later = with_shared(table, [SLACK, STRIPE], {"slack": new}, {"slack": [Replaced(old, 1_900_000_000.0)]})
+    assert later.look_up(new.reveal()).retire_by == 2_000_000_000.0
+    assert later.look_up(old.reveal()).retire_by == 1_900_000_000.0
+    assert later.look_up(placeholder(KEY, BOT, SLACK)) == table.look_up(placeholder(KEY, BOT, SLACK))
+    assert with_shared(later, [SLACK, STRIPE], {"slack": new}, {}).look_up(old.reveal()) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from exeat.credentials.held import Current, HeldSecrets, Replaced
 from exeat.model.secret import Secret
 
@@ -14,6 +16,7 @@ def before(held: HeldSecrets, name: str = "file:a") -> list[tuple[str, float]]:
     return [(each.value.reveal(), each.until) for each in held.replaced(name)]
 
 
+@pytest.mark.guard("replaced-is-recognised")
 def test_a_changed_value_is_new_for_whoever_asks_and_the_old_one_remembered():
     held = HeldSecrets({"file:a": Secret("one"), "file:b": Secret("other")})
     assert held.take({"file:a": current("two"), "file:b": current("other")}, 100.0, 60.0) == {"file:a"}

@@ -76,7 +76,7 @@ async def issuer(liar: Liar, tmp_path: Path) -> AsyncIterator[VaultIssuer]:
     keys = KeyRing.load_or_create(tmp_path / "keys", "token", "ES256", 3600, 60, clock)
     parts = IssuerParts(
         clock=clock, keyring=keys, issuer_url="https://exeat.test", assertions=nothing, endpoints=nothing,
-        tls=ssl.create_default_context(), secrets=lambda _: Secret("secret-id"), stored=lambda _: None, holders=Holders(),
+        tls=ssl.create_default_context(), secrets=lambda _: Secret("secret-id"), stored=lambda _: None, holders=Holders(), refresher=nothing,
         key=os.urandom(32),
     )  # fmt: skip
     made = VaultIssuer(parts)
