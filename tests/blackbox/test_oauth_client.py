@@ -149,6 +149,17 @@ def test_a_lying_server_gets_its_token_back(exeat, mission, origin, relay, lie):
     assert len(relay.asked("/token/revocation")) == 1
 
 
+def test_a_token_is_replaced_before_it_expires(exeat, mission, origin, relay):
+    """One that lives four seconds serves the first two."""
+    relay.hook = lambda _, fields: fields | {"expires_in": 4}
+    seen, deadline = set(), time.monotonic() + 15
+    while len(seen) <= 2:  # each worker has one of its own
+        assert time.monotonic() < deadline
+        assert call(exeat, mission, "own").status == 200
+        seen.add(bearer(origin.last))
+        time.sleep(0.25)
+
+
 def test_a_token_dies_at_the_server_with_its_mission(exeat, mission, origin, oidc):
     """Introspection says active before and inactive after."""
     assert call(exeat, mission, "own").status == 200
