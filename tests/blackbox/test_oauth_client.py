@@ -248,6 +248,7 @@ def test_a_crash_between_answer_and_commit_is_told_and_mended(exeat, oidc, origi
     decided = exeat.admin("GET", f"/v1/decisions/{said['decision_id']}").ok()
     assert "the answer to its use at" in str(decided)
     assert "was never stored" in exeat.log_text()
+    assert [each["service"] for each in exeat.audit_records("alert", event="refresh_token_lost")] == ["lasting"]
     authorize(oidc, config)
     assert call(exeat, mission, "lasting").status == 200, exeat.log_text()[-3000:]
 
