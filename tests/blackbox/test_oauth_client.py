@@ -149,6 +149,17 @@ def test_a_lying_server_gets_its_token_back(exeat, mission, origin, relay, lie):
     assert len(relay.asked("/token/revocation")) == 1
 
 
+def test_a_token_is_replaced_before_it_expires(exeat, mission, origin, relay):
+    """One that lives four seconds serves the first two."""
+    relay.hook = lambda _, fields: fields | {"expires_in": 4}
+    seen, deadline = set(), time.monotonic() + 15
+    while len(seen) <= 2:  # each worker has one of its own
+        assert time.monotonic() < deadline
+        assert call(exeat, mission, "own").status == 200
+        seen.add(bearer(origin.last))
+        time.sleep(0.25)
+
+
 def test_a_token_dies_at_the_server_with_its_mission(exeat, mission, origin, oidc):
     """Introspection says active before and inactive after."""
     assert call(exeat, mission, "own").status == 200
@@ -237,6 +248,7 @@ def test_a_crash_between_answer_and_commit_is_told_and_mended(exeat, oidc, origi
     decided = exeat.admin("GET", f"/v1/decisions/{said['decision_id']}").ok()
     assert "the answer to its use at" in str(decided)
     assert "was never stored" in exeat.log_text()
+    assert [each["service"] for each in exeat.audit_records("alert", event="refresh_token_lost")] == ["lasting"]
     authorize(oidc, config)
     assert call(exeat, mission, "lasting").status == 200, exeat.log_text()[-3000:]
 

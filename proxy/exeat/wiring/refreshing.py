@@ -31,6 +31,7 @@ def build_refreshing(
         common.sources.load,
         KeptFamilies(safe),
         leases,
+        common.audit,
         "sole" if common.loaded.settings.store.url.startswith(sqlite.PREFIX) else secrets.token_hex(16),
         common.key,
         clock,

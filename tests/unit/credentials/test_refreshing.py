@@ -83,8 +83,17 @@ def source():
     return Source()
 
 
+class Audit(list):
+    """What was recorded."""
+
+
 @pytest.fixture
-async def replica(server, source, tmp_path):
+def audit():
+    return Audit()
+
+
+@pytest.fixture
+async def replica(server, source, tmp_path, audit):
     """Make refreshers, each with a store of its own on one database."""
     clock, stores, endpoints = SystemClock(), [], []
 
@@ -103,6 +112,7 @@ async def replica(server, source, tmp_path):
             source.load,
             KeptFamilies(Safe(Sealer([SealingKey.derive(b"k" * 32)]), StoredSecrets(store.runner), clock)),
             store.leases,
+            audit,
             f"replica {len(stores)}",
             b"k" * 32,
             clock,
@@ -160,7 +170,7 @@ async def test_whoever_goes_away_doesnt_take_the_answer_along(replica, server):
 
 
 @pytest.mark.guard("refresh-mark")
-async def test_an_answer_that_was_never_stored_is_told(replica, server, monkeypatch, caplog):
+async def test_an_answer_that_was_never_stored_is_told(replica, server, monkeypatch, caplog, audit):
     """As after a crash: the server is asked once more, ends the family, and is left alone until somebody authorizes again."""
     one = replica()
     monkeypatch.setattr(one, "_follow", _crash)
@@ -172,6 +182,9 @@ async def test_an_answer_that_was_never_stored_is_told(replica, server, monkeypa
             await two.refresh("mail", "mail:read")
     assert used(server) == ["first", "first"]
     assert "was never stored" in caplog.text
+    assert [(record["kind"], record["event"], record["service"]) for record in audit] == [
+        ("alert", "refresh_token_lost", "mail")
+    ]
 
 
 async def _crash(*_):

@@ -8,7 +8,7 @@ A server that is slow is waited for longer than the request that wanted a token:
 What a crash costs. Before the server is asked, a mark says so in the store. If we die between its answer and our commit,
 the token that followed is lost: nobody can get it back. The next use finds the mark and asks once more with the
 token it has. A server that doesn't rotate, or gives grace, answers, and nothing was lost. One that rotates strictly
-refuses and ends the family; then that is stored, logged as an error, told in every refusal, and nothing is asked any more
+refuses and ends the family; then that is stored, an alert in log and audit, told in every refusal, and nothing is asked any more
 until somebody authorizes again and another first token is found in its source. Must not know: workers, SQL, what a token is for.
 """
 
@@ -33,8 +33,9 @@ from exeat.errors import ConflictError, RefusalError, StartError, UnavailableErr
 from exeat.model.issuing import IssuerSpec
 from exeat.model.issuing.oauth_client import OAuthClient
 from exeat.model.reason import Reason
+from exeat.model.record import RecordKind
 from exeat.model.secret import Secret
-from exeat.ports import Clock, Leases
+from exeat.ports import AuditSink, Clock, Leases
 
 logger = logging.getLogger("exeat.refresh")
 
@@ -75,6 +76,7 @@ class Refreshing:
         load: Callable[[str], Secret],
         kept: KeptFamilies,
         leases: Leases,
+        audit: AuditSink,
         holder: str,
         key: bytes,
         clock: Clock,
@@ -90,6 +92,7 @@ class Refreshing:
         self._leases = leases
         self._key = hmac.digest(key, b"exeat refresh token seed v1", hashlib.sha256)
         self._clock = clock
+        self._audit = audit
         self._holder = holder
         self._turns: dict[str, asyncio.Lock] = {}
         self._seeds: dict[str, Secret] = {}
@@ -181,6 +184,15 @@ class Refreshing:
         if answer.error == "invalid_grant":
             lost = _lost(doubt, details)
             logger.error("%s: %s", turn.name, lost)
+            services = sorted(name for name, each in self._services.items() if _name(each) == turn.name)
+            self._audit.append(
+                {
+                    "kind": RecordKind.ALERT,
+                    "event": "refresh_token_lost",
+                    "service": " ".join(services),
+                    "reason": lost,
+                }
+            )
             await self._keep(turn, replace(turn.family, lost=lost))
             raise _unavailable(lost)
         # It wasn't used; what was in doubt before still is.
