@@ -7,6 +7,7 @@ from catalogue_kit import EXAMPLE, build, example, operations
 
 from exeat.errors import ConfigurationError
 from exeat.model.issuing import Grade, IssuerSpec
+from exeat.model.issuing.jwt import SignedToken
 from exeat.model.service import PlaceKind, Sensitivity
 from exeat.services.catalogue import built_in
 
@@ -16,7 +17,7 @@ def test_a_service_is_built_as_its_table_says():
     assert (service.name, service.namespace, service.ports) == ("example", "Example", (443,))
     assert service.credential is not None
     assert (service.credential.kind, service.credential.name) == (PlaceKind.HEADER, "authorization")
-    assert service.issuer == IssuerSpec("jwt", 60.0, "https://api.example.test", grade=Grade.A)
+    assert service.issuer == IssuerSpec("jwt", 60.0, "https://api.example.test", SignedToken("access"), Grade.A)
     assert service.operations[1].methods == ("GET", "HEAD")
     assert service.operations[0].scope == "refunds/create"
     assert service.resources[0].sensitivity is Sensitivity.HIGH
