@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from catalogue_kit import build, example
 from readers_kit import posted
@@ -142,7 +144,7 @@ def table(match=f"POST {ENTER}", descriptor=BYTES, **captures):
         "reader": "grpc",
         "captures": captures or {"room": "/room/name"},
     }
-    return example(operation=[operation], resource=[], descriptor_set=descriptor)
+    return example(operation=[operation], resource=[], descriptor_set=b64encode(descriptor).decode())
 
 
 def test_the_descriptor_is_checked_at_load():
