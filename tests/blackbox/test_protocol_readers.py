@@ -157,6 +157,7 @@ def test_a_slack_message_is_judged_by_its_channel_wherever_that_stands(
 BLUE, RED = b"\x0a\x06\x0a\x04blue", b"\x0a\x05\x0a\x03red"
 
 
+@pytest.mark.guard("grpc-field-twice")
 @pytest.mark.parametrize(("message", "flag", "code"), [
     (BLUE, 0, ""), (RED, 0, "policy_denied"), (BLUE + RED, 0, "request_malformed"), (b"\x0a\x0b\x0a\x04blue\x0a\x03red", 0, "request_malformed"), (BLUE + b"\xf2\x07\x01x", 0, "request_malformed"),
     (BLUE, 1, "request_malformed"), (b"", 0, "operation_unknown"),
