@@ -6,6 +6,7 @@ What the table itself says wins over the file, key by key. Must not know: what a
 from __future__ import annotations
 
 import tomllib
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def _described(table: Any, base: Path, findings: list[Finding]) -> Any:
     try:
         if path.stat().st_size > _LARGEST:
             raise OSError(None, "is too large for a descriptor")
-        return table | {"descriptor_set": path.read_bytes()}
+        return table | {"descriptor_set": b64encode(path.read_bytes()).decode("ascii")}
     except OSError as error:
         findings.append(Finding(str(path), f"can't be read: {error.strerror}", fix="check the service's descriptor"))
     return table

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -170,7 +171,7 @@ def _build(table: ServiceTable) -> Service:
         foreign=table.foreign,
         refusal=table.refusal,
         encoded_slash=table.encoded_slash,
-        descriptor=table.descriptor_set,
+        descriptor=b64decode(table.descriptor_set),
         paths=table.paths,
         handouts=_handouts(table),
         placeholder=table.placeholder,

@@ -175,8 +175,8 @@ class ServiceTable(Table):
     """A file with this service's description, as ``exeat service import`` writes it; fields given here win over it."""
     descriptor: Path | None = None
     """A compiled FileDescriptorSet (``protoc --include_imports --descriptor_set_out=FILE``), where gRPC messages name resources."""
-    descriptor_set: SkipJsonSchema[bytes] = b""
-    """What stands in that file."""
+    descriptor_set: SkipJsonSchema[str] = ""
+    """What stands in that file, in base64: settings travel as text."""
     like: Name | None = None
     """The built-in service to start from, where the name is another one."""
     namespace: Annotated[str, Field(pattern=r"^([A-Z][A-Za-z0-9]{0,62})?$")] = ""

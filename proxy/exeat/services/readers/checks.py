@@ -5,6 +5,7 @@ Must not know: other services, files.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Collection, Iterator, Sequence
 
 from exeat.config.tables.service import OperationTable, ServiceTable
@@ -102,7 +103,7 @@ def check_messages(at: str, table: ServiceTable) -> Iterator[Finding]:
     descriptors = None
     if table.descriptor_set or table.descriptor is not None:
         try:
-            descriptors = read_descriptors(table.descriptor_set)
+            descriptors = read_descriptors(b64decode(table.descriptor_set))
         except ValueError as error:
             yield Finding("", str(error), field=f"{at}.descriptor")
             return
