@@ -19,12 +19,16 @@ from exeat.decision.decide import decide
 from exeat.decision.normalize import normalize
 from exeat.decision.recognise import FingerprintTable
 from exeat.decision.snapshot import Snapshot, with_mission
-from exeat.model.decision import Permit, TokenRequest
+from exeat.enforcement.signing.aws_sigv4 import AwsSigner
+from exeat.model.decision import Inject, Permit, TokenRequest
 from exeat.model.destination import DestinationPattern
 from exeat.model.identity import Agent
-from exeat.model.issuing import IssuerSpec
+from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.mission import AllowedDestination, Ceilings, Mission
 from exeat.model.request import CanonicalRequest, Tunnel, WireRequest
+from exeat.model.secret import Secret
+from exeat.model.service import CredentialPlace, PlaceKind
+from exeat.model.token import Token
 from exeat.policy.bundle import SchemaNames, load_bundle
 from exeat.services.catalogue import build_catalogue
 
@@ -82,6 +86,27 @@ def measure(work: list[object], call) -> list[float]:
     return times
 
 
+def signing():
+    """Read and sign anew one request to S3 of an SDK's kind."""
+    signed = (
+        b"AWS4-HMAC-SHA256 Credential=AKIAEXEATABCDEFGHIJK/20261124/eu-central-1/s3/aws4_request,"
+        b" SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date, Signature=" + b"0" * 64
+    )
+    headers = (
+        (b"authorization", signed), (b"x-amz-date", b"20261124T120000Z"), (b"x-amz-content-sha256", b"a" * 64),
+        (b"content-type", b"text/plain"), (b"user-agent", b"Boto3"), (b"exeat-agent", b"spiffe://x/env/prod/agent/bot"),
+    )  # fmt: skip
+    put = CanonicalRequest(
+        "PUT", "https", "s3.eu-central-1.amazonaws.com", 443, "/b/key", "a=b", headers, "HTTP/1.1", True
+    )
+    parts = {"access_key_id": Secret("ASIAABCDEFGHIJKLMNOP"), "session_token": Secret("t" * 900)}
+    token, now = Token(Secret("s" * 40), "id", Grade.A, None, parts), time.time()
+    asked = TokenRequest("m/bot", "m", "spiffe://x/env/prod/agent/bot", "s3", "s3:objects/put", "R", "s")
+    inject, signer = Inject(asked, CredentialPlace(PlaceKind.AWS_SIGV4, "authorization")), AwsSigner()
+    signer.read(put, None, now).sign(headers, "/b/key?a=b", inject, token, now)  # loads the library
+    return lambda: signer.read(put, None, now).sign(headers, "/b/key?a=b", inject, token, now)
+
+
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as name:
@@ -106,6 +131,7 @@ def main() -> None:
         loop = asyncio.new_event_loop()
         show("mint (jwt, ES256)", measure([None] * 2000, lambda _: loop.run_until_complete(issuer.mint(token, spec))))
         loop.close()
+        show("sign anew (AWS)", measure([signing()] * 2000, lambda sign: sign()))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def role(**more: Any) -> dict[str, Any]:
 def config(config, authority, tmp_path_factory):
     """S3 by path and by host, keyless and with a long-lived key, custody of that key itself, and an API behind execute-api."""
     issuer = f"http://127.0.0.1:{config.admin_port}"
-    names = ("keyed.example.test", "custody.example.test", "wrong.example.test")
+    names = ("keyed.example.test", "custody.example.test", "wrong.example.test", "like.example.test")
     folder = tmp_path_factory.mktemp("seaweed")
     with Seaweed(folder, authority, issuer, *names) as s3, StsRelay(s3.url) as relay:
         del config.policies["site.cedar"]  # it speaks of operations that are not here
@@ -62,6 +62,10 @@ def config(config, authority, tmp_path_factory):
         add(config, "keyed", s3.https, names[0], issuer=role(sts_url=relay.url, access_key="env:S3_KEY"))
         add(config, "custody", s3.https, names[1], shared={"source": "env:S3_KEY"})
         add(config, "wrong", s3.https, names[2], issuer=role(sts_url=relay.url, access_key="env:WRONG_KEY"))
+        hosts = ["like.example.test"]
+        config.tables["service"].append({"name": "like", "like": "aws-s3", "hosts": hosts, "issuer": keyless})
+        config.allow(*hosts, local=s3.https)
+        config.template["operations"].append("like:*")
         hosted = [{**each, "match": each["match"].replace("/{bucket}", "")} for each in OPERATIONS[1:4]]
         alpha = [{"type": "Object", "id": "alpha/{key}"}]
         add(config, "alpha", s3.https, "alpha.s3.example.test", *hosted, issuer=keyless, resource=alpha)
@@ -346,6 +350,19 @@ def test_a_body_that_was_not_signed_is_not_sent_whole(exeat, mission, origin, aw
     assert answer.status in (0, 400), (answer.status, answer.body[:200])
     assert not any(seen.complete for seen in origin.requests)
     assert outcome(exeat, mission)["code"] == "request_malformed"
+
+
+def test_the_built_in_description_of_s3_needs_an_issuer_and_nothing_else(exeat, mission, filled, relay):
+    """Its operations are what the issuer's statements are named after."""
+    like = {"endpoint": "https://like.example.test"}
+    answers = boto3(
+        mission,
+        {"do": "put_object", "with": {"Bucket": "alpha", "Key": "in/b", "Body": "built in"}, **like},
+        {"do": "get_object", "with": {"Bucket": "alpha", "Key": "in/b"}, **like},
+        {"do": "delete_object", "with": {"Bucket": "alpha", "Key": "in/b"}, **like},
+    )
+    assert [each["status"] for each in answers] == [200, 200, 503], answers
+    assert answers[1]["body"] == "built in"
 
 
 def test_an_expired_presigned_request_is_refused(exeat, mission, filled, aws, relay):
