@@ -52,8 +52,9 @@ bench-revoke: $(READY) ## trials of revocation over real processes and sockets; 
 bench-scale: $(READY) ## what ten thousand open missions cost a decision, a change and a start (no pass or fail)
 	@$(BIN)/python scripts/bench_scale.py $(BENCH)
 
-docs: $(READY) ## write the generated pages anew: refusals, admin API, clients, services, bypass matrix
+docs: $(READY) ## write the generated pages anew: refusals, issuers, admin API, clients, services, bypass matrix
 	@$(BIN)/python scripts/refusals_doc.py
+	@$(BIN)/python scripts/issuers_doc.py
 	@$(BIN)/python scripts/admin_doc.py
 	@$(BIN)/python scripts/clients_doc.py
 	@$(BIN)/python scripts/matrix_doc.py -n $(JOBS)

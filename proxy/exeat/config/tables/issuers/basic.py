@@ -16,6 +16,7 @@ from exeat.model.issuing.stored_parts import StoredParts
 class BasicTable(IssuerTable):
     """A user and his password (RFC 7617), where ``credential.in = "basic"``: the agent has neither."""
 
+    listed: ClassVar[bool] = False
     grade: ClassVar[Grade] = Grade.C
 
     kind: Literal["basic"]

@@ -16,6 +16,7 @@ from exeat.model.issuing.stored_parts import StoredParts
 class ClientCertificateTable(IssuerTable):
     """A certificate that is shown in the handshake (RFC 8446 §4.4.2), where ``credential.in = "client_certificate"``."""
 
+    listed: ClassVar[bool] = False
     grade: ClassVar[Grade] = Grade.C
 
     kind: Literal["client_certificate"]

@@ -16,6 +16,7 @@ from exeat.model.issuing.stored_parts import StoredParts
 class HmacTable(IssuerTable):
     """A key that the service knows too, where ``credential.in = "hmac"``: it signs each request and never leaves."""
 
+    listed: ClassVar[bool] = False
     grade: ClassVar[Grade] = Grade.C
 
     kind: Literal["hmac"]
