@@ -79,7 +79,7 @@ def settings(table: type[Table], known: set[str]) -> str:
             continue
         told = words(field.description).replace("|", "\\|")
         takes = "duration" if any("30m" in str(each) for each in field.metadata) else form(field.annotation)
-        rows.append(f"| `{field.alias or name}` | {takes} | {told or '–'} |\n")
+        rows.append(f"| `{field.alias or name}` | {takes} | {told or 'which kind it is'} |\n")
     return "| Setting | Takes | |\n| --- | --- | --- |\n" + "".join(rows) if rows else "No settings of its own.\n"
 
 

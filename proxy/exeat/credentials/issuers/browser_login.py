@@ -89,7 +89,7 @@ class BrowserLoginIssuer:
         """Log out with the last token of a session; False when the site has no logout, or doesn't answer."""
         session = self._sessions.get(token.id)
         if session is None:
-            return True
+            return False  # of another process, which is gone: nobody here can say that it is over
         session.tokens -= 1
         if session.tokens > 0:
             return bool(session.login.logout_url)
