@@ -33,13 +33,13 @@ def set_secret(name: _Name, overlap: _Overlap = "", config: ConfigOption = None,
 
     Every worker uses it when this returns.
     """
-    _write(f"/v1/secrets/{name}", overlap, config, as_json=as_json)
+    _write(name, "", overlap, config, as_json=as_json)
 
 
 @app.command("rotate")
 def rotate(name: _Name, overlap: _Overlap = "", config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Replace a secret that is there; a name that isn't is refused."""
-    _write(f"/v1/secrets/{name}/rotate", overlap, config, as_json=as_json)
+    _write(name, "/rotate", overlap, config, as_json=as_json)
 
 
 @app.command("list")
@@ -102,15 +102,14 @@ def reseal(
         line(f"{answer['resealed']} secrets are sealed anew")
 
 
-def _write(path: str, overlap: str, config: Any, *, as_json: bool) -> None:
+def _write(name: str, verb: str, overlap: str, config: Any, *, as_json: bool) -> None:
     from exeat.cli.client import AdminClient, segment
 
     client = AdminClient.of(load_settings(config))
-    head, name, *rest = path.removeprefix("/v1/").split("/")
     body: dict[str, object] = {"value": _value(name)}
     if overlap:
         body["overlap"] = overlap
-    answer = client.post("/".join(("/v1", head, segment(name), *rest)), body)
+    answer = client.post(f"/v1/secrets/{segment(name)}{verb}", body)
     if as_json:
         emit(answer)
         return

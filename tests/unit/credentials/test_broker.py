@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from exeat.credentials.broker import TokenBroker
-from exeat.errors import RefusalError
+from exeat.errors import RefusalError, UnavailableError
 from exeat.model.decision import TokenRequest
 from exeat.model.issuing import Grade, IssuerSpec
 from exeat.model.reason import Reason
@@ -545,3 +545,25 @@ async def test_close_refuses_waiters_and_forgets_everything(broker, issuer):
     assert await refused(waiter) is Reason.TOKEN_UNAVAILABLE
     assert broker.stats()["tokens"] == 0
     assert broker.stats()["minting"] == 0
+
+
+@pytest.mark.guard("listed-before-used")
+async def test_a_token_is_listed_before_anybody_may_use_it(clock):
+    """One that can't be listed is revoked and refused; a kind whose tokens aren't worth a list isn't asked about."""
+    told: list[str] = []
+
+    async def note(request, token, spec):
+        told.append(token.id)
+        if len(told) > 1:
+            raise UnavailableError("the store is gone")
+
+    specs = {"example": replace(SPECS["example"], listed=True), "other": SPECS["other"]}
+    issuer = Issuer(clock)
+    broker = TokenBroker({"jwt": issuer}, specs, clock, is_live=lambda _: True, note=note)
+    first = await broker.token(REQUEST)
+    assert told == [first.id]
+    assert await refused(broker.token(replace(REQUEST, action="example:other"))) is Reason.TOKEN_UNAVAILABLE
+    assert broker.cached(replace(REQUEST, action="example:other")) is None
+    await broker.token(replace(REQUEST, service="other"))
+    assert len(told) == 2
+    await broker.close()
