@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from exeat.counting import Counter, Counts, Labels
+from exeat.counting import Counts
 from exeat.credentials.cache import Held, TokenCache
+from exeat.credentials.figures import Figures
 from exeat.credentials.granted import check_granted
 from exeat.credentials.revoker import Revoker
 from exeat.credentials.tasks import Tasks
@@ -82,7 +83,7 @@ class TokenBroker:
             name: Throttle(spec.rate * share, clock) for name, spec in services.items() if spec.rate is not None
         }
         self._note = note
-        self._hits, self._issued, self._failed = Counter(), Counter(), Counter()
+        self._figures = Figures(services)
         self._counts = dict.fromkeys(("joined", "minted", "renewed", "failed", "dropped", "evicted"), 0)
 
     def cached(self, request: TokenRequest) -> Token | None:
@@ -97,7 +98,7 @@ class TokenBroker:
             held.renew_at = now + max(_RETRY, 0.1 * (held.usable_until - now))
             self._counts["renewed"] += 1
             self._start(request)
-        self._hits.add((request.service,))
+        self._figures.hits.add((request.service,))
         return held.token
 
     async def token(self, request: TokenRequest) -> Token:
@@ -155,37 +156,12 @@ class TokenBroker:
     def stats(self) -> Mapping[str, int]:
         """Counts since the start, and how much is held now."""
         held = {"tokens": len(self._cache), "missions": self._cache.missions, "minting": len(self._minting)}
-        hits = sum(self._hits.values.values())
+        hits = sum(self._figures.hits.values.values())
         return {"hits": hits, **self._counts, **held, "revoked": self._revoker.revoked}
 
     def read(self) -> Counts:
         """What was counted, by metric and kind of issuer."""
-        return {
-            "exeat_credential_cache_hits_total": self._by_issuer(self._hits),
-            "exeat_credentials_issued_total": self._by_issuer(self._issued),
-            "exeat_credential_failures_total": self._by_issuer(self._failed),
-            "exeat_credential_revocations_total": self._by_issuer(self._revoker.outcomes),
-            **self._ages(),
-        }
-
-    def _ages(self) -> Counts:
-        """How many tokens are held, and how old the oldest is."""
-        held: dict[Labels, float] = {}
-        oldest: dict[Labels, float] = {}
-        now = self._clock.time()
-        for request, each in self._cache.everything():
-            kind = (self._services[request.service].kind,)
-            held[kind] = held.get(kind, 0) + 1
-            oldest[kind] = max(oldest.get(kind, 0.0), now - each.since)
-        return {"exeat_credentials_held": held, "exeat_credential_oldest_seconds": oldest}
-
-    def _by_issuer(self, counter: Counter) -> Mapping[Labels, float]:
-        found: dict[Labels, float] = {}
-        for (service, *more), number in counter.values.items():
-            spec = self._services.get(service)
-            labels = (spec.kind if spec is not None else "none", *more)
-            found[labels] = found.get(labels, 0) + number
-        return found
+        return self._figures.read(self._revoker.outcomes, self._cache.everything(), self._clock.time())
 
     async def close(self) -> None:
         """Refuse whoever waits, stop every task, forget every token."""
@@ -221,10 +197,10 @@ class TokenBroker:
                 del self._minting[request]
             if isinstance(outcome, RefusalError):
                 self._counts["failed"] += 1
-                self._failed.add((request.service, str(outcome.reason)))
+                self._figures.failed.add((request.service, str(outcome.reason)))
             else:
                 self._counts["minted"] += 1
-                self._issued.add((request.service,))
+                self._figures.issued.add((request.service,))
             mint.settle(outcome)
         if isinstance(outcome, RefusalError) and isinstance(token, Token):
             await self._revoker.revoke(request, token)
