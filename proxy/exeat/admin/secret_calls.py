@@ -66,7 +66,7 @@ class SecretCalls:
             get("/v1/secrets", self.list, admin, "Secrets in the store, never their values", SecretList),
             post(
                 "/v1/secrets/{name}", self.set, admin, "Set a secret, or replace it, in every worker at once", SecretShape,
-                body=SecretBody, segments=(_NAME,), problems=(ConflictError,),
+                body=SecretBody, segments=(_NAME,), problems=(ConflictError, NotFoundError),
             ),
             post(
                 "/v1/secrets/{name}/rotate", self.rotate, admin, "Replace a secret that is there", SecretShape,

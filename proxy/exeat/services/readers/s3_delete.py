@@ -21,6 +21,8 @@ _NEXT = re.compile(
     r"\s*(?:<(?P<open>Object)>|<(?P<leaf>Key|VersionId|Quiet|ETag|LastModifiedTime|Size)>(?P<text>[^<]*)</(?P=leaf)>|</(?P<close>Object|Delete)>)"
 )
 _REFERENCE = re.compile(r"&(?:(?P<name>amp|lt|gt|quot|apos)|#(?P<number>[0-9]{1,7})|#x(?P<hex>[0-9A-Fa-f]{1,6}));|&")
+_NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 §2.2 leaves out: some parsers stop there, others read on."""
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 MOST_KEYS = 1000
 
@@ -31,6 +33,8 @@ def read_delete(body: bytes) -> tuple[tuple[str, str], ...]:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise _unread() from None
+    if _NO_CHARACTER.search(text):
+        raise _unread()
     text = text.rstrip(" \t\r\n")
     declared = _DECLARATION.match(text)
     root = _ROOT.match(text, 0 if declared is None else declared.end())
