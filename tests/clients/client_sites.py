@@ -87,7 +87,8 @@ def describe(config: Config, origin: Origin, rogue: Origin, ports: dict[str, int
     for name, table in services.items():
         config.tables["service"].append(table)
         config.allow(f"{name}.example.test", local=ports.get(name, origin.port))
-        config.template["operations"] += [f"{name}:read", f"{name}:write"]
+        table["name"] = f"our-{name}"  # not a change of the built-in service of that name
+        config.template["operations"] += [f"our-{name}:read", f"our-{name}:write"]
         config.environ[f"{name.upper()}_KEY"] = f"{name}_live_canary_9f2c77d0aa51"
     config.environ["EXAMPLE_KEY"] = SHARED_KEY
     for table in config.tables["service"]:

@@ -20,6 +20,7 @@ from rig.config import SHARED_KEY, Config, operation
 from rig.origin import Origin
 from rig.proxy import Exeat, clean_environment
 
+AWS_ID, AWS_SECRET = "AKIAREALCANARY0F7D2C", "real/canary+secret+of+forty+characters/9c4"
 SCRIPT = HERE / "scripts" / "hold_sdks.py"
 LARGEST = 64 * 1024 * 1024
 """Bytes of one mapping that are looked at; an interpreter's own are smaller."""
@@ -80,19 +81,30 @@ def test_a_memory_dump_and_the_environment_hold_no_real_credential(authority_and
         config.service("example")["operation"].append(
             operation("POST /oauth/token", "oauth/token", "write", hands_out="oauth")
         )
-        config.service("repos")["issuer"] = {"kind": "stored_key"}
-        config.service("repos")["placeholder"] = "ghp_{36}"
+        config.service("our-repos")["issuer"] = {"kind": "stored_key"}
+        config.service("our-repos")["placeholder"] = "ghp_{36}"
+        config.service("our-s3").update(credential={"in": "aws_sigv4"}, shared={"source": "env:S3_KEY"})
+        config.environ["S3_KEY"] = f"{AWS_ID}:{AWS_SECRET}"
         with Exeat(tmp_path, config) as exeat:
             mission = exeat.open()
             assert re.fullmatch(r"ghp_exeat[A-Za-z0-9]{31}", mission["env"]["REPOS_KEY"])
             dump, said = _held(mission)
     assert "[200, 200, 200, 200, 200]" in said, said
-    placeholders = [mission["placeholders"]["example"], mission["placeholders"]["repos"]]
+    placeholders = [mission["placeholders"]["example"], mission["placeholders"]["our-repos"]]
+    placeholders += mission["placeholders"]["our-s3"].split(":")
     for known in placeholders:
         assert any(known.encode() in text for text in dump.values()), "this is a dump of that process"
     shown = [value for seen in origin.requests for value in seen.header("authorization")]
     assert not [value for value in shown if any(known in value for known in placeholders)]
-    real = {value.partition(" ")[2] for value in shown} | {SHARED_KEY, config.environ["REPOS_KEY"], *origin.handed}
+    (signature,) = (value.rpartition("Signature=")[2] for value in shown if AWS_ID in value)
+    real = {value.partition(" ")[2] for value in shown} | {
+        AWS_ID,
+        AWS_SECRET,
+        signature,
+        SHARED_KEY,
+        config.environ["REPOS_KEY"],
+        *origin.handed,
+    }
     assert len(origin.handed) == 4
     assert len(real) >= 10, real
     signatures = {token.rpartition(".")[2] for token in real if token.count(".") == 2}

@@ -1,8 +1,9 @@
-"""An agent that keeps everything it ever got, and stays: four vendors' SDKs, an OAuth refresh, an answer that quotes its request."""
+"""An agent that keeps everything it ever got, and stays: five vendors' SDKs, an OAuth refresh, an answer that quotes its request."""
 
 import os
 import sys
 
+import boto3
 import requests
 import stripe
 from cells import API, BEARER, KEY
@@ -20,6 +21,9 @@ kept = [
     OpenAI(api_key=KEY, base_url=f"{API}/v1", max_retries=0).chat.completions.create(
         model="probe", messages=[{"role": "user", "content": "hello"}]
     ),
+    boto3.client("s3", endpoint_url="https://s3.example.test", region_name="eu-central-1")
+    .get_object(Bucket="bucket", Key="thing")["Body"]
+    .read(),
     requests.get(f"{API}/reflect", headers=BEARER, timeout=10),
 ]
 first = requests.post(

@@ -97,6 +97,7 @@ def test_aws_json_gets_a_type_in_body_and_field():
     written = write(Form.AWS_JSON, DENIED, Asked(amz_target=True))
     assert orjson.loads(written.body)["__type"] == "AccessDeniedException"
     assert dict(written.headers)[b"x-amzn-errortype"] == b"AccessDeniedException"
+    assert dict(written.headers)[b"x-amzn-requestid"].decode() == DENIED["decision_id"], "where SDKs look for the id"
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,11 @@ def _aws_query(problem: Problem, _asked: Asked) -> Written:
 
 
 def _aws_json(problem: Problem, asked: Asked) -> Written:
+    """AWS's JSON protocols; SDKs show the id in ``x-amzn-requestid`` as the request's (DynamoDB Developer Guide, "Low-level API")."""
     kind = _AWS_JSON_TYPES.get(problem["status"], "ServiceUnavailableException")
     content_type = b"application/x-amz-json-1.1" if asked.amz_target else b"application/json"
     body = orjson.dumps({"__type": kind, "message": problem["message"]})
-    headers = (*_aws_id(problem), (b"x-amzn-errortype", kind.encode()))
+    headers = ((b"x-amzn-requestid", problem["decision_id"].encode()), (b"x-amzn-errortype", kind.encode()))
     return Written(problem["status"], content_type, body, headers)
 
 
