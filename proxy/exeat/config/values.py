@@ -76,12 +76,18 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$")
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _LOCAL = r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|exec:.+|systemd:[A-Za-z0-9_@:-][A-Za-z0-9._@:-]*|keyring:[^/]+/.+"
 _KEPT = r"store:[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?|vault:[A-Za-z0-9_-][A-Za-z0-9._/-]*#[A-Za-z0-9_.-]+"
+_AWS = r"aws-secretsmanager:[A-Za-z0-9/_+=.@:-]{1,160}(?:#[A-Za-z0-9_.-]+)?"
+_GOOGLE = (
+    r"google-secretmanager:projects/[a-z0-9-]{1,63}/secrets/[A-Za-z0-9_-]{1,255}"
+    r"(?:/versions/[A-Za-z0-9_-]{1,63})?(?:#[A-Za-z0-9_.-]+)?"
+)
 LocalReference = Annotated[str, Field(pattern=rf"^({_LOCAL})$")]
 """Where a secret is on this host: ``env:NAME``, ``file:PATH``, ``exec:COMMAND ARG…`` (no shell; it prints the secret alone)
 ``systemd:NAME`` (a credential that systemd hands to the unit) or ``keyring:SERVICE/USER`` (the keyring of the user who runs us)."""
-SourceReference = Annotated[str, Field(pattern=rf"^({_LOCAL}|{_KEPT})$")]
+SourceReference = Annotated[str, Field(pattern=rf"^({_LOCAL}|{_KEPT}|{_AWS}|{_GOOGLE})$")]
 """Where a secret is: on this host as above, or ``store:NAME`` (sealed in our store, by ``exeat secret set``) or
-``vault:MOUNT/PATH#FIELD`` (a KV engine of the vault of ``[secrets.vault]``)."""
+``vault:MOUNT/PATH#FIELD`` (a KV engine of the vault of ``[secrets.vault]``), ``aws-secretsmanager:NAME[#FIELD]`` (``[secrets.aws]``) or
+``google-secretmanager:projects/P/secrets/S[/versions/V][#FIELD]`` (``[secrets.google]``)."""
 ServerUrl = Annotated[str, AfterValidator(check_server_url)]
 KeysUrl = Annotated[
     str, AfterValidator(lambda url: url and check_server_url(url, "could be given other keys on the way"))
@@ -89,6 +95,13 @@ KeysUrl = Annotated[
 """Where public keys are; ``""`` for nowhere."""
 Scope = Annotated[str, AfterValidator(_scope)]
 """Scopes with a space between (RFC 6749 §3.3)."""
+
+_is_local = re.compile(_LOCAL).fullmatch
+
+
+def is_local(reference: str) -> bool:
+    """Whether a secret's source is on this host."""
+    return _is_local(reference) is not None
 
 
 Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]

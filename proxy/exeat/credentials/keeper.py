@@ -170,7 +170,10 @@ class Keeper:
         return {name: _checked(f"{kind}:{name}", each) for name, each in found.items()}
 
 
-_REMEDY = {"vault": "say how to log in there: [secrets.vault]"}
+_REMEDY = {
+    kind: f"say how to log in there: [secrets.{table}]"
+    for kind, table in (("vault", "vault"), ("aws-secretsmanager", "aws"), ("google-secretmanager", "google"))
+}
 
 
 def _checked(reference: str, found: Current | ExeatError) -> Current | ExeatError:

@@ -18,7 +18,7 @@ from exeat.errors import StartError
 from exeat.model.secret import Secret
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ELSEWHERE = ("store:", "vault:")
+_ELSEWHERE = ("store:", "vault:", "aws-secretsmanager:", "google-secretmanager:")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_@:-][A-Za-z0-9._@:-]{0,254}")
 _VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _PEM = re.compile(r"(?:-----BEGIN [A-Z0-9 ]+-----[\r\n]+(?:[A-Za-z0-9+/=]+[\r\n]+)+-----END [A-Z0-9 ]+-----[\r\n]*)+")

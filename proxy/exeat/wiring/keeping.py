@@ -11,6 +11,10 @@ from typing import Any
 
 from exeat.credentials.held import HeldSecrets
 from exeat.credentials.keeper import Keeper
+from exeat.credentials.oauth.assertions import Assertions
+from exeat.credentials.oauth.endpoint import Endpoints
+from exeat.credentials.remote.aws_secretsmanager import AwsSecretsManager
+from exeat.credentials.remote.google_secretmanager import GoogleSecretManager
 from exeat.credentials.remote.source import RemoteSource
 from exeat.credentials.remote.store import StoreSource
 from exeat.credentials.remote.vault import VaultSource
@@ -35,6 +39,17 @@ def build_keeper(common: Common, safe: Safe, crew: Crew) -> Keeper:
         logins = Logins(client, common.token_keys, common.issuer_url, common.sources.load, common.clock)
         remote["vault"] = VaultSource(client, logins, place)
         closing.append(client.close)
+    assertions = Assertions(common.token_keys, common.issuer_url, common.clock)
+    if settings.secrets.aws is not None:
+        aws, endpoints = settings.secrets.aws.place(), Endpoints(common.tls, common.clock, called="AWS")
+        load, me = common.sources.load, common.issuer_url
+        remote["aws-secretsmanager"] = AwsSecretsManager(aws, endpoints, assertions, me, load, common.clock)
+        closing.append(endpoints.close)
+    if settings.secrets.google is not None:
+        google, endpoints = settings.secrets.google.place(), Endpoints(common.tls, common.clock, called="Google")
+        me = common.issuer_url
+        remote["google-secretmanager"] = GoogleSecretManager(google, endpoints, assertions, me, common.clock)
+        closing.append(endpoints.close)
 
     def note(event: str, more: Mapping[str, Any]) -> None:
         with contextlib.suppress(ExeatError):

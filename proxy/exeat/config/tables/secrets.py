@@ -9,8 +9,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from exeat.config.tables.secrets_aws import SecretsAwsTable
+from exeat.config.tables.secrets_google import SecretsGoogleTable
 from exeat.config.tables.vault_login import VaultLoginTable
-from exeat.config.values import Duration, LocalReference, Table
+from exeat.config.values import Duration, LocalReference, Table, is_local
 
 
 class SecretsVaultTable(VaultLoginTable):
@@ -21,7 +23,7 @@ class SecretsVaultTable(VaultLoginTable):
 
     @model_validator(mode="after")
     def _not_in_itself(self) -> Self:
-        if self.secret_id is not None and self.secret_id.startswith(("vault:", "store:")):
+        if self.secret_id is not None and not is_local(self.secret_id):
             raise ValueError("secret_id: must be on this host, or the first login would need itself")
         return self
 
@@ -38,3 +40,5 @@ class SecretsTable(Table):
     refresh: Annotated[Duration, Field(ge=1)] = 300.0
     """How often files, systemd's credentials and what others keep are read again."""
     vault: SecretsVaultTable | None = None
+    aws: SecretsAwsTable | None = None
+    google: SecretsGoogleTable | None = None

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
 from typing import final
-from urllib.parse import urlencode, urlsplit
 
-from exeat.credentials.aws.answer import Asked, read_error, read_session
+from exeat.credentials.aws.answer import Asked
+from exeat.credentials.aws.calls import STS_VERSION, assume, session_arn
 from exeat.credentials.aws.policy import session_policy
 from exeat.credentials.issuing import IssuerKind, IssuerParts, Proof
 from exeat.errors import RefusalError
@@ -23,13 +22,11 @@ from exeat.model.issuing.aws import AwsRole
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
 from exeat.model.token import Token
-from exeat.sigv4 import AwsKeys, Scope, authorization, moment, read_keys
+from exeat.sigv4 import AwsKeys, read_keys
 
-_VERSION = "2011-06-15"
 _UNFIT = re.compile(r"[^\w+=,.@-]", re.ASCII)
 _LONGEST_NAME = 64
 """Characters of a session's name and of a source identity."""
-_FORM = "application/x-www-form-urlencoded"
 
 
 @final
@@ -51,53 +48,32 @@ class AwsIssuer:
             raise RefusalError(Reason.TOKEN_UNAVAILABLE, "the service says nothing about a role")
         name = session_name(request)
         form = {
-            "Version": _VERSION,
+            "Version": STS_VERSION,
             "RoleArn": role.role_arn,
             "RoleSessionName": name,
             "DurationSeconds": str(int(spec.ttl)),
             "Policy": session_policy(role.statements, request.scope, request.resource),
         }
         source = _fitting(request.agent.rpartition("/")[2]) if role.source_identity else ""
-        sent = self._parts.clock.time()
+        keys = None
         if role.access_key:
             try:
                 keys = read_keys(self._parts.secrets(role.access_key))
             except ValueError as error:
                 raise RefusalError(Reason.TOKEN_UNAVAILABLE, str(error)) from None
             form |= {"Action": "AssumeRole", **_about(request, role, source)}
-            status, body = await self._ask(role, form, keys, sent)
         else:
             word = self._word(request, role, spec.audience, source)
             form |= {"Action": "AssumeRoleWithWebIdentity", "WebIdentityToken": word.reveal()}
-            status, body = await self._ask(role, form, None, sent)
-        if status != 200:
-            raise RefusalError(Reason.TOKEN_UNAVAILABLE, f"STS refused: {read_error(body)} ({status})")
-        now = self._parts.clock.time()
         subject = "" if role.access_key else request.agent
-        asked = Asked(_arn_of(role.role_arn, name), spec.ttl, subject, source)
-        session = read_session(body, asked, sent=sent, now=now)
+        asked = Asked(session_arn(role.role_arn, name), spec.ttl, subject, source)
+        parts = self._parts
+        session = await assume(parts.endpoints, parts.clock, role.sts_url, role.region, form, keys, asked)
         return self._token(session.keys, session.expires_at, request.session)
 
     async def revoke(self, token: Token, spec: IssuerSpec) -> bool:  # noqa: ARG002 the port's signature
         """Say False: AWS has no call that ends one session; it lives until its end, which is 15 minutes away at least."""
         return False
-
-    async def _ask(self, role: AwsRole, form: Mapping[str, str], keys: AwsKeys | None, now: float) -> tuple[int, bytes]:
-        body = urlencode(form).encode("ascii")
-        headers = {"Content-Type": _FORM, "Accept": "text/xml"}
-        if keys is not None:
-            scope, url = Scope(moment(now), role.region, "sts"), urlsplit(role.sts_url)
-            fields = (
-                (b"host", url.netloc.encode("ascii")),
-                (b"content-type", _FORM.encode("ascii")),
-                (b"x-amz-date", scope.moment.encode("ascii")),
-            )
-            names = [name.decode("ascii") for name, _ in fields]
-            payload = hashlib.sha256(body).hexdigest()
-            # The signature's text is put together in some 70 microseconds; STS takes a thousand times as long.
-            value, _ = authorization(keys, scope, "POST", url.path or "/", url.query, fields, names, payload)
-            headers |= {"X-Amz-Date": scope.moment, "Authorization": value}
-        return await self._parts.endpoints.send("POST", role.sts_url, headers, body)
 
     def _word(self, request: TokenRequest, role: AwsRole, audience: str, source: str) -> Secret:
         """Who the session is for; tags and source identity as AWS reads them in a token (IAM user guide, session tags)."""
@@ -147,12 +123,6 @@ def _about(request: TokenRequest, role: AwsRole, source: str) -> dict[str, str]:
     if role.external_id:
         form["ExternalId"] = role.external_id
     return form
-
-
-def _arn_of(role_arn: str, session: str) -> str:
-    """What STS calls the session: ``arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION``, without the role's path."""
-    head, _, name = role_arn.partition(":role/")
-    return f"{head.replace(':iam:', ':sts:', 1)}:assumed-role/{name.rpartition('/')[2]}/{session}"
 
 
 def _build(parts: IssuerParts) -> AwsIssuer:

@@ -61,10 +61,11 @@ class Answer:
 
 @final
 class Endpoints:
-    """The client side of every authorization server."""
+    """The client side of every authorization server; ``called`` is what errors name."""
 
-    def __init__(self, tls: ssl.SSLContext, clock: Clock) -> None:
+    def __init__(self, tls: ssl.SSLContext, clock: Clock, called: str = "the authorization server") -> None:
         self._client = TrustedClient(tls, limit=32, limit_per_host=16)
+        self._called = called
         self._pauses = Pauses(clock)
 
     async def post(
@@ -88,7 +89,15 @@ class Endpoints:
         Raise RefusalError(TOKEN_UNAVAILABLE) when there is none, when it is a redirect, too long or not readable in
         exactly one way, and while the server is being left alone: it said 429 or 503, or was unreachable or late.
         """
-        return _read(*await self.send(method, url, headers, body, patience=patience))
+        status, answer = await self.send(method, url, headers, body, patience=patience)
+        if status != 200:
+            return Answer(status, _fields_or_none(answer))
+        if not answer:
+            return Answer(200, {})
+        try:
+            return Answer(200, read_object(answer))
+        except ValueError as error:
+            raise self._unavailable(f"answered 200 with what can't be read: {error}") from None
 
     async def send(
         self,
@@ -102,7 +111,7 @@ class Endpoints:
         """As :meth:`ask`, but return the answer's status and body as they are, in whatever form."""
         left = self._pauses.left(url)
         if left > 0:
-            raise _unavailable(f"left alone for {left:.0f} s more, as it failed or asked for it")
+            raise self._unavailable(f"left alone for {left:.0f} s more, as it failed or asked for it")
         every = {**_HEADERS, **headers}
         try:
             async with asyncio.timeout(_LONGEST if patience is None else patience):
@@ -117,36 +126,28 @@ class Endpoints:
                     return await self._send(method, url, body, every)
         except TimeoutError:
             self._pauses.begin(url)
-            raise _unavailable("did not answer in time") from None
+            raise self._unavailable("did not answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
             self._pauses.begin(url)
-            raise _unavailable(f"can't be reached: {type(error).__name__}") from None
+            raise self._unavailable(f"can't be reached: {type(error).__name__}") from None
 
     async def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         async with self._client.ask(method, url, headers, body) as response:
             if response.status in {429, 503}:
                 seconds = self._pauses.begin(url, response.headers.get("Retry-After"))
-                raise _unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
+                raise self._unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
             self._pauses.end(url)
             try:
                 return response.status, await read_at_most(response, _LARGEST)
             except TooLongError:
-                raise _unavailable(f"answered {response.status} with more than {_LARGEST} bytes") from None
+                raise self._unavailable(f"answered {response.status} with more than {_LARGEST} bytes") from None
 
     async def close(self) -> None:
         """Close every connection."""
         await self._client.close()
 
-
-def _read(status: int, body: bytes) -> Answer:
-    if status != 200:
-        return Answer(status, _fields_or_none(body))
-    if not body:
-        return Answer(200, {})
-    try:
-        return Answer(200, read_object(body))
-    except ValueError as error:
-        raise _unavailable(f"answered 200 with what can't be read: {error}") from None
+    def _unavailable(self, what: str) -> RefusalError:
+        return RefusalError(Reason.TOKEN_UNAVAILABLE, f"{self._called} {what}")
 
 
 def _fields_or_none(body: bytes) -> Mapping[str, Any]:
@@ -154,7 +155,3 @@ def _fields_or_none(body: bytes) -> Mapping[str, Any]:
         return read_object(body)
     except ValueError:
         return {}
-
-
-def _unavailable(what: str) -> RefusalError:
-    return RefusalError(Reason.TOKEN_UNAVAILABLE, f"the authorization server {what}")

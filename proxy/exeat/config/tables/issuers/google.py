@@ -14,10 +14,10 @@ from exeat.config.values import Duration, Scope, ServerUrl
 from exeat.model.issuing import Grade
 from exeat.model.issuing.google import GoogleFederation
 
-_PROVIDER = (
+PROVIDER = (
     r"^//iam\.googleapis\.com/projects/\d+/locations/global/workloadIdentityPools/[a-z0-9-]+/providers/[a-z0-9-]+$"
 )
-_ACCOUNT = r"^([a-z0-9-]+@[a-z0-9.-]+\.iam\.gserviceaccount\.com)?$"
+ACCOUNT = r"^([a-z0-9-]+@[a-z0-9.-]+\.iam\.gserviceaccount\.com)?$"
 _FEDERATED = 3600.0
 """Seconds that a token of the Security Token Service lives, which nobody can shorten."""
 Permission = Annotated[str, Field(pattern=r"^inRole:[A-Za-z0-9/._-]+( inRole:[A-Za-z0-9/._-]+)*$")]
@@ -29,9 +29,9 @@ class GoogleTable(IssuerTable):
     grade: ClassVar[Grade] = Grade.B
 
     kind: Literal["google"]
-    provider: Annotated[str, Field(pattern=_PROVIDER)]
+    provider: Annotated[str, Field(pattern=PROVIDER)]
     """The workload identity provider that trusts our JWK set, by its full name (``//iam.googleapis.com/projects/…``)."""
-    service_account: Annotated[str, Field(pattern=_ACCOUNT)] = ""
+    service_account: Annotated[str, Field(pattern=ACCOUNT)] = ""
     """Whom to impersonate; without one the agent itself is the principal."""
     scope: Scope = "https://www.googleapis.com/auth/cloud-platform"
     """The OAuth scope where ``scopes`` says nothing."""
