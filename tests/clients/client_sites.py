@@ -43,9 +43,6 @@ _GIT = [
     operation("PUT /lfs/{oid}", "lfs/put", "write"),
 ]
 
-ANEW = {"match": "*", "remove": True}
-"""Before the operations of a service that is named like a built-in one and is another."""
-
 
 def _service(name: str, operations: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     return {"name": name, "hosts": [f"{name}.example.test"], "operation": operations, **more}
@@ -63,7 +60,7 @@ def describe(config: Config, origin: Origin, rogue: Origin, ports: dict[str, int
             issuer={"kind": "jwt", "audience": f"https://{name}.example.test", "ttl": "60s"},
         )
         for name, operations in {
-            "mcp": [ANEW, operation("POST,GET,DELETE /mcp", "call", "write"), operation("POST,GET /moved", "moved", "read"),
+            "mcp": [operation("POST,GET,DELETE /mcp", "call", "write"), operation("POST,GET /moved", "moved", "read"),
                     operation("POST,GET,DELETE /frozen", "frozen", "admin")],
             "grpc": [operation(f"POST /test.Echo/{name}", f"echo/{name}", "write") for name in ("Say", "Stream")]
             + [operation("POST /test.Echo/Wipe", "echo/wipe", "delete")],
@@ -77,7 +74,7 @@ def describe(config: Config, origin: Origin, rogue: Origin, ports: dict[str, int
                operation("DELETE /bucket/{key...}", "objects/delete", "delete")],
     )  # fmt: skip
     pypi = _service(
-        "pypi", [ANEW, operation("GET,HEAD /simple/{name}/", "index", "read"), operation("GET,HEAD /moved/{name}/", "moved", "read"),
+        "pypi", [operation("GET,HEAD /simple/{name}/", "index", "read"), operation("GET,HEAD /moved/{name}/", "moved", "read"),
                  operation("GET,HEAD /packages/{file}", "files/get", "read")],
     )  # fmt: skip
     repos = service("repos", "repos.example.test", *_REPOS, shared=shared | {"source": "env:REPOS_KEY"})
