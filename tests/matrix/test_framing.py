@@ -55,12 +55,14 @@ def test_chunks_in_a_version_without_them_are_refused(exeat, mission, origin):
 
 
 @pytest.mark.row("S02")
+@pytest.mark.guard("chunked-alone")
 @pytest.mark.parametrize("fields", [
     "Transfer-Encoding: Chunked", "Transfer-Encoding: xchunked", "Transfer-Encoding: chunkedx", "Transfer-Encoding: identity",
     "Transfer-Encoding: chunked, identity", "Transfer-Encoding: identity, chunked", "Transfer-Encoding: gzip, chunked",
     "Transfer-Encoding: chunked, chunked", "Transfer-Encoding: chunked,", "Transfer-Encoding: ,chunked",
     "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
     "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked", "Transfer-Encoding:\x0bchunked", "Transfer-Encoding: chunked\x0b",
+    "Transfer-Encoding: chunked\t,", "Transfer-Encoding: chunked\t\x0c", "Transfer-Encoding: chunked\xa0", "Transfer-Encoding: chunked\t\r",
     "Transfer-Encoding: \x00chunked", "Transfer-Encoding: chunked\x00", 'Transfer-Encoding: "chunked"', "Transfer-Encoding: 'chunked'",
     "Transfer-Encoding: chunked;q=1", "Transfer-Encoding: chunked foo", "Transfer-Encoding: chun\xb4ked", "Transfer-Encoding:",
     "Transfer-Encoding : chunked", "Transfer-Encoding\t: chunked", "Transfer-Encoding:\r\n chunked", "Transfer-Encoding\r\n : chunked",
@@ -72,13 +74,15 @@ def test_chunks_in_disguise_are_refused(exeat, mission, origin, fields):
 
 @pytest.mark.row("S02")
 @pytest.mark.parametrize("fields", ["Transfer-Encoding:chunked", "Transfer-Encoding:\tchunked", "Transfer-Encoding:  chunked \t",
-                                    "tRANSFER-eNCODING: chunked"])  # fmt: skip
+                                    "Transfer-Encoding: chunked\t", "tRANSFER-eNCODING: chunked"])  # fmt: skip
 def test_blanks_that_may_be_there_change_nothing(exeat, mission, origin, fields):
     """RFC 9110 §5.5: the origin gets the one spelling and the whole body; what follows is judged by itself."""
     answer = _upload(exeat, mission, fields, "3\r\nabc\r\n0\r\n\r\n")
     assert answer.json()["length"] == 3
     completed(origin, "/upload")
     assert origin.last.header("content-length") == []
+    assert origin.last.header("transfer-encoding") == ["chunked"]
+    assert b"chunked\r\n" in origin.raw()
     permitted, smuggled = decisions(exeat, mission, 2)
     assert (permitted["decision"], smuggled["code"], smuggled["path"]) == ("permit", "operation_unknown", "/smuggled")
 
@@ -116,6 +120,19 @@ def test_odd_chunks_end_the_request_unfinished(exeat, mission, origin, chunks):
     assert outcome_of(exeat, record)["outcome"] in {"not_sent", "unknown"}
 
 
+@pytest.mark.row("S02", "S04", "S06")
+@pytest.mark.parametrize("line", ["3\rcon.ection%4\n", "3\rcon\r\n", "3;a\rb\r\n", "3%4\r\n", "3;a=b%4\n\r\n"])
+def test_nothing_of_a_malformed_chunk_leaves(exeat, mission, origin, line):
+    """A sound chunk before it may have left: the origin sees that, then the end of the connection, and never a last chunk."""
+    denied(_upload(exeat, mission, "Transfer-Encoding: chunked\t", f"5\r\nhello\r\n{line}"))
+    completed(origin, begun=("/upload",))
+    sent = origin.raw()
+    assert not any(each in sent for each in (b"con", b"%4", b"smuggled", b"\r\n0\r\n", b"chunked\t")), sent
+    assert b"".join(bytes(each.body) for each in origin.requests) in {b"", b"hello"}
+    [record] = decisions(exeat, mission)
+    assert outcome_of(exeat, record)["outcome"] in {"not_sent", "unknown"}
+
+
 @pytest.mark.row("S06")
 @pytest.mark.parametrize("extension", [
     ";a=b", ";a", ';a="b"', ";" + "a" * 400, ";a=b;c=d", ';a="\xe9 b"',
@@ -130,9 +147,19 @@ def test_chunk_extensions_are_taken_off(exeat, mission, origin, extension):
 
 
 @pytest.mark.row("S06")
+@pytest.mark.guard("chunk-extensions")
 @pytest.mark.parametrize(
     "extension",
     [
+        "g",
+        "%4",
+        " ;a=b",
+        "; a=b",
+        ";a =b",
+        ";a=b c",
+        ";a=%4(",
+        ';a="b"c',
+        ";a=b\r;c",
         ";a\nb",
         ";a\r",
         ';a="\r\nb"',

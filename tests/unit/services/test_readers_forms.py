@@ -32,12 +32,50 @@ def test_nested_keys_are_read_as_stripe_and_rails_read_them(body, value):
 @pytest.mark.guard("form-key-twice")
 @pytest.mark.parametrize("body", [
     "a[b]=1&a[b]=2", "a=1&a[b]=2", "a[b]=2&a=1", "a[]=1&a[0]=2", "a[]=1&a=2", "a[0]=1&a[2]=2", "a[1]=1&a[0]=2", "a[00]=1", "a[0]=1&a[00]=2", "a[-1]=1", "a[0]=1&a[x]=2", "a[1]=1",
-    "a[b=1", "a]b=1", "[a]=1", "a[b]c=1", "a[[b]]=1", "a[][b]=1", "a[b][][c]=1", "a[%5B]=1", "a[b][c][d][e][f][g]=1", "a.b[x]=1&a_b[y]=2", "A[x]=1&a[x]=2", "a%00[x]=1&a[x]=2",
+    "a[b=1", "a]b=1", "[a]=1", "a[b]c=1", "a[[b]]=1", "a[][b]=1", "a[b][][c]=1", "a[%5B]=1", "a[b][c][d][e][f][g]=1", "a[b][c][d][e][f][]=1", "a.b[x]=1&a_b[y]=2", "A[x]=1&a[x]=2", "a%00[x]=1&a[x]=2",
     "&".join(f"a[{n}]=1" for n in range(30)),
 ])  # fmt: skip
 def test_nested_keys_that_servers_read_differently_are_refused(body):
     with pytest.raises(UnreadableError):
         form(body)
+
+
+@pytest.mark.guard("form-keys-left-out")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a[+]=1",
+        "a[%20%20]=1",
+        "a[b][+]=1",
+        "a[%C2%A0]=1",
+        "toString=1",
+        "a[constructor]=1",
+        "a[__proto__][b]=1",
+        "+=1",
+        "a+=1&a_=2",
+        "+a=1",
+    ],
+)
+def test_keys_that_some_servers_leave_out_are_refused(body):
+    """PHP appends at a blank index; qs leaves out what Object.prototype has."""
+    with pytest.raises(UnreadableError, match="leave out"):
+        form(body)
+
+
+@pytest.mark.parametrize("body", ["a[%00]=1", "a[b%00c]=1", "a[%09]=1", "a%0A=1", "a[b%7F]=1"])
+def test_control_characters_in_keys_are_refused(body):
+    """PHP ends a key at a NUL, the others don't."""
+    with pytest.raises(UnreadableError):
+        form(body)
+
+
+@pytest.mark.guard("form-most-pairs")
+def test_pairs_that_some_servers_no_longer_read_are_refused():
+    """PHP and qs take the first thousand: what names the resource could stand behind them."""
+    thousand = "&".join(f"k{number}=" for number in range(1000))
+    assert len(form(thousand)) == 1000
+    with pytest.raises(UnreadableError):
+        form(f"{thousand}&customer=x")
 
 
 _NAMES = st.text("abc", min_size=1, max_size=3)
