@@ -43,7 +43,6 @@ _READERS: Mapping[str, tuple[str, str]] = {
     "s3": ("s3", "read_s3"),
     "aws": ("aws", "read_aws"),
     "arguments": ("arguments", "read_arguments"),
-    "grpc": ("grpc", "grpc_reader"),
 }
 _WITH_CAPTURES = frozenset({"s3"})
 _BODY_ONLY_IF: Mapping[str, Callable[[CanonicalRequest], bool]] = {"s3": s3_needs_body, "arguments": arguments_in_body}
