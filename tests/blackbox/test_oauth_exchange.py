@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -165,6 +166,25 @@ def test_a_silent_server_refuses_in_time_and_recovers(exeat, mission, origin, oi
         oidc.freeze(False)
     time.sleep(1.1)  # it is left alone for a second
     assert ask(exeat, mission, "POST", "/echo").status == 200
+
+
+def test_a_cold_mint_delays_nobody_else(exeat, mission, origin, oidc):
+    """While one request waits for a server that says nothing, those with a token go on."""
+    assert ask(exeat, mission, "GET", "/echo").status == 200
+    oidc.freeze(True)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            cold = pool.submit(ask, exeat, mission, "POST", "/echo")
+            while not exeat.admin("GET", "/v1/status").ok()["tokens"]["minting"]:
+                assert not cold.done(), "it was to wait"
+                time.sleep(0.02)
+            for _ in range(5):
+                assert ask(exeat, mission, "GET", "/echo").status == 200
+            assert not cold.done()
+            refused(cold.result(20), "token_unavailable", status=503)
+    finally:
+        oidc.freeze(False)
+    time.sleep(1.1)  # it is left alone for a second
 
 
 def test_a_dead_server_refuses_and_its_new_keys_are_no_matter_to_us(exeat, mission, origin, oidc):
