@@ -12,7 +12,7 @@ import trustme
 
 from exeat.credentials.oauth import endpoint
 from exeat.credentials.oauth.endpoint import Endpoints, client_context
-from exeat.credentials.oauth.pauses import LONGEST, Pauses
+from exeat.credentials.pauses import LONGEST, Pauses
 from exeat.errors import RefusalError, StartError
 from exeat.model.reason import Reason
 from unit.credentials.oauth_fake import GOOD, FakeServer

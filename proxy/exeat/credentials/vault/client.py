@@ -5,25 +5,23 @@ The API is https://developer.hashicorp.com/vault/api-docs; OpenBao speaks the sa
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 from urllib.parse import quote
 
-import aiohttp
 import orjson
 
-from exeat.credentials.oauth.pauses import Pauses
 from exeat.credentials.oauth.strict_json import read_object
+from exeat.credentials.patient_http import PatientClient
 from exeat.errors import RefusalError
 from exeat.model.issuing.vault import VaultLogin
 from exeat.model.reason import Reason
 from exeat.model.secret import Secret
 from exeat.ports import Clock
-from exeat.trusted_http import TooLongError, TrustedClient, read_at_most
 
+_CALLED = "the vault"
 _LONGEST = 3.0
 """Seconds for a whole answer; a mint takes two of them and has to give back what it got when the second one fails."""
 _LARGEST = 256 * 1024
@@ -67,8 +65,7 @@ class VaultClient:
     """The client side of every Vault server. Close it when the loop ends."""
 
     def __init__(self, tls: ssl.SSLContext, clock: Clock) -> None:
-        self._client = TrustedClient(tls, limit=32, limit_per_host=16)
-        self._pauses = Pauses(clock)
+        self._client = PatientClient(tls, clock, _CALLED, _ALONE)
 
     async def call(
         self,
@@ -83,16 +80,8 @@ class VaultClient:
         Raise RefusalError(TOKEN_UNAVAILABLE) when there is none, when it is a redirect, too long or not readable in exactly
         one way, and while the server is being left alone: it said so, or was unreachable or late.
         """
-        left = self._pauses.left(login.server)
-        if left > 0:
-            raise unavailable(f"is left alone for {left:.0f} s more, as it failed or asked for it")
         url = f"{login.server.rstrip('/')}/v1/{quote(path, safe='/')}"
-        headers = {
-            "User-Agent": "exeat",
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "X-Vault-Request": "true",  # an agent's listener may demand it, against requests that were forged
-        }
+        headers = {"X-Vault-Request": "true"}  # an agent's listener may demand it, against requests that were forged
         if login.namespace:
             headers["X-Vault-Namespace"] = login.namespace
         if token is not None:
@@ -100,63 +89,29 @@ class VaultClient:
         content = None if body is None else orjson.dumps(body)
         if content is not None:
             headers["Content-Type"] = "application/json"
+        # What a request made whose connection ended dies with its login: it may be sent again.
+        status, raw = await self._client.send(
+            method, url, headers, content, longest=_LONGEST, largest=_LARGEST, server=login.server
+        )
+        if 300 <= status < 400:
+            raise unavailable(f"answered {status}, a redirect; name the active node, or what is before all of them")
+        if status == 204 or status >= 400:
+            return VaultAnswer(status, {})
         try:
-            async with asyncio.timeout(_LONGEST):
-                return await self._send(login, method, url, headers, content)
-        except TimeoutError:
-            self._pauses.begin(login.server)
-            raise unavailable("did not answer in time") from None
-        except (aiohttp.ClientError, OSError) as error:
-            self._pauses.begin(login.server)
-            raise unavailable(f"can't be reached: {type(error).__name__}") from None
-
-    async def _send(
-        self, login: VaultLogin, method: str, url: str, headers: Mapping[str, str], content: bytes | None
-    ) -> VaultAnswer:
-        try:
-            return await self._once(login, method, url, headers, content)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            # A kept connection may end just when it is used again. What the lost request made dies with its login.
-            return await self._once(login, method, url, headers, content)
-
-    async def _once(
-        self, login: VaultLogin, method: str, url: str, headers: Mapping[str, str], content: bytes | None
-    ) -> VaultAnswer:
-        async with self._client.ask(method, url, headers, content) as response:
-            if response.status in _ALONE:
-                seconds = self._pauses.begin(login.server, response.headers.get("Retry-After"))
-                raise unavailable(f"answered {response.status}; left alone for {seconds:.0f} s")
-            if 300 <= response.status < 400:
-                raise unavailable(
-                    f"answered {response.status}, a redirect; name the active node, or what is before all of them"
-                )
-            return await _read(response)
+            return VaultAnswer(status, read_object(raw))
+        except ValueError as error:
+            raise unavailable(f"answered {status} with what can't be read: {error}") from None
 
     async def close(self) -> None:
         """Close every connection."""
         await self._client.close()
 
 
-async def _read(response: aiohttp.ClientResponse) -> VaultAnswer:
-    try:
-        raw = await read_at_most(response, _LARGEST)
-    except TooLongError:
-        raise unavailable(f"answered {response.status} with more than {_LARGEST} bytes") from None
-    if response.status == 204 or response.status >= 400:
-        return VaultAnswer(response.status, {})
-    try:
-        return VaultAnswer(response.status, read_object(raw))
-    except ValueError as error:
-        raise unavailable(f"answered {response.status} with what can't be read: {error}") from None
-
-
 def unavailable(what: str) -> RefusalError:
     """How a server failed us, in fixed words."""
-    return RefusalError(Reason.TOKEN_UNAVAILABLE, f"the vault {what}")
+    return RefusalError(Reason.TOKEN_UNAVAILABLE, f"{_CALLED} {what}")
 
 
 def too_wide(what: str) -> RefusalError:
     """What a server granted beyond what was asked."""
-    return RefusalError(Reason.TOKEN_TOO_WIDE, f"the vault granted {what}")
+    return RefusalError(Reason.TOKEN_TOO_WIDE, f"{_CALLED} granted {what}")
