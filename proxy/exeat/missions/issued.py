@@ -72,8 +72,10 @@ class Issued:
         """End what outlived its mission because whoever held it is gone; return how many there were. Call it now and then."""
         found = await self._store.stranded(self._replica, self._clock.time())
         revoked = await self._revoked(found)
-        for each in found:
-            await self._note(each.mission, [each.id], TokenState.REVOKED if each.id in revoked else TokenState.LEFT)
+        for mission in {each.mission for each in found}:
+            ids = {each.id for each in found if each.mission == mission}
+            await self._note(mission, ids & revoked, TokenState.REVOKED)
+            await self._note(mission, ids - revoked, TokenState.LEFT)
         await self._store.forget(self._clock.time() - _KEPT)
         return len(found)
 

@@ -48,11 +48,9 @@ class EntraIssuer:
             "client_assertion": self._assertions.federated(request, _AUDIENCE, details.subject).reveal(),
         }
         sent = self._clock.time()
-        answer = await self._client.post(details, details.token_url, form)
-        if answer.status != 200:
-            raise RefusalError(Reason.TOKEN_UNAVAILABLE, f"Entra ID refused: {answer.error} ({answer.status})")
+        fields = (await self._client.post(details, details.token_url, form)).granted("Entra ID")
         asked = Asked(request.agent, frozenset({details.scope}), frozenset({spec.audience}), spec.ttl, kind=False)
-        grant = check_grant(answer.fields, asked, sent=sent, now=self._clock.time())
+        grant = check_grant(fields, asked, sent=sent, now=self._clock.time())
         claims = read_claims(grant.value.reveal())
         if details.roles is not None and (claims is None or not details.roles.issuperset(_roles(claims.get("roles")))):
             raise RefusalError(Reason.TOKEN_TOO_WIDE, "Entra ID granted other application roles than the service lists")

@@ -91,12 +91,7 @@ class OAuthClientIssuer:
             form["audience"] = spec.audience
         if client.resource:
             form["resource"] = client.resource
-        answer = await self._client.post(client, client.token_url, form)
-        if answer.status != 200:
-            raise RefusalError(
-                Reason.TOKEN_UNAVAILABLE, f"the authorization server refused: {answer.error} ({answer.status})"
-            )
-        return answer.fields
+        return (await self._client.post(client, client.token_url, form)).granted()
 
 
 def _client_of(spec: IssuerSpec) -> OAuthClient:

@@ -58,18 +58,12 @@ class OAuthExchangeIssuer:
         if not scope:
             raise RefusalError(Reason.TOKEN_UNAVAILABLE, "without a scope the server would grant all it has")
         form, sent = self._form(request, spec, exchange, scope), self._clock.time()
-        answer = await self._client.post(exchange, exchange.token_url, form)
-        if answer.status != 200:
-            raise RefusalError(
-                Reason.TOKEN_UNAVAILABLE, f"the authorization server refused: {answer.error} ({answer.status})"
-            )
-        value = granted_value(answer.fields)
+        fields = (await self._client.post(exchange, exchange.token_url, form)).granted()
+        value = granted_value(fields)
         if value.reveal() in (form.get("subject_token", form.get("assertion")), form.get("actor_token")):
             raise RefusalError(Reason.TOKEN_UNAVAILABLE, "the authorization server gave our own assertion back")
         try:
-            grant = check_grant(
-                answer.fields, _asked(request, spec, exchange, scope), sent=sent, now=self._clock.time()
-            )
+            grant = check_grant(fields, _asked(request, spec, exchange, scope), sent=sent, now=self._clock.time())
         except RefusalError as error:
             if error.reason is Reason.TOKEN_TOO_WIDE:
                 await self._client.withdraw(exchange, value)

@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 
 from exeat.credentials.oauth.strict_json import read_object
 from exeat.credentials.patient_http import PatientClient
-from exeat.errors import StartError
+from exeat.errors import RefusalError, StartError
+from exeat.model.reason import Reason
 from exeat.ports import Clock
 
 _LONGEST = 4.5
@@ -51,6 +52,16 @@ class Answer:
         """The OAuth error code, for the record; never the description, which may quote what we sent."""
         code = self.fields.get("error")
         return code if isinstance(code, str) and _CODE.fullmatch(code) else "no error code"
+
+    def granted(self, by: str = "the authorization server") -> Mapping[str, Any]:
+        """Return the fields of a 200; raise :meth:`refusal` for anything else."""
+        if self.status != 200:
+            raise self.refusal(by)
+        return self.fields
+
+    def refusal(self, by: str = "the authorization server") -> RefusalError:
+        """What is said of an answer that grants nothing: its error code and status."""
+        return RefusalError(Reason.TOKEN_UNAVAILABLE, f"{by} refused: {self.error} ({self.status})")
 
 
 @final

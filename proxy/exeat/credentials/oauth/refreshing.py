@@ -197,7 +197,7 @@ class Refreshing:
             raise _unavailable(lost)
         # It wasn't used; what was in doubt before still is.
         await self._keep(turn, replace(turn.family, asked_at=doubt))
-        raise _unavailable(f"the authorization server refused: {answer.error} ({answer.status})")
+        raise answer.refusal()
 
     async def _follow(self, turn: _Turn, details: OAuthClient, answer: Answer) -> Mapping[str, Any]:
         """Store the token that follows, then hand out the rest of the answer."""
