@@ -5,17 +5,17 @@ Served by aiohttp in a thread of its own, HTTP/1.1 with TLS. Every session gets 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
 import ssl
 import struct
-import threading
 import zlib
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import WSMsgType, web
+
+from rig.web_site import WebSite
 
 REPORT = bytes(range(256)) * 8192
 """The file to download, 2 MiB."""
@@ -59,52 +59,27 @@ class Visit:
     connection: tuple[str, int]
 
 
-class Site:
+class Site(WebSite):
     """The shop; ``port`` is its TLS port, ``visits`` what came in."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
+        super().__init__(context)
         self.visits: list[Visit] = []
-        self.port = 0
         self._users: dict[str, str] = {}
-        self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="site", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(10), "the site didn't start"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
 
     @property
     def report(self) -> str:
         """The hash of the download."""
         return hashlib.sha256(REPORT).hexdigest()
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._main())
-        finally:
-            self._loop.close()
-
-    async def _main(self) -> None:
+    def application(self) -> web.Application:
+        """Its pages."""
         app = web.Application(middlewares=[self._note])
         app.add_routes(
             [web.get("/login", self._login), web.post("/session", self._session), web.get("/", self._page), web.get("/ws", self._socket),
              web.get("/report.bin", self._report), web.get("/style.js", self._style), web.get("/dot.png", self._dot)]
         )  # fmt: skip
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._context).start()
-        self.port = runner.addresses[0][1]
-        self._ready.set()
-        await self._stop.wait()
-        await runner.cleanup()
+        return app
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Any) -> web.StreamResponse:

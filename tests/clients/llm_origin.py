@@ -7,52 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
 from rig.certs import Authority
+from rig.web_site import WebSite
 
 OPENAI, ANTHROPIC = "api.openai.com", "api.anthropic.com"
 KEYS = {"openai": "sk-real-openai-0f1e2d3c4b5a", "anthropic": "sk-ant-real-9a8b7c6d5e4f"}
 WORDS = ("All ", "is ", "well")
 
 
-class LlmOrigin:
+class LlmOrigin(WebSite):
     """``models`` are those that were asked for; ``port`` speaks TLS."""
 
     def __init__(self, authority: Authority) -> None:
-        self._tls = authority.server(OPENAI, ANTHROPIC, alpn=("http/1.1",))
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.port = 0
+        super().__init__(authority.server(OPENAI, ANTHROPIC, alpn=("http/1.1",)))
         self.models: list[str] = []
         self.instead = ""
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(5)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-
-    def _run(self) -> None:
+    def application(self) -> web.Application:
+        """Both vendors' calls."""
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/messages", self._message)
-        runner = web.AppRunner(app)
-        self._loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls)
-        self._loop.run_until_complete(site.start())
-        self.port = runner.addresses[0][1]
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
-        self._loop.close()
+        return app
 
     async def _asked(self, request: web.Request, shown: str | None, key: str) -> dict[str, Any]:
         if shown != key:

@@ -5,13 +5,13 @@ Served by aiohttp in a thread of its own. It notes every request, every login an
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import ssl
-import threading
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
+
+from rig.web_site import WebSite
 
 USER, PASSWORD = "service-account", "desk password canary 8f1c+&="
 _LOGIN = (
@@ -21,50 +21,25 @@ _LOGIN = (
 )
 
 
-class Desk:
+class Desk(WebSite):
     """``port`` is its TLS port; ``visits`` are (path, mission, sid, beside), ``alive`` the session ids that work."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
+        super().__init__(context)
         self.visits: list[tuple[str, str, str, str]] = []
         self.alive: set[str] = set()
         self.logins = 0
         self.action, self.fixed = "/session", ""
-        self.port = 0
         self._csrf: set[str] = set()
-        self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(10), "the desk didn't start"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._main())
-        finally:
-            self._loop.close()
-
-    async def _main(self) -> None:
+    def application(self) -> web.Application:
+        """Its pages."""
         app = web.Application(middlewares=[self._note])
         app.add_routes(
             [web.get("/login", self._login), web.post("/session", self._session), web.post("/logout", self._logout)]
         )
         app.add_routes([web.get("/", self._page), web.post("/tickets", self._page)])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._context).start()
-        self.port = runner.addresses[0][1]
-        self._ready.set()
-        await self._stop.wait()
-        await runner.cleanup()
+        return app
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Any) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""A server of another project as a process of its own, ended with the block that started it.
+"""Servers of other projects as processes of their own, ended with the block that started them.
 
 Must not know: what it serves.
 """
@@ -10,9 +10,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from rig.proxy import clean_environment
 
@@ -40,3 +42,56 @@ def launched(folder: Path, port: int, *command: str, limit: float = 30, **enviro
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(5)
+
+
+class Launched(ABC):
+    """A server that can be stopped and started again, and be made to say nothing; ``called`` is what a failure names."""
+
+    called: str
+    process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Start it, and wait until it answers."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether it serves by now; an OSError is a no."""
+
+    def spawn(self, command: Sequence[str], folder: Path, log: Path, environ: Mapping[str, str], limit: float) -> Self:
+        """Run a command in a folder, with just this environment, and return once it answers."""
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with suppress(OSError):
+                if self.answers():
+                    return self
+            time.sleep(0.05)
+        self.stop()
+        raise AssertionError(f"{self.called} didn't come up:\n{log.read_text(errors='replace')[-2000:]}")
+
+    def stop(self) -> None:
+        """End it at once, with all that it held."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(5)
+
+    def freeze(self, frozen: bool) -> None:
+        """Let it accept and answer nothing, or go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)

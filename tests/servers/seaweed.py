@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import signal
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -19,6 +16,7 @@ from typing import Any, Self
 from rig.certs import Authority
 from rig.config import free_port
 from rig.proxy import clean_environment
+from servers.launched import Launched
 
 WEED = Path(__file__).resolve().parents[2] / ".venv-servers" / "bin" / "weed"
 ROLE = "arn:aws:iam::000000000000:role/agent"
@@ -35,22 +33,24 @@ def missing() -> str:
     return "" if WEED.exists() else ".venv-servers (run scripts/setup-servers)"
 
 
-class Seaweed:
+class Seaweed(Launched):
     """One running server, also under further ``names``; ``trusted`` is the issuer of the words it believes, by its URL."""
+
+    called = "SeaweedFS"
 
     def __init__(self, folder: Path, authority: Authority, trusted: str, *names: str) -> None:
         self._folder = folder
         self._trusted = trusted
         self._chain, self._key = authority.files(folder, "s3.example.test", "*.s3.example.test", *names)
         self.port, self.https = free_port(), free_port()
-        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """S3 and STS without TLS."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
+        """Start it empty, and wait until it answers."""
         (self._folder / "data").mkdir()
         (self._folder / "iam.json").write_text(json.dumps(self._iam()))
         keys = [{"accessKey": ADMIN_ID, "secretKey": ADMIN_SECRET}]
@@ -59,43 +59,21 @@ class Seaweed:
         here = ("master", "volume", "filer")
         ports = [f"-{name}.port={free_port()}" for name in here] + [f"-{name}.port.grpc={free_port()}" for name in here]
         kept = {key: value for key, value in clean_environment().items() if key in ("PATH", "LANG")}
-        with (self._folder / "seaweed.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    str(WEED), "server", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=100", "-filer", "-s3",
-                    f"-s3.port={self.port}", f"-s3.port.https={self.https}", f"-s3.cert.file={self._chain}",
-                    f"-s3.key.file={self._key}", f"-s3.port.grpc={free_port()}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-                    "-s3.domainName=s3.example.test", f"-s3.localSocket={self._folder / 's3.sock'}", "-s3.config=s3.json",
-                    "-s3.iam.config=iam.json", "-master.volumeSizeLimitMB=64", *ports,
-                ],
-                cwd=self._folder, env=kept | {"HOME": str(self._folder), "TMPDIR": str(self._folder)},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if self._healthy():
-                return self
-            time.sleep(0.1)
-        self.__exit__()
-        raise AssertionError(f"SeaweedFS didn't come up:\n{(self._folder / 'seaweed.log').read_text()[-2000:]}")
+        command = [
+            str(WEED), "server", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=100", "-filer", "-s3",
+            f"-s3.port={self.port}", f"-s3.port.https={self.https}", f"-s3.cert.file={self._chain}",
+            f"-s3.key.file={self._key}", f"-s3.port.grpc={free_port()}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            "-s3.domainName=s3.example.test", f"-s3.localSocket={self._folder / 's3.sock'}", "-s3.config=s3.json",
+            "-s3.iam.config=iam.json", "-master.volumeSizeLimitMB=64", *ports,
+        ]  # fmt: skip
+        environ = kept | {"HOME": str(self._folder), "TMPDIR": str(self._folder)}
+        return self.spawn(command, self._folder, self._folder / "seaweed.log", environ, 60)
 
-    def __exit__(self, *_: object) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(5)
-
-    def freeze(self, frozen: bool) -> None:
-        """Let it accept and answer nothing, or go on."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
-
-    def _healthy(self) -> bool:
+    def answers(self) -> bool:
+        """The door says so itself."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(f"{self.url}/healthz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (OSError, urllib.error.HTTPError):
-            return False
+        with opener.open(f"{self.url}/healthz", timeout=2) as answer:
+            return bool(answer.status == 200)
 
     def _iam(self) -> dict[str, Any]:
         own = {"issuer": self._trusted, "clientId": "s3", "jwksUri": f"{self._trusted}/.well-known/jwks.json"}

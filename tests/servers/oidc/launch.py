@@ -12,10 +12,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,6 +24,7 @@ import requests
 
 from rig.config import free_port
 from rig.proxy import clean_environment
+from servers.launched import Launched
 
 HERE = Path(__file__).parent
 CLIENT_SECRET = "oidc+client/secret canary 7c1e"
@@ -67,23 +66,18 @@ def installed() -> Path:
     return folder
 
 
-class OidcServer:
+class OidcServer(Launched):
     """One running server; ``trusted`` maps the issuers of subject tokens to their JWK sets."""
 
     program = "server.mjs"
+
+    called = "the authorization server"
 
     def __init__(self, trusted: dict[str, str], folder: Path) -> None:
         self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
         self._trusted, self._folder = trusted, folder
         self.environ: dict[str, str] = {}
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def log(self) -> Path:
@@ -96,31 +90,12 @@ class OidcServer:
             "HOME": str(self._folder), "TRUSTED": json.dumps(self._trusted), "CLIENT_SECRET": CLIENT_SECRET,
             "CLIENT_JWKS": next(iter(self._trusted.values()), ""), "NODE_NO_WARNINGS": "1",
         } | self.environ  # fmt: skip
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [node(), str(installed() / self.program), str(self.port)], cwd=self._folder, env=environ,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                self.call("/.well-known/openid-configuration")
-                return self
-            except OSError:
-                time.sleep(0.05)
-        self.stop()
-        raise AssertionError(f"the authorization server didn't come up:\n{self.log.read_text()[-2000:]}")
+        command = [node(), str(installed() / self.program), str(self.port)]
+        return self.spawn(command, self._folder, self.log, environ, 20)
 
-    def stop(self) -> None:
-        """End it at once; its state is in memory alone."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(5)
-
-    def freeze(self, frozen: bool) -> None:
-        """Let it accept and answer nothing, or go on."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+    def answers(self) -> bool:
+        """It describes itself."""
+        return bool(self.call("/.well-known/openid-configuration"))
 
     def call(self, path: str, form: dict[str, str] | None = None, client: str = "", secret: str = "") -> dict[str, Any]:
         """One call as a client of it; errors are answers too."""

@@ -8,9 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -20,6 +17,7 @@ import orjson
 
 from rig.config import free_port
 from rig.proxy import clean_environment
+from servers.launched import Launched
 
 ROOT = "bao-root-canary-3f9a"
 _OWN = Path(__file__).parents[3] / ".venv-servers" / "bin" / "bao"
@@ -36,21 +34,16 @@ def missing() -> str:
     return "" if program() else "OpenBao is missing: run scripts/setup-servers"
 
 
-class OpenBao:
+class OpenBao(Launched):
     """One running server; ``tls`` is a certificate and key for a second listener, on ``tls_port``."""
+
+    called = "OpenBao"
 
     def __init__(self, folder: Path, tls: tuple[Path, Path] | None = None) -> None:
         self.port, self.tls_port = free_port(), free_port() if tls else 0
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
         self._tls = tls
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def log(self) -> Path:
@@ -67,31 +60,13 @@ class OpenBao:
                 f'listener "tcp" {{ address = "127.0.0.1:{self.tls_port}"\n tls_cert_file = "{chain}"\n tls_key_file = "{key}" }}\n'
             )
             command.append(f"-config={file}")
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=self.folder, env=clean_environment() | {"HOME": str(self.folder)},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + _SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if self.call("GET", "sys/health", token="")["initialized"]:
-                    return self
-            except (OSError, AssertionError):
-                time.sleep(0.05)
-        self.stop()
-        raise AssertionError(f"OpenBao didn't come up:\n{self.log.read_text()[-2000:]}")
+        environ = clean_environment() | {"HOME": str(self.folder)}
+        return self.spawn(command, self.folder, self.log, environ, _SECONDS)
 
-    def stop(self) -> None:
-        """End it at once, with all that it held."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(5)
-
-    def freeze(self, frozen: bool) -> None:
-        """Let it accept and answer nothing, or go on."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+    def answers(self) -> bool:
+        """Its own word on its health."""
+        status, said = self.ask("GET", "sys/health", token="")
+        return status < 300 and bool(said["initialized"])
 
     def call(self, method: str, path: str, body: Any = None, *, token: str = ROOT) -> dict[str, Any]:
         """One call as its administrator; fails unless the server agrees."""
