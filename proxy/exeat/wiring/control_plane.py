@@ -78,14 +78,11 @@ class ControlPlane:
     issuing: Issuing
     refreshing: Refreshing
     """What workers ask for what a refresh token gives: ``ports.Refresher``."""
-    endpoints: Endpoints
-    """Towards the servers where those are used."""
     inventory: Inventory
 
     async def close(self) -> None:
         """Write what isn't yet; let the store go, and those who are told of approvals."""
         await self.refreshing.close()
-        await self.endpoints.close()
         await self.desk.webhooks.close()
         with contextlib.suppress(UnavailableError):
             await self.uses.flush()
@@ -130,7 +127,7 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     standing.read = read
     endpoints = Endpoints(common.tls, common.clock)
     refreshing = build_refreshing(common, safe, store.leases, endpoints, keeper.held)
-    issuing = build_issuing(common, refreshing, keeper.held)
+    issuing = build_issuing(common, refreshing, keeper.held, endpoints)
     issued = Issued(
         StoredIssued(store.runner), common.sealer, issuing.issuers, issuing.services, common.clock, standing.replica
     )
@@ -158,7 +155,7 @@ def build_control_plane(common: Common, store: Store, crew: Crew, standing: Stan
     totals = TrafficTotals(uses, common.clock, inventory.note)
     return ControlPlane(
         store, control, desk, usage, first, destinations, uses, keeper, safe, standing.elsewhere, totals, issued, issuing,
-        refreshing, endpoints, inventory,
+        refreshing, inventory,
     )  # fmt: skip
 
 

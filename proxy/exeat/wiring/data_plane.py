@@ -14,6 +14,7 @@ from exeat.credentials.broker import TokenBroker
 from exeat.credentials.custody import Custody
 from exeat.credentials.fingerprints import build_table
 from exeat.credentials.listing import listing
+from exeat.credentials.oauth.endpoint import Endpoints
 from exeat.decision.snapshot import Snapshot
 from exeat.deviation.watch import Watch
 from exeat.enforcement.answers.keeping import Keeper
@@ -102,7 +103,7 @@ def build_data_plane(common: Common, asks: Asks) -> DataPlane:
         ),
         clock.boot,
     )
-    issuing = build_issuing(common, asks.refresher, common.held)
+    issuing = build_issuing(common, asks.refresher, common.held, Endpoints(common.tls, clock))
     broker = TokenBroker(
         issuing.issuers,
         issuing.services,

@@ -37,11 +37,13 @@ class Issuing:
         await self.endpoints.close()
 
 
-def build_issuing(common: Common, refresher: Refresher, held: HeldSecrets) -> Issuing:
-    """Put them together; only the kinds that a service uses are loaded. ``held`` are the secrets as this process knows them."""
+def build_issuing(common: Common, refresher: Refresher, held: HeldSecrets, endpoints: Endpoints) -> Issuing:
+    """Put them together; only the kinds that a service uses are loaded. ``held`` are the secrets as this process knows them.
+
+    ``endpoints`` are closed with them.
+    """
     site = common.site
     shared = {each.name: each.shared.source for each in site.services.services if each.shared is not None}
-    endpoints = Endpoints(common.tls, common.clock)
     services = {service.name: service.issuer for service in site.services.services if service.issuer is not None}
     parts = IssuerParts(
         clock=common.clock,
